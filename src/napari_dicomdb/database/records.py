@@ -1,0 +1,190 @@
+"""What the index says of a patient, study, series or instance: frozen facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+__all__ = [
+    "InstanceRecord",
+    "PatientRecord",
+    "SeriesRecord",
+    "StudyRecord",
+]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRecord:
+    """One patient: instances with equal ID, issuer, name and birth date.
+
+    `name` is the decoded PatientName, component groups and carets as in the
+    header; `display_name` is what to show. Dates are ISO (YYYY-MM-DD) or "".
+    """
+
+    key: int
+    patient_id: str
+    name: str
+    birth_date: str
+    sex: str
+    issuer: str
+    study_count: int
+    series_count: int
+    instance_count: int
+    last_study_date: str
+    added: float
+
+    @property
+    def uid(self) -> str:
+        """PatientID: the nearest that a patient has to a UID."""
+        return self.patient_id
+
+    @property
+    def display_name(self) -> str:
+        """The name for people: "Family, Given Middle", or the ID when there is none."""
+        from napari_dicomdb.dicom.values import display_name
+
+        return display_name(self.name) or self.patient_id or "(unnamed)"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """One study. `modalities` is computed from its series, sorted."""
+
+    key: int
+    patient_key: int
+    uid: str
+    study_id: str
+    date: str
+    time: str
+    description: str
+    accession_number: str
+    referring_physician: str
+    institution: str
+    modalities: tuple[str, ...]
+    series_count: int
+    instance_count: int
+    added: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRecord:
+    """One series as the browser lists it.
+
+    `storage` is "linked", "copied" or "mixed". `frame_count` counts frames of
+    all instances. `rows` and `columns` are of the first image, 0 when none.
+    """
+
+    key: int
+    study_key: int
+    patient_key: int
+    uid: str
+    study_uid: str
+    modality: str
+    number: int | None
+    description: str
+    date: str
+    time: str
+    body_part: str
+    protocol: str
+    manufacturer: str
+    model: str
+    sop_class_uid: str
+    frame_of_reference_uid: str
+    rows: int
+    columns: int
+    instance_count: int
+    frame_count: int
+    size: int
+    storage: str
+    added: float
+
+
+@dataclass(frozen=True)
+class InstanceRecord:
+    """One instance: where its file and pixels are, its geometry, its kept values.
+
+    Attributes
+    ----------
+    position : tuple of 3 float or None
+        ImagePositionPatient, LPS mm.
+    orientation : tuple of 6 float or None
+        ImageOrientationPatient.
+    pixel_spacing : tuple of 2 float or None
+        PixelSpacing: between rows, between columns, mm.
+    pixel_offset, pixel_length : int or None
+        Place of the pixel data's value in the file; both None when it must be
+        found anew (deflated, no pixel data); length None when encapsulated.
+    slope, intercept : float or None
+        RescaleSlope, RescaleIntercept.
+    defaults_json, overrides_json : str
+        Kept header values of the series and, for what differs, of the instance.
+    frames_json : bytes or None
+        Per-frame functional groups (see `dicom.functional_groups`), compressed.
+    """
+
+    key: int
+    series_key: int
+    uid: str
+    series_uid: str
+    sop_class_uid: str
+    number: int | None
+    path: Path
+    file_size: int
+    file_mtime_ns: int
+    storage: str
+    transfer_syntax_uid: str
+    rows: int
+    columns: int
+    frame_count: int
+    samples: int
+    photometric: str
+    planar_configuration: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    pixel_representation: int
+    pixel_keyword: str
+    pixel_offset: int | None
+    pixel_length: int | None
+    slope: float | None
+    intercept: float | None
+    position: tuple[float, float, float] | None
+    orientation: tuple[float, float, float, float, float, float] | None
+    pixel_spacing: tuple[float, float] | None
+    defaults_json: str = "{}"
+    overrides_json: str = ""
+    frames_json: bytes | None = field(default=None, repr=False)
+
+    @cached_property
+    def values(self) -> Mapping[str, Any]:
+        """Kept header values by keyword: str for text VRs, numbers for binary ones."""
+        merged: dict[str, Any] = dict(_parsed_defaults(self.defaults_json))
+        if self.overrides_json:
+            merged.update(json.loads(self.overrides_json))
+            # A null override says that this instance lacks what the series has.
+            merged = {k: v for k, v in merged.items() if v is not None}
+        return MappingProxyType(merged)
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """Return the kept value of `keyword`, or `default` when absent."""
+        return self.values.get(keyword, default)
+
+
+_last_defaults: tuple[str, Mapping[str, Any]] = ("{}", _NOTHING)
+
+
+def _parsed_defaults(text: str) -> Mapping[str, Any]:
+    # The instances of one series share one string object: parse it once.
+    global _last_defaults
+    last_text, parsed = _last_defaults
+    if text is not last_text:
+        parsed = json.loads(text)
+        _last_defaults = (text, parsed)
+    return parsed

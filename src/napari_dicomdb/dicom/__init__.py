@@ -1,0 +1,1 @@
+"""What one DICOM object says: header, values, geometry, pixels. Knows no database."""

@@ -1,0 +1,113 @@
+"""Every error this package raises on purpose, each also the builtin it resembles."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "DatabaseBusyError",
+    "DatabaseError",
+    "DatabaseVersionError",
+    "DicomDbError",
+    "GeometryError",
+    "HeaderError",
+    "LoadError",
+    "MissingDecoderError",
+    "MissingLibraryError",
+    "NotDicomError",
+    "NotFoundError",
+    "PixelError",
+]
+
+
+class DicomDbError(Exception):
+    """Base of all errors raised on purpose; the message is written for a user.
+
+    Parameters
+    ----------
+    message : str
+        What went wrong, with the file, the attribute and the remedy.
+    reason : str, optional
+        Machine-readable reason code, kebab-case, as used in reports.
+    """
+
+    default_reason = "error"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or self.default_reason
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of the message.
+        return str(self.args[0]) if self.args else ""
+
+
+class NotDicomError(DicomDbError, ValueError):
+    """The file holds no DICOM object."""
+
+    default_reason = "not-dicom"
+
+
+class HeaderError(DicomDbError, ValueError):
+    """The file is DICOM, but its header cannot be used."""
+
+    default_reason = "bad-header"
+
+
+class GeometryError(DicomDbError, ValueError):
+    """Positions and orientations do not make the geometry that was asked for."""
+
+    default_reason = "bad-geometry"
+
+
+class PixelError(DicomDbError, ValueError):
+    """The pixel data cannot be decoded or contradict their description."""
+
+    default_reason = "bad-pixels"
+
+
+class MissingDecoderError(PixelError):
+    """No installed plug-in decodes this transfer syntax; the message names one."""
+
+    default_reason = "missing-decoder"
+
+
+class LoadError(DicomDbError, RuntimeError):
+    """A loadable could not be loaded."""
+
+    default_reason = "load-failed"
+
+
+class DatabaseError(DicomDbError, OSError):
+    """The database directory or its index cannot be used."""
+
+    default_reason = "database"
+
+
+class DatabaseBusyError(DatabaseError):
+    """Another process writes; the message says which."""
+
+    default_reason = "database-busy"
+
+
+class DatabaseVersionError(DatabaseError):
+    """The index was made by a newer version of this package."""
+
+    default_reason = "database-version"
+
+
+class NotFoundError(DicomDbError, KeyError):
+    """No patient, study, series or instance has this UID."""
+
+    default_reason = "not-found"
+
+
+class MissingLibraryError(DicomDbError, ImportError):
+    """An optional library is needed; the message says how to install it."""
+
+    default_reason = "missing-library"
+
+
+class Cancelled(DicomDbError):
+    """Raised by a progress callback to stop the work; what is done stays done."""
+
+    default_reason = "cancelled"
