@@ -1,0 +1,147 @@
+"""The calls that users meet: a database that can examine and load what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from napari_dicomdb import loading
+from napari_dicomdb.database import Database as _IndexDatabase
+from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
+from napari_dicomdb.errors import LoadError, NotFoundError
+from napari_dicomdb.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    from napari_dicomdb.database import ImportReport
+    from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.loading.volume import Volume
+
+__all__ = ["Database", "examine"]
+
+_REASONS_SHOWN = 3
+
+
+class Database(_IndexDatabase):
+    """A DICOM database: a directory with one index, thumbnails and copied files.
+
+    Open one with `Database.open`, or `Database.in_memory` for an index that
+    lives as long as the object.
+
+    Examples
+    --------
+    >>> from napari_dicomdb import Database
+    >>> with Database.in_memory() as db:
+    ...     len(db.series())
+    0
+    """
+
+    def examine(
+        self,
+        selection: str | SeriesRecord | Iterable[InstanceRecord],
+        *,
+        progress: Progress | None = None,
+    ) -> list[Loadable]:
+        """Return the ways to open a selection, best first; no file is opened.
+
+        Parameters
+        ----------
+        selection : str, SeriesRecord or iterable of InstanceRecord
+            SeriesInstanceUID or record of a series, or any instances.
+        progress : Progress, optional
+            Called before and after; may raise `Cancelled`.
+
+        Returns
+        -------
+        list of Loadable
+            Empty when nobody knows how to open any of it.
+
+        Raises
+        ------
+        NotFoundError
+            If the database has no such series.
+        """
+        report = progress or no_progress
+        instances = self._instances_of(selection)
+        report(0, len(instances), "Examining")
+        loadables = loading.examine(instances)
+        report(len(instances), len(instances), "Examining")
+        return loadables
+
+    def load(
+        self,
+        selection: str | SeriesRecord | Iterable[InstanceRecord],
+        *,
+        progress: Progress | None = None,
+        lazy: bool = True,
+    ) -> Volume:
+        """Load a selection the best way there is.
+
+        Parameters
+        ----------
+        selection : str, SeriesRecord or iterable of InstanceRecord
+            As for `examine`.
+        progress : Progress, optional
+            Called as slices arrive; may raise `Cancelled`.
+        lazy : bool
+            False reads everything into one numpy array now.
+
+        Raises
+        ------
+        LoadError
+            If there is no way to open it, or no slice can be read.
+        """
+        loadables = self.examine(selection)
+        if not loadables:
+            raise LoadError(
+                "there is no way to open this selection: no loader understands what it holds",
+                reason="no-loader",
+            )
+        return loadables[0].load(progress=progress, lazy=lazy)
+
+    def _instances_of(
+        self, selection: str | SeriesRecord | Iterable[InstanceRecord]
+    ) -> list[InstanceRecord]:
+        if isinstance(selection, str):
+            selection = self.find_series(selection)
+        if isinstance(selection, SeriesRecord):
+            return list(self.instances(selection))
+        return list(selection)
+
+
+def examine(*paths: str | PathLike[str], progress: Progress | None = None) -> list[Loadable]:
+    """Return the ways to open what lies in files or folders, without a database.
+
+    Parameters
+    ----------
+    *paths : path-like
+        Files, folders, archives or a DICOMDIR; indexed in memory, once.
+    progress : Progress, optional
+        Called as headers are read; may raise `Cancelled`.
+
+    Returns
+    -------
+    list of Loadable
+        Series by series, best first within each.
+
+    Raises
+    ------
+    NotFoundError
+        If none of `paths` holds a usable DICOM object; the message says why.
+    """
+    if not paths:
+        raise TypeError("examine() needs at least one path")
+    with Database.in_memory() as database:
+        report = database.import_paths([fspath(path) for path in paths], progress=progress)
+        found = [one for series in database.series() for one in database.examine(series)]
+        if not found and not database.series():
+            raise NotFoundError(_nothing_found(paths, report), reason="no-dicom")
+        return found
+
+
+def _nothing_found(paths: tuple[str | PathLike[str], ...], report: ImportReport) -> str:
+    where = ", ".join(fspath(path) for path in paths)
+    rejected = [f"{path}: {text}" for path, _, text in report.rejected]
+    more = len(rejected) - _REASONS_SHOWN
+    told = rejected[:_REASONS_SHOWN] + ([f"and {more} more"] if more > 0 else [])
+    return f"no DICOM object in {where}" + "".join(f"\n  {line}" for line in told)

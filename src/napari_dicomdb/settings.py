@@ -1,0 +1,182 @@
+"""What is remembered from one session to the next: databases and a few choices.
+
+One JSON file in the user's configuration folder, written atomically. Secrets
+are never in it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from platformdirs import user_config_path, user_data_path
+
+__all__ = [
+    "DATABASE_VARIABLE",
+    "SETTINGS_VARIABLE",
+    "Settings",
+    "default_database",
+    "forget_database",
+    "load_settings",
+    "remember_database",
+    "save_settings",
+    "settings_path",
+]
+
+DATABASE_VARIABLE = "DICOMDB_DATABASE"
+SETTINGS_VARIABLE = "DICOMDB_SETTINGS"
+
+_APP = "napari-dicomdb"
+_RECENT_LIMIT = 10
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user has chosen.
+
+    Parameters
+    ----------
+    database : Path or None
+        The database to open when none is named; None: the one in the user's
+        data folder.
+    recent_databases : tuple of Path
+        Databases opened before, latest first.
+    open_series_of_file : bool
+        Whether opening one DICOM file opens the whole series that lies with it.
+    others : mapping
+        Entries that this version does not know; kept when the file is written.
+    """
+
+    database: Path | None = None
+    recent_databases: tuple[Path, ...] = ()
+    open_series_of_file: bool = False
+    others: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Settings:
+        """Make settings from a parsed file; values of a wrong type are left at their default."""
+        others = dict(values)
+        database = others.pop("database", None)
+        recent = others.pop("recent_databases", [])
+        open_series = others.pop("open_series_of_file", False)
+        return cls(
+            database=Path(database) if isinstance(database, str) and database else None,
+            recent_databases=tuple(
+                Path(path) for path in (recent if isinstance(recent, list) else ()) if path
+            ),
+            open_series_of_file=open_series is True,
+            others=MappingProxyType(others),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is written to the file."""
+        return {
+            **self.others,
+            "database": None if self.database is None else str(self.database),
+            "recent_databases": [str(path) for path in self.recent_databases],
+            "open_series_of_file": self.open_series_of_file,
+        }
+
+
+def settings_path() -> Path:
+    """Return where the settings are: `DICOMDB_SETTINGS`, else the user's configuration folder."""
+    named = os.environ.get(SETTINGS_VARIABLE)
+    return Path(named) if named else user_config_path(_APP, appauthor=False) / "settings.json"
+
+
+def default_database() -> Path:
+    """Return the directory of the database to open when none is named.
+
+    `DICOMDB_DATABASE`, else the one chosen in the settings, else ``database``
+    in the user's data folder.
+    """
+    named = os.environ.get(DATABASE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    chosen = load_settings().database
+    return chosen or user_data_path(_APP, appauthor=False) / "database"
+
+
+def load_settings() -> Settings:
+    """Return the settings; the defaults where there is no file.
+
+    A file that is no JSON object is set aside as ``settings.json.broken``, with
+    a warning in the log: a slip in an editor must not keep the data away.
+    """
+    path = settings_path()
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return _set_aside(path, str(error))
+    if not isinstance(values, dict):
+        return _set_aside(path, "it holds no JSON object")
+    return Settings.from_json(values)
+
+
+def save_settings(settings: Settings) -> None:
+    """Write the settings: completely, or not at all."""
+    path = settings_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(settings.to_json(), indent=2, ensure_ascii=False) + "\n"
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def remember_database(path: str | os.PathLike[str], *, as_default: bool = False) -> Settings:
+    """Put `path` first among the recent databases and return the new settings.
+
+    Parameters
+    ----------
+    path : path-like
+        Directory of the database.
+    as_default : bool
+        Also open it from now on when none is named.
+    """
+    directory = Path(os.path.abspath(path))
+    settings = load_settings()
+    rest = (known for known in settings.recent_databases if known != directory)
+    recent = (directory, *rest)[:_RECENT_LIMIT]
+    chosen = directory if as_default else settings.database
+    changed = replace(settings, recent_databases=recent, database=chosen)
+    if changed != settings:
+        save_settings(changed)
+    return changed
+
+
+def forget_database(path: str | os.PathLike[str]) -> Settings:
+    """Take `path` out of the settings; the database itself stays where it is."""
+    directory = Path(os.path.abspath(path))
+    settings = load_settings()
+    changed = replace(
+        settings,
+        recent_databases=tuple(p for p in settings.recent_databases if p != directory),
+        database=None if settings.database == directory else settings.database,
+    )
+    if changed != settings:
+        save_settings(changed)
+    return changed
+
+
+def _set_aside(path: Path, why: str) -> Settings:
+    broken = path.with_name(path.name + ".broken")
+    os.replace(path, broken)
+    _log.warning("%s cannot be read (%s): moved to %s, defaults are used", path, why, broken)
+    return Settings()
