@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from napari_dicomdb.errors import LoadError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_dicomdb.database import ImportReport
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume

@@ -10,13 +10,15 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_config_path, user_data_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "DATABASE_VARIABLE",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from napari_dicomdb.progress import no_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.dicom.findings import Finding
     from napari_dicomdb.loading.volume import Volume
