@@ -1,0 +1,79 @@
+"""Puts the verbs together, and turns every error into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from napari_dicomdb import __version__
+from napari_dicomdb.cli import browsing, importing, opening, removing, showing
+from napari_dicomdb.cli.output import say_error
+from napari_dicomdb.errors import Cancelled, DicomDbError
+
+__all__ = ["app", "run"]
+
+# Exit codes (DESIGN 3): 0 done, 1 something was refused, 2 wrong usage (click's own).
+REFUSED = 1
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="dicomdb",
+    help="A local DICOM database: import, list, examine, convert and view.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dicomdb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+for _module in (importing, browsing, opening, showing, removing):
+    _module.register(app)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command and exit the process with its code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Words after the command's name; those of this process by default.
+    """
+    try:
+        app(args=arguments)
+    except Cancelled as error:
+        say_error(f"stopped: {error}")
+        sys.exit(REFUSED)
+    except DicomDbError as error:
+        say_error(str(error), error.reason)
+        sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        say_error("interrupted; what was done stays done")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: that is no error. Python would
+        # still flush stdout at exit and complain, hence /dev/null.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        say_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        sys.exit(REFUSED)

@@ -1,0 +1,68 @@
+"""The verb that brings files into the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.output import print_json, progress_bar, say, visible
+
+if TYPE_CHECKING:
+    from napari_dicomdb.database import ImportReport
+
+__all__ = ["import_", "register"]
+
+SHOWN_REFUSALS = 20
+
+
+def import_(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Folders, files, zip or tar archives, DICOMDIRs."),
+    ],
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the files into the database directory.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that read headers.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="List every refused file.")
+    ] = False,
+    db: DatabaseOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Import DICOM by reference (default) or by copy; refused files are listed with reasons."""
+    with open_database(db, create=True) as database, progress_bar(quiet=json_) as progress:
+        report = database.import_paths(
+            paths, copy=copy, workers=workers, progress=progress, dry_run=dry_run
+        )
+    if json_:
+        print_json(report.to_json())
+    else:
+        _print_report(report, verbose=verbose)
+    if report.rejected or report.missing or report.cancelled:
+        raise typer.Exit(1)
+
+
+def _print_report(report: ImportReport, *, verbose: bool) -> None:
+    say(report.summary())
+    refused = [*report.rejected, *report.missing]
+    for title, entries in (("refused", refused), ("note", report.notes)):
+        shown = entries if verbose else entries[:SHOWN_REFUSALS]
+        for path, reason, text in shown:
+            typer.echo(f"{title}: {visible(path)}: {visible(text)} [{reason}]", err=True)
+        if len(shown) < len(entries):
+            more = len(entries) - len(shown)
+            typer.echo(f"{title}: {more} more (--verbose or --json lists them)", err=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to `app`."""
+    app.command("import")(import_)

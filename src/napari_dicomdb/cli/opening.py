@@ -1,0 +1,245 @@
+"""The verbs that open images: examine, load, convert, view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_dicomdb.cli.options import (
+    DatabaseOption,
+    JsonOption,
+    LoadableOption,
+    TargetsArgument,
+)
+from napari_dicomdb.cli.output import (
+    print_json,
+    progress_bar,
+    rejected_rows,
+    say,
+    say_error,
+    visible,
+)
+from napari_dicomdb.cli.targets import choose, examined
+from napari_dicomdb.errors import LoadError, MissingLibraryError
+
+if TYPE_CHECKING:
+    from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.loading.volume import Volume
+
+__all__ = ["convert", "examine", "load", "register", "view"]
+
+# Longest first: ".nii.gz" before any ".gz".
+WRITERS = {
+    ".nii.gz": "to_nifti",
+    ".nii": "to_nifti",
+    ".nrrd": "to_nrrd",
+    ".zarr": "to_zarr",
+}
+
+FileOption = Annotated[
+    Path, typer.Option("--to", metavar="FILE", help=f"Ends in {', '.join(WRITERS)}.")
+]
+OptionalFileOption = Annotated[
+    Path | None, typer.Option("--to", metavar="FILE", help=f"Ends in {', '.join(WRITERS)}.")
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Write every default loadable, numbered FILE-1, FILE-2...")
+]
+ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing file.")]
+
+
+def examine(
+    targets: TargetsArgument, db: DatabaseOption = None, json_: JsonOption = False
+) -> None:
+    """Show the ways to open a series: confidence, reasons, and what is wrong."""
+    with (
+        progress_bar(quiet=json_) as progress,
+        examined(targets, db, progress) as found,
+    ):
+        if json_:
+            print_json(
+                {
+                    "loadables": [
+                        {"number": n, **x.to_json()} for n, x in enumerate(found.loadables, 1)
+                    ],
+                    "rejected": rejected_rows(found.rejected),
+                }
+            )
+        else:
+            for number, loadable in enumerate(found.loadables, 1):
+                _print_loadable(number, loadable)
+        _say_rejected(found.rejected)
+        if found.rejected or not found.loadables:
+            raise typer.Exit(1)
+
+
+def _print_loadable(number: int, loadable: Loadable) -> None:
+    mark = "*" if loadable.selected else " "
+    shape = " x ".join(map(str, loadable.shape))
+    spacing = ""
+    if loadable.spacing is not None:
+        spacing = ", " + " x ".join(f"{s:.4g}" for s in loadable.spacing) + " mm"
+    head = f"{mark}{number:>3}  {loadable.confidence:4.2f}  {visible(loadable.name)}"
+    say(f"{head}  [{loadable.kind}: {shape}{spacing}]")
+    for reason in loadable.reasons:
+        say(f"            {visible(reason)}")
+    for finding in loadable.findings:
+        say(f"            {finding.severity.upper()}: {visible(finding.text)} [{finding.code}]")
+
+
+def _say_rejected(rejected: list[tuple[str, str, str]]) -> None:
+    for path, reason, text in rejected:
+        say_error(f"refused: {path}: {text}", reason)
+
+
+def load(
+    targets: TargetsArgument,
+    to: OptionalFileOption = None,
+    number: LoadableOption = None,
+    all_: AllOption = False,
+    force: ForceOption = False,
+    db: DatabaseOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Load a series and say what came out; with --to also write it to a file."""
+    _load(targets, to, number, all_=all_, force=force, db=db, json_=json_)
+
+
+def convert(
+    targets: TargetsArgument,
+    to: FileOption,
+    number: LoadableOption = None,
+    all_: AllOption = False,
+    force: ForceOption = False,
+    db: DatabaseOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Convert a series to NIfTI, NRRD or Zarr."""
+    _load(targets, to, number, all_=all_, force=force, db=db, json_=json_)
+
+
+def _load(
+    targets: list[str],
+    to: Path | None,
+    number: int | None,
+    *,
+    all_: bool,
+    force: bool,
+    db: Path | None,
+    json_: bool,
+) -> None:
+    if to is not None:
+        _ending(to)
+    results: list[dict[str, Any]] = []
+    refused: list[tuple[str, str, str]] = []
+    with (
+        progress_bar(quiet=json_) as progress,
+        examined(targets, db, progress) as found,
+    ):
+        refused += found.rejected
+        chosen = choose(found, number)
+        if to is not None and len(chosen) > 1 and not all_:
+            for n, loadable in enumerate(found.loadables, 1):
+                if loadable.selected:
+                    say_error(f"  {n}  {loadable.name}")
+            raise LoadError(
+                f"{len(chosen)} volumes for one file: choose one with --loadable N, "
+                "or write all with --all",
+                reason="ambiguous",
+            )
+        for n, loadable in enumerate(chosen, 1):
+            target = to if to is None or len(chosen) == 1 else _numbered(to, n)
+            if target is not None and target.exists() and not force:
+                raise LoadError(f"{target} exists; --force replaces it", reason="file-exists")
+            try:
+                volume = loadable.load(progress=progress, lazy=False)
+                if target is not None:
+                    _write(volume, target)
+            except MissingLibraryError:
+                raise
+            except LoadError as error:
+                refused.append((loadable.name, error.reason, str(error)))
+                continue
+            results.append(_facts(loadable, volume, target))
+    if json_:
+        print_json({"loaded": results, "rejected": rejected_rows(refused)})
+    else:
+        for facts in results:
+            _print_facts(facts)
+    _say_rejected(refused)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _ending(path: Path) -> str:
+    for ending in WRITERS:
+        if path.name.lower().endswith(ending):
+            return ending
+    raise typer.BadParameter(f"{path}: the file name must end in one of {', '.join(WRITERS)}")
+
+
+def _numbered(path: Path, number: int) -> Path:
+    ending = _ending(path)
+    stem, kept = path.name[: -len(ending)], path.name[-len(ending) :]
+    return path.with_name(f"{stem}-{number}{kept}")
+
+
+def _write(volume: Volume, path: Path) -> None:
+    getattr(volume, WRITERS[_ending(path)])(path)
+
+
+def _facts(loadable: Loadable, volume: Volume, path: Path | None) -> dict[str, Any]:
+    return {
+        "name": loadable.name,
+        "kind": loadable.kind,
+        "dims": list(volume.dims),
+        "shape": list(volume.shape),
+        "dtype": str(volume.dtype),
+        "units": volume.units,
+        "spacing": list(volume.geometry.spacing),
+        "spacing_label": volume.geometry.spacing_label,
+        "affine_lps": volume.geometry.affine.tolist(),
+        "is_regular": volume.geometry.is_regular,
+        "frame_of_reference_uid": volume.geometry.frame_of_reference_uid,
+        "findings": [f.to_json() for f in volume.findings],
+        "file": None if path is None else str(path),
+    }
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    size = " x ".join(f"{n} {d}" for n, d in zip(facts["shape"], facts["dims"], strict=False))
+    spacing = " x ".join(f"{s:.6g}" for s in facts["spacing"])
+    say(f"{visible(facts['name'])}: {size}, {facts['dtype']} {facts['units']}".rstrip())
+    say(f"  spacing {spacing} {facts['spacing_label']}")
+    for finding in facts["findings"]:
+        say(f"  {finding['severity'].upper()}: {visible(finding['text'])} [{finding['code']}]")
+    if facts["file"]:
+        say(f"  written to {facts['file']}")
+
+
+def view(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SERIES_UID|PATH...]", help="What to open; nothing: the browser."),
+    ] = None,
+    db: DatabaseOption = None,
+) -> None:
+    """Open napari with the DICOM browser, and in it the series or paths given."""
+    # The only verb that needs a screen, hence the only import of the viewer here.
+    try:
+        from napari_dicomdb.viewer.launch import launch
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"napari is needed for this ({error}): pip install 'napari-dicomdb[all]'"
+        ) from error
+    launch(targets or [], database=db)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to `app`."""
+    app.command("examine")(examine)
+    app.command("load")(load)
+    app.command("convert")(convert)
+    app.command("view")(view)

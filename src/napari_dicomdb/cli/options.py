@@ -1,0 +1,52 @@
+"""Options that every verb shares, and finding the database they point to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from napari_dicomdb.api import Database
+
+__all__ = ["DatabaseOption", "JsonOption", "LoadableOption", "TargetsArgument", "open_database"]
+
+DatabaseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--db",
+        envvar="DICOMDB_DATABASE",
+        metavar="DIR",
+        help="Database directory; the default one of the settings when absent.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+TargetsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SERIES_UID|PATH...",
+        help="Series of the database, or files and folders (no database needed).",
+    ),
+]
+LoadableOption = Annotated[
+    int | None,
+    typer.Option("--loadable", "-n", min=1, metavar="N", help="Number that `examine` shows."),
+]
+
+
+def open_database(
+    directory: Path | None, *, create: bool = False, read_only: bool = False
+) -> Database:
+    """Open the database at `directory`, or the default one.
+
+    Raises
+    ------
+    DatabaseError
+        When it is absent and `create` is false, or cannot be used.
+    """
+    from napari_dicomdb.api import Database
+    from napari_dicomdb.settings import default_database
+
+    path = directory if directory is not None else default_database()
+    return Database.open(path, create=create, read_only=read_only)

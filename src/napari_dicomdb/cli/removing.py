@@ -1,0 +1,90 @@
+"""The verb that takes things out of the database: rm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.output import print_json, say, say_error
+from napari_dicomdb.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from napari_dicomdb.api import Database
+
+__all__ = ["register", "rm"]
+
+
+def rm(
+    uids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[UID...]", help="Study, series or instance UIDs."),
+    ] = None,
+    patient: Annotated[
+        list[str] | None, typer.Option("--patient", metavar="ID", help="PatientID to remove.")
+    ] = None,
+    delete_copies: Annotated[
+        bool,
+        typer.Option(
+            "--delete-copies",
+            help="Also delete the files that were copied into the database. "
+            "Linked files are never touched.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    db: DatabaseOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Remove patients, studies, series or instances from the database."""
+    if not uids and not patient:
+        raise typer.BadParameter("say what to remove: UIDs, or --patient ID")
+    with open_database(db) as database:
+        targets = _targets(database, uids or [], patient or [])
+        if not yes:
+            what = "; ".join(f"{level} {name}" for level, name, _ in targets)
+            files = "and its copied files" if delete_copies else "files stay where they are"
+            typer.confirm(f"Remove {what} ({files})?", abort=True, err=True)
+        reports = [
+            (level, name, database.remove(**{level: key}, delete_copies=delete_copies))
+            for level, name, key in targets
+        ]
+    if json_:
+        print_json([{"level": level, "uid": name, **r.to_json()} for level, name, r in reports])
+    else:
+        for level, name, report in reports:
+            say(f"removed {level} {name}: {report.summary()}")
+    refused = [entry for _, _, r in reports for entry in r.rejected]
+    for path, reason, text in refused:
+        say_error(f"{path}: {text}", reason)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _targets(
+    database: Database, uids: list[str], patients: list[str]
+) -> list[tuple[str, str, object]]:
+    targets: list[tuple[str, str, object]] = []
+    for patient_id in patients:
+        found = [p for p in database.patients() if p.patient_id == patient_id]
+        if not found:
+            raise NotFoundError(f"no patient has the ID {patient_id!r}")
+        targets += [("patient", patient_id, p.key) for p in found]
+    for uid in uids:
+        targets.append((_level(database, uid), uid, uid))
+    return targets
+
+
+def _level(database: Database, uid: str) -> str:
+    if any(s.uid == uid for s in database.studies()):
+        return "study"
+    if any(s.uid == uid for s in database.series()):
+        return "series"
+    if database.instances(uid=uid):
+        return "instance"
+    raise NotFoundError(f"no study, series or instance has the UID {uid}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to `app`."""
+    app.command("rm")(rm)

@@ -1,0 +1,94 @@
+"""What SERIES_UID|PATH... on the command line means: loadables of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from napari_dicomdb.cli.options import open_database
+from napari_dicomdb.errors import LoadError, NotFoundError
+
+if TYPE_CHECKING:
+    from napari_dicomdb.api import Database
+    from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.progress import Progress
+
+__all__ = ["Examined", "choose", "examined"]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """All ways to open what was named, numbered from 1 over all series."""
+
+    database: Database
+    loadables: list[Loadable]
+    rejected: list[tuple[str, str, str]]
+
+
+@contextmanager
+def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterator[Examined]:
+    """Index the paths among `targets` in memory, look the UIDs up, examine all series.
+
+    Raises
+    ------
+    NotFoundError
+        When a target is neither a path nor a series of the database.
+    typer.BadParameter
+        When paths and UIDs are mixed.
+    """
+    paths = [t for t in targets if Path(t).exists()]
+    uids = [t for t in targets if t not in paths]
+    if paths and uids:
+        looks_like_path = [u for u in uids if not u.replace(".", "").isdigit()]
+        if looks_like_path:
+            raise NotFoundError(f"no such file or folder: {looks_like_path[0]}")
+        raise typer.BadParameter("give either paths or series UIDs, not both")
+    if paths:
+        with _temporary_index(paths, progress) as (database, rejected):
+            series = database.series()
+            if not series:
+                why = f" ({rejected[0][2]})" if rejected else ""
+                raise LoadError(f"no DICOM found in {', '.join(paths)}{why}", reason="not-dicom")
+            loadables = [x for s in series for x in database.examine(s.uid)]
+            yield Examined(database, loadables, rejected)
+        return
+    with open_database(db, read_only=True) as database:
+        loadables = [x for uid in uids for x in database.examine(uid)]
+        yield Examined(database, loadables, [])
+
+
+@contextmanager
+def _temporary_index(
+    paths: list[str], progress: Progress
+) -> Iterator[tuple[Database, list[tuple[str, str, str]]]]:
+    from napari_dicomdb.api import Database
+
+    with Database.in_memory() as database:
+        report = database.import_paths(paths, progress=progress)
+        refused = [*report.rejected, *report.missing]
+        yield database, [(str(p), reason, text) for p, reason, text in refused]
+
+
+def choose(found: Examined, number: int | None) -> list[Loadable]:
+    """Return loadable `number` (from 1), or those of the default choice.
+
+    Raises
+    ------
+    typer.BadParameter
+        When there is no such number.
+    LoadError
+        When nothing can be opened.
+    """
+    if number is not None:
+        if number > len(found.loadables):
+            raise typer.BadParameter(f"there are only {len(found.loadables)} loadables")
+        return [found.loadables[number - 1]]
+    chosen = [x for x in found.loadables if x.selected]
+    if not chosen:
+        raise LoadError("nothing here can be opened as an image", reason="no-image")
+    return chosen
