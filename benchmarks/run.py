@@ -1,6 +1,6 @@
 """Measures us and the peers in one run and writes docs/performance.md.
 
-    python benchmarks/run.py [--runs 5] [--million] [--work DIR]
+    python -m benchmarks [--runs 5] [--million] [--work DIR]
 
 The runs of all competitors are interleaved, each in its own process; the tables
 give the minimum and the median. Ratios are of minimums.
@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from generate import generate
+from benchmarks.generate import generate
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parent / "docs" / "performance.md"
@@ -68,8 +68,8 @@ class Series:
 
 def run_once(name: str, folder: Path, scratch: Path) -> dict[str, float] | None:
     """Run one work in its own process; None when its program is absent."""
-    words = [sys.executable, str(HERE / "work.py"), name, str(folder), str(scratch)]
-    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    words = [sys.executable, "-m", "benchmarks.work", name, str(folder), str(scratch)]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=HERE.parent)
     if done.returncode == 3:
         return None
     if done.returncode != 0:

@@ -1,6 +1,6 @@
 """The things that are timed, each run in a process of its own.
 
-    python benchmarks/work.py NAME FOLDER [SCRATCH]
+    python -m benchmarks.work NAME FOLDER [SCRATCH]
 
 prints one JSON line: seconds (without the start of the interpreter and imports),
 count, and the peak memory of this process in MB.
