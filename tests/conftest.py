@@ -1,20 +1,63 @@
-"""Fixtures shared by all tests: where the reference data is, which peers must be there."""
+"""Fixtures shared by all tests: reference data, peers, and a user of their own."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TESTS = Path(__file__).parent
+_WINDOW_FOLDERS = {"viewer", "widgets"}
+
+
+def _absent(message: str) -> None:
+    """Skip on a user's machine; fail where everything must be there (CI)."""
+    if os.environ.get("DICOMDB_REQUIRE_PEERS") == "1":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Qt and OpenGL: one process (xdist's loadgroup), so one QApplication and one screen.
+    for item in items:
+        if item.path.relative_to(_TESTS).parts[0] in _WINDOW_FOLDERS:
+            item.add_marker(pytest.mark.xdist_group("windows"))
 
 
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """Folder of the reference sets; skips, with a message, where it is absent."""
-    default = Path(__file__).parents[2] / "shared" / "data"
+    default = _TESTS.parents[1] / "shared" / "data"
     root = Path(os.environ.get("DICOMDB_REFERENCE_DATA") or default)
     if not root.is_dir():
-        if os.environ.get("DICOMDB_REQUIRE_PEERS") == "1":
-            pytest.fail(f"reference data not found in {root}: set DICOMDB_REFERENCE_DATA")
-        pytest.skip(f"no reference data in {root}: set DICOMDB_REFERENCE_DATA")
+        _absent(f"no reference data in {root}: set DICOMDB_REFERENCE_DATA")
     return root
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Find a peer's program, e.g. ``program("dcmdump")``; skips where it is absent."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            _absent(f"{name} is not installed: scripts/setup-system.sh peers")
+        return str(path)
+
+    return find
+
+
+@pytest.fixture(autouse=True)
+def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the settings and databases of whoever runs the tests out of them."""
+    home = tmp_path / "user"
+    monkeypatch.setenv("DICOMDB_SETTINGS", str(home / "settings.json"))
+    monkeypatch.setenv("DICOMDB_DATABASE", str(home / "database"))
+    return home

@@ -37,6 +37,7 @@ class FindingCode(StrEnum):
     DRIFT = "drift"
     SINGLE_POSITION = "single-position"
     SINGLE_SLICE = "single-slice"
+    FEW_SLICES = "few-slices"
     NO_GEOMETRY = "no-geometry"
     BAD_ORIENTATION = "bad-orientation"
     SLICE_OVERLAP = "slice-overlap"
