@@ -1,0 +1,225 @@
+"""The rules that every part keeps: light imports, layers, a valid manifest, told dependencies."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+import napari_dicomdb
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "napari_dicomdb"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST_MODULE = 450
+SCREEN = {"PyQt6", "PySide6", "magicgui", "napari", "qtpy", "superqt", "vispy"}
+HEAVY = SCREEN | {"loky", "numpy", "pandas", "pydicom", "scipy"}
+NEEDS_A_SCREEN = {"viewer", "widgets"}
+
+
+def modules_loaded_by(statement: str) -> set[str]:
+    """Top-level names in sys.modules after `statement` ran in a fresh interpreter."""
+    code = f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def rooms() -> set[str]:
+    """Names of the package's direct children: folders with modules, and modules."""
+    folders = {p.parent.relative_to(PACKAGE).parts[0] for p in PACKAGE.glob("*/**/*.py")}
+    return folders | {p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__"}
+
+
+@pytest.mark.parametrize("module", ["napari_dicomdb", "napari_dicomdb.dicom.header"])
+def test_light_modules_bring_in_nothing_heavy(module: str) -> None:
+    assert modules_loaded_by(f"import {module}") & HEAVY == set()
+
+
+def test_core_and_command_import_without_a_screen() -> None:
+    core = [dotted(p) for p in MODULES if p.relative_to(PACKAGE).parts[0] not in NEEDS_A_SCREEN]
+    assert len(core) > 5
+    assert modules_loaded_by("import " + ", ".join(core)) & SCREEN == set()
+
+
+def test_every_module_is_importable() -> None:
+    for path in MODULES:
+        if path.stem != "__main__":
+            importlib.import_module(dotted(path))
+
+
+@pytest.mark.parametrize("name", napari_dicomdb.__all__)
+def test_public_names_are_there(name: str) -> None:
+    assert getattr(napari_dicomdb, name) is not None
+    assert name in dir(napari_dicomdb)
+
+
+def test_all_errors_are_public() -> None:
+    from napari_dicomdb import errors
+
+    assert set(errors.__all__) <= set(napari_dicomdb.__all__)
+
+
+def test_a_wrong_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Databse'"):
+        napari_dicomdb.Databse  # noqa: B018
+
+
+def test_version_is_the_installed_one() -> None:
+    assert version("napari-dicomdb") == napari_dicomdb.__version__
+
+
+def test_layers() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_room_has_its_layer() -> None:
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    layers = " ".join(contracts[0]["layers"])
+    core = set(contracts[1]["source_modules"])
+    for room in rooms():
+        name = f"napari_dicomdb.{room}"
+        assert re.search(rf"\b{re.escape(name)}\b", layers), f"{name} is in no layer"
+        if room not in NEEDS_A_SCREEN | {"cli"}:
+            assert name in core, f"{name} may import Qt: add it to the contract of the core"
+
+
+def test_manifest_is_valid_and_its_commands_exist() -> None:
+    manifest = PluginManifest.from_file(PACKAGE / "napari.yaml")
+    assert manifest.name == "napari-dicomdb"
+    commands = manifest.contributions.commands
+    assert commands
+    for command in commands:
+        module, _, name = str(command.python_name).partition(":")
+        assert callable(getattr(importlib.import_module(module), name)), command.id
+    described = {c.id for c in commands}
+    used = {w.command for w in manifest.contributions.widgets or ()}
+    used |= {r.command for r in manifest.contributions.readers or ()}
+    assert used <= described
+
+
+def test_manifest_at_the_top_is_the_one_in_the_package() -> None:
+    assert (ROOT / "napari.yaml").samefile(PACKAGE / "napari.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("IM000001", True),
+        ("1.2.840.113619.2.55.3.604688.dcm", True),
+        ("1.3.6.1.4.1.9590.100.1.2", True),
+        ("DICOMDIR", True),
+        ("scan.IMA", True),
+        ("photo.tif", False),
+        ("photo.png", False),
+        ("brain.nii.gz", False),
+        ("notes.txt", False),
+    ],
+)
+def test_reader_asks_for_dicom_like_names_only(name: str, ours: bool) -> None:
+    from fnmatch import fnmatchcase
+
+    manifest = PluginManifest.from_file(PACKAGE / "napari.yaml")
+    (reader,) = manifest.contributions.readers
+    path = Path(name)
+    # npe2 matches the stem as it is and the extension in lower case.
+    seen = path.stem + path.suffix.lower()
+    assert any(fnmatchcase(seen, p) for p in reader.filename_patterns) is ours
+
+
+def test_entry_points_load() -> None:
+    groups = PROJECT["project"]["entry-points"]
+    for group, entries in groups.items():
+        if group == "napari.manifest":
+            continue
+        installed = {e.name: e for e in entry_points(group=group)}
+        for name in entries:
+            assert callable(installed[name].load())
+
+
+def requirement_names() -> set[str]:
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    lines = [*PROJECT["project"]["dependencies"], *(line for extra in extras for line in extra)]
+    names = {re.split(r"[\[<>=!~; ]", line, maxsplit=1)[0] for line in lines}
+    return names - {"napari-dicomdb"}
+
+
+@pytest.mark.parametrize("name", sorted(requirement_names()))
+def test_dependency_is_told(name: str) -> None:
+    told = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| {re.escape(name)} \|", told, re.MULTILINE), (
+        f"docs/dependencies.md has no line for {name}"
+    )
+
+
+def test_neither_qt_nor_napari_is_a_hard_dependency() -> None:
+    hard = {line.split(">")[0].lower() for line in PROJECT["project"]["dependencies"]}
+    assert hard.isdisjoint(name.lower() for name in SCREEN)
+
+
+def test_imports_of_third_parties_are_declared() -> None:
+    """Every distribution that the package imports is in pyproject, under a name we know."""
+    imported_as = {
+        "PIL": "pillow",
+        "nibabel": "nibabel",
+        "nrrd": "pynrrd",
+        "jpeg_ls": "pyjpegls",
+        "click": "typer",
+    }
+    declared = {name.lower().replace("-", "_") for name in requirement_names()}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            else:
+                continue
+            for top in {name.partition(".")[0] for name in names} - {"napari_dicomdb"}:
+                if top not in sys.stdlib_module_names:
+                    wanted = imported_as.get(top, top).lower()
+                    assert wanted in declared, f"{path.name} imports {top}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_module_is_short_and_finished(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= LONGEST_MODULE, "split it by what it does"
+    unfinished = [line for line in lines if re.search(r"\b(TODO|FIXME|XXX)\b", line)]
+    assert not unfinished
+
+
+def test_module_has_a_test_module() -> None:
+    """One test module per module (private ones and mere re-exports aside)."""
+    tests = {p.relative_to(ROOT / "tests").as_posix() for p in ROOT.glob("tests/**/test_*.py")}
+    missing = []
+    for path in MODULES:
+        inside = path.relative_to(PACKAGE)
+        if path.stem.startswith("_"):
+            continue
+        if inside.with_name(f"test_{path.name}").as_posix() not in tests:
+            missing.append(inside.as_posix())
+    assert missing == []
