@@ -149,10 +149,10 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
     protocol.CodeMeaning = "CT thorax"
     request.ScheduledProtocolCodeSequence = Sequence([protocol])
     ds.RequestAttributesSequence = Sequence([request])
-    private = ds.private_block(0x0071, "BENCHMARK HEADER", create=True)
+    private = ds.private_block(0x0013, "BENCHMARK HEADER", create=True)
     for element in range(0x10):
         private.add_new(element, rng.choice(["IS", "DS", "LO"]), str(rng.randrange(1000)))
-    other = ds.private_block(0x0073, "BENCHMARK BYTES", create=True)
+    other = ds.private_block(0x0015, "BENCHMARK BYTES", create=True)
     other.add_new(0x10, "UN", rng.randbytes(256))
     other.add_new(0x11, "OB", rng.randbytes(512))
     noise = np.random.default_rng(series).integers(0, 4096, (matrix, matrix), dtype=np.uint16)
