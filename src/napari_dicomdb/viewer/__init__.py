@@ -1,0 +1,1 @@
+"""Volumes in napari: placement, layers, planes, windows, reader, sample data."""

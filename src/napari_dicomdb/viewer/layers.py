@@ -1,0 +1,216 @@
+"""A volume as napari ``LayerData``: transform, units, window, colours, metadata.
+
+Needs no napari: the tuples are made headless, and exported from as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.viewer.placement import place
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_dicomdb.loading.loadable import LayerData
+    from napari_dicomdb.loading.volume import Coord, Volume
+
+__all__ = ["WORLD_LABELS", "contrast_limits", "volume_to_layers"]
+
+#: Directions in which the last three axes of the world grow: inferior, posterior, left.
+WORLD_LABELS = ("I", "P", "L")
+
+#: Units of leading axes as DICOM and UCUM write them, as pint (napari) reads them.
+_PINT_UNITS = {
+    "s": "s",
+    "ms": "ms",
+    "us": "us",
+    "min": "min",
+    "h": "h",
+    "mm": "mm",
+    "deg": "degree",
+    "s/mm2": "s/mm^2",
+    "s/mm^2": "s/mm^2",
+    "keV": "keV",
+}
+
+#: Shown dark on light, as a light box would.
+_INVERTED_MODALITIES = frozenset({"PT"})
+
+_LABEL_KINDS = frozenset({"labels", "segmentation"})
+
+
+def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[LayerData]:
+    """Return the napari layers of a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+    frame : (4, 4) array_like, optional
+        Frame of the viewer (`viewer.frame.current_frame`); None when the
+        volume is the first of its viewer.
+
+    Returns
+    -------
+    list of (data, dict, str)
+        One layer. Its transform leads to (I, P, L) millimetres, then `frame`;
+        `metadata["dicomdb"]` holds the exact transform to LPS, whatever the
+        view had to round or resample.
+    """
+    labels = volume.meta.get("kind") in _LABEL_KINDS
+    if volume.geometry.in_patient:
+        data, kwargs, spatial = _in_patient(_with_slices(volume), frame, labels)
+    else:
+        data, kwargs, spatial = _out_of_patient(volume)
+    kwargs["metadata"] = {"dicomdb": _metadata(volume) | spatial}
+    kwargs["name"] = str(volume.meta.get("name") or "DICOM")
+    if labels:
+        return [(np.asarray(data), kwargs, "labels")]
+    kwargs["rgb"] = volume.is_rgb
+    if not volume.is_rgb:
+        kwargs["contrast_limits"] = contrast_limits(volume)
+        kwargs["colormap"] = _colormap(volume)
+    return [(data, kwargs, "image")]
+
+
+def contrast_limits(volume: Volume) -> tuple[float, float]:
+    """Return the display range of a volume: its first window, else of its middle slice.
+
+    Reads one slice, and that only when the volume brings no window.
+    """
+    from napari_dicomdb.dicom.voi import choose_limits
+
+    windows = tuple(volume.meta.get("windows") or ())
+    sample = None if windows else _middle_slice(volume)
+    low, high = choose_limits(
+        windows, sample, volume.meta.get("padding"), str(volume.meta.get("modality") or "")
+    )
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def _middle_slice(volume: Volume) -> NDArray[Any]:
+    colour = (slice(None),) if volume.is_rgb else ()
+    plane = (slice(None), slice(None), *colour)
+    middle = tuple(n // 2 for n in volume.shape[: len(volume.shape) - len(plane)])
+    return np.asarray(volume.array[middle + plane])
+
+
+def _with_slices(volume: Volume) -> Volume:
+    """Return `volume` with a slice axis, which a single image may lack."""
+    from dataclasses import replace
+
+    if "slice" in volume.dims:
+        return volume
+    lead = len(volume.dims) - 2
+    array = np.expand_dims(np.asarray(volume.array), lead)
+    return replace(volume, array=array, dims=(*volume.dims[:lead], "slice", "row", "column"))
+
+
+def _in_patient(
+    volume: Volume, frame: ArrayLike | None, labels: bool
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    placement = place(volume, frame, nearest=labels)
+    scale, translate, units = _leading(volume, len(volume.dims) - 3)
+    lead = len(scale)
+    rotate = np.eye(lead + 3)
+    rotate[lead:, lead:] = placement.rotate
+    affine = np.eye(lead + 4)
+    affine[lead:, lead:] = placement.frame
+    kwargs = {
+        "scale": (*scale, *map(float, placement.scale)),
+        "translate": (*translate, *map(float, placement.translate)),
+        "rotate": rotate,
+        "affine": affine,
+        "units": (*units, "mm", "mm", "mm"),
+        "axis_labels": (*volume.dims[:lead], *WORLD_LABELS),
+    }
+    spatial = {
+        "lps_from_data": placement.lps_from_data,
+        "frame": placement.frame,
+        "native": placement.native,
+        "native_axes": placement.axes,
+        "dropped_angle_degrees": placement.dropped_angle_degrees,
+    }
+    return placement.array, kwargs, spatial
+
+
+def _out_of_patient(volume: Volume) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Place an image that is nowhere in the patient: by its spacing alone, no frame."""
+    count = 3 if "slice" in volume.dims else 2
+    scale, translate, units = _leading(volume, len(volume.dims) - count)
+    geometry = volume.geometry
+    unit = "mm" if geometry.has_spacing else "pixel"
+    kwargs = {
+        "scale": (*scale, *geometry.spacing[3 - count :]),
+        "translate": (*translate, *(0.0,) * count),
+        "units": (*units, *(unit,) * count),
+        "axis_labels": volume.dims,
+    }
+    spatial = {
+        "lps_from_data": None,
+        "frame": None,
+        "native": True,
+        "native_axes": None,
+        "dropped_angle_degrees": 0.0,
+    }
+    return volume.array, kwargs, spatial
+
+
+def _leading(
+    volume: Volume, count: int
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]]:
+    """Scale, translation and unit of each leading axis; steps where they are not even."""
+    scales, starts, units = [], [], []
+    for dim in volume.dims[:count]:
+        step, start, unit = _even_steps(volume.coords.get(dim))
+        scales.append(step)
+        starts.append(start)
+        units.append(unit)
+    return tuple(scales), tuple(starts), tuple(units)
+
+
+def _even_steps(coord: Coord | None) -> tuple[float, float, str]:
+    indices = (1.0, 0.0, "dimensionless")
+    if coord is None or coord.unit not in _PINT_UNITS or len(coord.values) < 2:
+        return indices
+    if not all(isinstance(v, (int, float)) for v in coord.values):
+        return indices
+    values = np.array(coord.values, dtype=np.float64)
+    steps = np.diff(values)
+    step = float(steps.mean())
+    # A slider moves by equal steps only: half a percent of jitter is still even.
+    if not np.isfinite(values).all() or step <= 0 or np.abs(steps - step).max() > 0.005 * step:
+        return indices
+    return step, float(values[0]), _PINT_UNITS[coord.unit]
+
+
+def _colormap(volume: Volume) -> str:
+    dark_on_light = (
+        volume.meta.get("photometric") == "MONOCHROME1"
+        or volume.meta.get("modality") in _INVERTED_MODALITIES
+    )
+    return "gray_r" if dark_on_light else "gray"
+
+
+def _metadata(volume: Volume) -> dict[str, Any]:
+    from napari_dicomdb.viewer.windows import volume_presets
+
+    meta = volume.meta
+    value_range = meta.get("value_range")
+    return {
+        "series_uid": meta.get("series_uid", ""),
+        "study_uid": meta.get("study_uid", ""),
+        "frame_of_reference_uid": volume.geometry.frame_of_reference_uid,
+        "instance_uids": tuple(meta.get("instance_uids", ())),
+        "modality": meta.get("modality", ""),
+        "units": volume.units,
+        "rescale": meta.get("rescale"),
+        "findings": [f.to_json() for f in volume.findings],
+        "loader": meta.get("loader", ""),
+        "kind": meta.get("kind", ""),
+        "windows": volume_presets(volume),
+        "value_range": None if value_range is None else tuple(map(float, value_range)),
+        "spacing_label": volume.geometry.spacing_label,
+    }
