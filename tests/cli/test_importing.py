@@ -1,0 +1,58 @@
+"""The verb import: what it says, what it returns, what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def test_import_then_again(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    files = sum(p.is_file() for p in phantom.rglob("*"))
+    first = dicomdb("import", phantom, "--json")
+    assert first.code == 0, first.err
+    assert first.json["added"] == files
+    again = dicomdb("import", phantom, "--json")
+    assert (again.json["added"], again.json["unchanged"]) == (0, files)
+
+
+def test_refused_files_are_listed_on_stderr(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "letter.txt").write_text("Dear colleague")
+    outcome = dicomdb("import", tmp_path / "in")
+    assert outcome.code == 1
+    assert "letter.txt" in outcome.err
+    assert "[not-dicom]" in outcome.err
+
+
+def test_dry_run_changes_nothing(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    outcome = dicomdb("import", phantom, "--dry-run", "--json")
+    assert outcome.json["added"] > 0
+    assert dicomdb("import", phantom, "--json").json["added"] == outcome.json["added"]
+
+
+def test_copy_outlives_the_source(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    file = next(p for p in sorted(phantom.rglob("*")) if p.is_file())
+    source.mkdir()
+    (source / "one").write_bytes(file.read_bytes())
+    assert dicomdb("import", source, "--copy").code == 0
+    (source / "one").unlink()
+    (instance,) = dicomdb("ls", "instances", "--json").json
+    assert instance["storage"] == "copied"
+    assert Path(instance["path"]).read_bytes() == file.read_bytes()
+
+
+def test_a_path_that_is_not_there(dicomdb: Callable[..., Any], tmp_path: Path) -> None:
+    outcome = dicomdb("import", tmp_path / "nowhere")
+    assert outcome.code == 1
+    assert "nowhere" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_no_path_is_wrong_usage(dicomdb: Callable[..., Any]) -> None:
+    assert dicomdb("import").code == 2

@@ -1,0 +1,119 @@
+"""The verbs examine, load and convert, from the database and from plain paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+
+
+def _series_folder(reference_data: Path) -> Path:
+    return reference_data / "mr_vendors" / "dicom2nifti__siemens_anatomical_001"
+
+
+def test_convert_a_folder_equals_the_reference(
+    dicomdb: Callable[..., Any], reference_data: Path, tmp_path: Path
+) -> None:
+    folder = _series_folder(reference_data)
+    target = tmp_path / "volume.nii.gz"
+    outcome = dicomdb("convert", folder / "dicom", "--to", target)
+    assert outcome.code == 0, outcome.err
+    ours = nibabel.as_closest_canonical(nibabel.load(target))
+    (reference,) = (folder / "ref").glob("*.nii*")
+    theirs = nibabel.as_closest_canonical(nibabel.load(reference))
+    np.testing.assert_allclose(ours.affine, theirs.affine, atol=1e-3)
+    np.testing.assert_array_equal(
+        np.asarray(ours.dataobj).squeeze(), np.asarray(theirs.dataobj).squeeze()
+    )
+
+
+def test_convert_from_the_database_is_the_same(
+    dicomdb: Callable[..., Any], reference_data: Path, tmp_path: Path
+) -> None:
+    folder = _series_folder(reference_data) / "dicom"
+    assert dicomdb("import", folder).code == 0
+    (series,) = dicomdb("ls", "--json").json
+    a, b = tmp_path / "a.nii", tmp_path / "b.nii"
+    assert dicomdb("convert", series["uid"], "--to", a).code == 0
+    assert dicomdb("convert", folder, "--to", b).code == 0
+    assert a.read_bytes() == b.read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".zarr"])
+def test_other_formats(
+    dicomdb: Callable[..., Any], reference_data: Path, tmp_path: Path, ending: str
+) -> None:
+    target = tmp_path / f"volume{ending}"
+    outcome = dicomdb("convert", _series_folder(reference_data) / "dicom", "--to", target)
+    assert outcome.code == 0, outcome.err
+    assert target.exists()
+
+
+def test_an_existing_file_is_not_replaced(
+    dicomdb: Callable[..., Any], reference_data: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "volume.nii"
+    target.write_text("precious")
+    folder = _series_folder(reference_data) / "dicom"
+    outcome = dicomdb("convert", folder, "--to", target)
+    assert outcome.code == 1
+    assert "--force" in outcome.err
+    assert target.read_text() == "precious"
+    assert dicomdb("convert", folder, "--to", target, "--force").code == 0
+    assert nibabel.load(target).shape
+
+
+def test_unknown_format_is_wrong_usage(
+    dicomdb: Callable[..., Any], reference_data: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "volume.xyz"
+    outcome = dicomdb("convert", _series_folder(reference_data) / "dicom", "--to", target)
+    assert outcome.code == 2
+
+
+def test_many_volumes_for_one_file(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    outcome = dicomdb("convert", phantom, "--to", tmp_path / "all.nii")
+    assert outcome.code == 1
+    assert "--loadable" in outcome.err
+    assert dicomdb("convert", phantom, "--to", tmp_path / "all.nii", "--all").code == 0
+    assert len(list(tmp_path.glob("all-*.nii"))) == len(
+        [x for x in dicomdb("examine", phantom, "--json").json["loadables"] if x["selected"]]
+    )
+
+
+def test_examine_names_the_fault(dicomdb: Callable[..., Any], reference_data: Path) -> None:
+    outcome = dicomdb("examine", reference_data / "bad_geometry" / "gantrytilting" / "001")
+    assert outcome.code == 0, outcome.err
+    assert "[gantry-tilt]" in outcome.out
+
+
+def test_load_says_what_came_out(dicomdb: Callable[..., Any], reference_data: Path) -> None:
+    outcome = dicomdb("load", _series_folder(reference_data) / "dicom", "--json")
+    (facts,) = outcome.json["loaded"]
+    assert facts["shape"] == [4, 256, 256]
+    assert facts["dims"] == ["slice", "row", "column"]
+
+
+def test_a_folder_without_dicom(dicomdb: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.txt").write_text("nothing here")
+    outcome = dicomdb("load", tmp_path / "in")
+    assert outcome.code == 1
+    assert "no DICOM" in outcome.err
+
+
+def test_neither_path_nor_series(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    assert dicomdb("import", phantom).code == 0
+    outcome = dicomdb("load", "1.2.3.4.5")
+    assert outcome.code == 1
+    assert "1.2.3.4.5" in outcome.err
+
+
+def test_no_such_loadable(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    assert dicomdb("load", phantom, "--loadable", "999").code == 2
