@@ -1,0 +1,259 @@
+"""Modality LUT: from stored to real values, and padding (PS3.3 Sections C.11.1, C.7.5.1.1.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from napari_dicomdb.dicom.bits import Array
+    from napari_dicomdb.dicom.pixels import PixelDescription
+
+__all__ = [
+    "LookupTable",
+    "PaddingRange",
+    "modality_rescale",
+    "output_dtype",
+    "padding_range",
+    "rescale_into",
+]
+
+
+def output_dtype(
+    description: PixelDescription, slopes: Iterable[float], intercepts: Iterable[float]
+) -> np.dtype[Any]:
+    """Type that holds the rescaled values of all frames.
+
+    Parameters
+    ----------
+    description : PixelDescription
+        BitsStored and PixelRepresentation give the range of stored values.
+    slopes, intercepts : iterable of float
+        RescaleSlope and RescaleIntercept of each frame (or the distinct ones).
+
+    Returns
+    -------
+    numpy.dtype
+        The stored integer type when every slope is 1 and every intercept a
+        whole number and the sums fit it, else the smallest wider one that
+        holds them; float32 when values are scaled (float64 stays).
+    """
+    stored = description.stored_dtype
+    if description.is_colour:
+        return description.dtype
+    shifts = [float(value) for value in intercepts]
+    if stored.kind == "f":
+        return stored
+    if any(float(value) != 1.0 for value in slopes) or any(s != int(s) for s in shifts):
+        return np.dtype(np.float32)
+    if not any(shifts):
+        return stored
+    bits = description.bits_stored
+    low, high = (
+        (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+        if description.pixel_representation == 1
+        else (0, (1 << bits) - 1)
+    )
+    low, high = low + int(min(shifts)), high + int(max(shifts))
+    # A signed 16-bit CT at -1024 reaches -33792 on paper only if -32768 is stored:
+    # the range of BitsStored decides, not that of the pixels, so that every slice
+    # and every later one fits without a look at it.
+    for name in (stored.name, "int16", "uint16", "int32", "uint32", "int64"):
+        candidate = np.dtype(name)
+        limits = np.iinfo(candidate)
+        if candidate.itemsize >= stored.itemsize and limits.min <= low and high <= limits.max:
+            return candidate
+    return np.dtype(np.float32)
+
+
+def modality_rescale(
+    stored: Array, slope: float, intercept: float, dtype: np.dtype[Any] | None = None
+) -> Array:
+    """Values of the modality (HU, counts ...) from stored values.
+
+    Parameters
+    ----------
+    stored : ndarray
+        As `read_frame` gives them.
+    slope, intercept : float
+        RescaleSlope, RescaleIntercept.
+    dtype : numpy.dtype, optional
+        Of the result, from `output_dtype`; by default as the full range of
+        `stored`'s type asks.
+
+    Returns
+    -------
+    ndarray
+        `stored` itself when there is nothing to do.
+    """
+    whole = slope == 1 and intercept == int(intercept)
+    if dtype is None:
+        if not whole:
+            dtype = np.dtype(np.float64 if stored.dtype == np.float64 else np.float32)
+        elif intercept == 0 or stored.dtype.kind == "f":
+            dtype = stored.dtype
+        else:
+            limits = np.iinfo(stored.dtype)
+            low, high = int(limits.min + intercept), int(limits.max + intercept)
+            dtype = np.result_type(stored.dtype, np.min_scalar_type(low), np.min_scalar_type(high))
+    if whole and intercept == 0 and dtype == stored.dtype:
+        return stored
+    result = stored.astype(dtype)
+    rescale_into(result, slope, intercept)
+    return result
+
+
+def rescale_into(out: Array, slope: float, intercept: float) -> None:
+    """Rescale in place an array that holds stored values in the output type.
+
+    Parameters
+    ----------
+    out : ndarray
+        Of the type from `output_dtype`: floating when the slope is not 1.
+    slope, intercept : float
+        RescaleSlope, RescaleIntercept.
+    """
+    if out.dtype.kind in "iu":
+        if slope != 1 or intercept != int(intercept):
+            raise ValueError(f"slope {slope}, intercept {intercept} do not fit {out.dtype}")
+        if intercept:
+            # Modular arithmetic is exact: -1024 is subtracted, never cast to unsigned.
+            amount = out.dtype.type(abs(int(intercept)))
+            (np.add if intercept > 0 else np.subtract)(out, amount, out=out)
+        return
+    if slope != 1:
+        np.multiply(out, out.dtype.type(slope), out=out)
+    if intercept:
+        np.add(out, out.dtype.type(intercept), out=out)
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """A modality or VOI lookup table.
+
+    Attributes
+    ----------
+    first : int
+        Input that the first entry maps; inputs below get it too.
+    entries : (n,) ndarray of int
+        Outputs; inputs above the last get the last.
+    explanation : str
+        LUTExplanation.
+    kind : str
+        ModalityLUTType ("HU", "OD", "US" ...), "" for VOI.
+    bits : int
+        Bits of an entry.
+    """
+
+    first: int
+    entries: Array
+    explanation: str = ""
+    kind: str = ""
+    bits: int = 16
+
+    @classmethod
+    def from_item(cls, item: Any, *, signed: bool = False) -> LookupTable:
+        """Make from an item of ModalityLUTSequence or VOILUTSequence.
+
+        Parameters
+        ----------
+        item : pydicom.Dataset or mapping of keyword to value
+            LUTDescriptor, LUTData, LUTExplanation, ModalityLUTType.
+        signed : bool
+            Inputs are signed, so the first value is (US/SS ambiguity).
+
+        Raises
+        ------
+        ValueError
+            If descriptor or data are missing or contradict each other.
+        """
+        descriptor, data = item.get("LUTDescriptor"), item.get("LUTData")
+        if descriptor is None or data is None or len(descriptor) != 3:
+            raise ValueError("lookup table without LUTDescriptor (3 values) or LUTData")
+        count, first, bits = (int(value) for value in descriptor)
+        count = count % 65536 or 65536
+        if signed and first > 32767:
+            first -= 65536
+        if isinstance(data, bytes | bytearray):
+            octet = bits <= 8 and len(data) < 2 * count
+            entries = np.frombuffer(bytes(data), "u1" if octet else "<u2").astype(np.uint16)
+        else:
+            entries = np.atleast_1d(np.asarray(data)).astype(np.int64).astype(np.uint16)
+        if len(entries) == 0:
+            raise ValueError("lookup table without entries")
+        return cls(
+            first,
+            entries[:count],
+            str(item.get("LUTExplanation") or ""),
+            str(item.get("ModalityLUTType") or ""),
+            bits,
+        )
+
+    def apply(self, values: Array) -> Array:
+        """Map integer inputs; the shape is kept."""
+        place = np.clip(values.astype(np.int64) - self.first, 0, len(self.entries) - 1)
+        return np.take(self.entries, place)
+
+
+@dataclass(frozen=True, slots=True)
+class PaddingRange:
+    """Stored values, both ends included, that are no image (PS3.3 C.7.5.1.1.2)."""
+
+    low: int
+    high: int
+
+    def mask(self, stored: Array) -> Array:
+        """Tell where `stored` is padding."""
+        if self.low == self.high:
+            return np.asarray(stored == self.low)
+        return np.asarray((stored >= self.low) & (stored <= self.high))
+
+    def rescaled(self, slope: float, intercept: float) -> tuple[float, float]:
+        """Return the range after the modality LUT, lower end first."""
+        ends = sorted((self.low * slope + intercept, self.high * slope + intercept))
+        return ends[0], ends[1]
+
+
+def padding_range(values: Mapping[str, Any], description: PixelDescription) -> PaddingRange | None:
+    """Find the padding of an image, its signedness put right.
+
+    Parameters
+    ----------
+    values : mapping of keyword to value
+        PixelPaddingValue and PixelPaddingRangeLimit as kept from the header.
+    description : PixelDescription
+        PixelRepresentation says how the values were meant: 63536 in a signed
+        16-bit image is -2000, written with the wrong VR.
+
+    Returns
+    -------
+    PaddingRange or None
+        None when the image has no padding.
+    """
+    value = _first(values.get("PixelPaddingValue"))
+    if value is None:
+        return None
+    limit = _first(values.get("PixelPaddingRangeLimit"))
+    ends: Sequence[int] = [value] if limit is None else [value, limit]
+    span = 1 << max(description.bits_allocated, 16)
+    if description.pixel_representation == 1:
+        # 63536 is -2000: VR US was written for a signed image.
+        ends = [end - span if end >= span // 2 else end for end in ends]
+    else:
+        ends = [end + span if end < 0 else end for end in ends]
+    return PaddingRange(min(ends), max(ends))
+
+
+def _first(value: Any) -> int | None:
+    if isinstance(value, list | tuple):
+        value = value[0] if value else None
+    if value is None or value == "":
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
