@@ -1,0 +1,157 @@
+"""Import real DICOM, open napari on it; with no screen, leave screenshots in demo/.
+
+usage: python scripts/demo.py [FOLDER ...]
+
+With no folder: the files that pydicom ships, and a phantom study made on the fly.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_dicomdb import Database, ImportReport
+    from napari_dicomdb.loading.loadable import Loadable
+
+DEMO = Path(__file__).parents[1] / "demo"
+HEADLESS = "DICOMDB_HEADLESS" in os.environ  # set by scripts/with-display.sh
+SERIES_LOADED = 3
+WINDOW_SIZE = (1580, 960)
+
+
+def show_progress(done: int, total: int | None, text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r  {text}: {done} of {total or '?'}\033[K", end="", file=sys.stderr)
+        if done == total:
+            print(file=sys.stderr)
+
+
+def import_folder(database: Database, folder: Path, what: str) -> ImportReport:
+    report = database.import_paths([folder], progress=show_progress)
+    print(f"{what}: {report.summary()}")
+    for path, reason, text in report.rejected[:5]:
+        print(f"  refused ({reason}): {Path(path).name}: {text}")
+    if len(report.rejected) > 5:
+        print(f"  ... and {len(report.rejected) - 5} more; the browser lists them all")
+    return report
+
+
+def fill(database: Database, folders: list[Path]) -> list[str]:
+    """Import, and return the UIDs of the series to open."""
+    if folders:
+        uids = [uid for f in folders for uid in import_folder(database, f, str(f)).series_uids]
+        records = [database.find_series(uid) for uid in uids]
+        records.sort(key=lambda record: record.frame_count, reverse=True)
+        return [record.uid for record in records]
+    import pydicom.data
+
+    from napari_dicomdb.viewer.phantom import write_phantom_study
+
+    shipped = Path(pydicom.data.__file__).parent / "test_files"
+    import_folder(database, shipped, "pydicom's own files")
+    phantom = DEMO / "phantom"
+    write_phantom_study(phantom)
+    return list(import_folder(database, phantom, "a phantom study").series_uids)
+
+
+def volumes_of_one_patient(database: Database, uids: list[str]) -> Iterator[Loadable]:
+    """Yield the best loadable of series that lie in one frame of reference."""
+    frame_of_reference = None
+    loaded = 0
+    for uid in uids:
+        record = database.find_series(uid)
+        if loaded and record.frame_of_reference_uid != frame_of_reference:
+            continue
+        loadables = database.examine(record)
+        if not loadables:
+            continue
+        best = loadables[0]
+        print(f"{best.name}: {best.kind}, {best.shape}, confidence {best.confidence:.2f}")
+        for finding in best.findings:
+            print(f"  {finding.severity}: {finding.text}")
+        frame_of_reference = record.frame_of_reference_uid
+        loaded += 1
+        yield best
+        if loaded == SERIES_LOADED:
+            return
+
+
+def settle(milliseconds: int = 700) -> None:
+    """Let the window draw, and its threads report."""
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def picture(viewer: Any, name: str) -> None:
+    settle()
+    path = DEMO / f"{name}.png"
+    viewer.screenshot(str(path), canvas_only=False, flash=False)
+    print(f"screenshot: {path.relative_to(DEMO.parent)}")
+
+
+def take_pictures(viewer: Any) -> None:
+    from napari_dicomdb.viewer.planes import set_plane
+
+    picture(viewer, "browser")
+    for plane in ("axial", "coronal", "sagittal"):
+        set_plane(viewer, plane)
+        viewer.reset_view()
+        picture(viewer, plane)
+    set_plane(viewer, "axial")
+    viewer.dims.ndisplay = 3
+    for layer in viewer.layers:
+        if hasattr(layer, "rendering"):
+            layer.rendering = "attenuated_mip"
+    viewer.reset_view()
+    picture(viewer, "volume")
+    viewer.dims.ndisplay = 2
+
+
+def main(arguments: list[str]) -> int:
+    folders = [Path(argument) for argument in arguments]
+    for folder in folders:
+        if not folder.exists():
+            print(f"there is no {folder}", file=sys.stderr)
+            return 2
+    for old in (DEMO / "database", DEMO / "phantom"):
+        shutil.rmtree(old, ignore_errors=True)
+    DEMO.mkdir(exist_ok=True)
+    # The docks open the default database: for this process, the demo's.
+    os.environ["DICOMDB_DATABASE"] = str(DEMO / "database")
+    os.environ["DICOMDB_SETTINGS"] = str(DEMO / "settings.json")
+    if HEADLESS:  # pictures that look alike everywhere: napari's own defaults
+        os.environ["NAPARI_CONFIG"] = str(DEMO / "napari-settings.yaml")
+
+    from napari_dicomdb import Database
+
+    with Database.open(DEMO / "database") as database:
+        uids = fill(database, folders)
+
+        import napari
+
+        from napari_dicomdb.viewer.open import add_volume
+
+        viewer = napari.Viewer(title="napari-dicomdb demo")
+        viewer.window.resize(*WINDOW_SIZE)
+        viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+        for loadable in volumes_of_one_patient(database, uids):
+            add_volume(viewer, loadable.load())
+    if HEADLESS:
+        take_pictures(viewer)
+        viewer.close()
+    else:
+        napari.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
