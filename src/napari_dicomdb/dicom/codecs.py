@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -175,24 +175,19 @@ def _decode_frame(stream: bytes, runner: DecodeRunner) -> bytes:
 
 
 def _decode_jpeg(stream: bytes, runner: DecodeRunner) -> Array:
-    import imagecodecs
+    from imagecodecs import jpeg8_decode
 
     photometric = str(runner.photometric_interpretation)
     if runner.samples_per_pixel != 3:
-        return cast("Array", imagecodecs.jpeg8_decode(stream))
+        return jpeg8_decode(stream)
     if not photometric.startswith("YBR"):
-        return cast(
-            "Array", imagecodecs.jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB")
-        )
+        return jpeg8_decode(stream, colorspace="RGB", outcolorspace="RGB")
     info = parse_jpeg(stream)
     if info is not None and info.process in (0xC3, 0xC7, 0xCB):
         # libjpeg-turbo converts no colours of lossless streams; our caller does.
-        return cast(
-            "Array",
-            imagecodecs.jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="YCBCR"),
-        )
+        return jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="YCBCR")
     runner.set_option("photometric_interpretation", "RGB")
-    return cast("Array", imagecodecs.jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="RGB"))
+    return jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="RGB")
 
 
 _decoders: dict[str, tuple[Decoder, ...]] = {}
@@ -200,8 +195,7 @@ _lock = threading.Lock()
 
 
 def _decoders_of(uid: str) -> tuple[Decoder, ...]:
-    from pydicom.pixels import get_decoder
-    from pydicom.pixels.decoders.base import Decoder
+    from pydicom.pixels.decoders.base import Decoder, get_decoder
     from pydicom.uid import UID
 
     with _lock:  # add_plugin is not thread-safe

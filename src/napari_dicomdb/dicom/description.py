@@ -22,7 +22,10 @@ _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # GE wrote little endian headers with big endian pixels under this private syntax.
 _GE_PRIVATE = "1.2.840.113619.5.2"
 _NATIVE = frozenset({_IMPLICIT, _EXPLICIT, _DEFLATED, _BIG_ENDIAN, _GE_PRIVATE, ""})
-_FLOATS = {"FloatPixelData": np.dtype("f4"), "DoubleFloatPixelData": np.dtype("f8")}
+_FLOATS: dict[str, np.dtype[Any]] = {
+    "FloatPixelData": np.dtype("f4"),
+    "DoubleFloatPixelData": np.dtype("f8"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -161,7 +161,7 @@ def _read_native(
     wanted = target.nbytes
     if description.length is not None:
         wanted = max(0, min(wanted, description.length - start))
-    octets = memoryview(target.reshape(-1).view(np.uint8))
+    octets = memoryview(target.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     done = _read_into(path, (description.offset or 0) + start, octets[:wanted])
     if done < target.nbytes:
         _note_truncated(path, done, target.nbytes, problems)
@@ -284,7 +284,7 @@ def _unpack_frame(
         cells = unpack(raw, d.bits_allocated, count, skip=first_bit % 8)
         cells = cells.view(d.stored_dtype)
     else:
-        order = ">" if d.big_endian and not words else "<"
+        order: Literal["<", ">"] = ">" if d.big_endian and not words else "<"
         cells = np.frombuffer(raw, d.stored_dtype.newbyteorder(order)).astype(d.stored_dtype)
     if cells.dtype.kind in "iu":
         keep_stored_bits(cells, d.bits_stored, d.high_bit)
