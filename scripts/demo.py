@@ -50,6 +50,7 @@ def fill(database: Database, folders: list[Path]) -> list[str]:
         records.sort(key=lambda record: record.frame_count, reverse=True)
         return [record.uid for record in records]
     import pydicom.data
+
     from napari_dicomdb.viewer.phantom import write_phantom_study
 
     shipped = Path(pydicom.data.__file__).parent / "test_files"
