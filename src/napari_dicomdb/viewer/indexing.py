@@ -81,11 +81,8 @@ def spell_out(key: Any, shape: tuple[int, ...]) -> tuple[list[AxisPick], list[in
     if taken > len(shape) or ellipses > 1:
         raise IndexError(f"index {key!r} does not fit an array of {len(shape)} dimensions")
     filler = [slice(None)] * (len(shape) - taken)
-    where = next((i for i, p in enumerate(parts) if p is Ellipsis), None)
-    if where is None:
-        parts = parts + filler
-    else:
-        parts = parts[:where] + filler + parts[where + 1 :]
+    where = next((i for i, p in enumerate(parts) if p is Ellipsis), len(parts))
+    parts = parts[:where] + filler + parts[where + 1 :]
 
     picks: list[AxisPick] = []
     new_axes: list[int] = []

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.loading.loadable import LayerData
     from napari_dicomdb.loading.volume import Coord, Volume
+    from napari_dicomdb.viewer.placement import Placement
 
 __all__ = ["WORLD_LABELS", "contrast_limits", "volume_to_layers"]
 
@@ -61,40 +62,50 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
     """
     labels = volume.meta.get("kind") in _LABEL_KINDS
     if volume.geometry.in_patient:
-        data, kwargs, spatial = _in_patient(_with_slices(volume), frame, labels)
+        volume = _with_slices(volume)
+        placement = place(volume, frame, nearest=labels)
+        data, kwargs, spatial = _in_patient(volume, placement)
+        backwards = placement.flips[placement.axes.index(0)]
     else:
         data, kwargs, spatial = _out_of_patient(volume)
+        backwards = False
     kwargs["metadata"] = {"dicomdb": _metadata(volume) | spatial}
     kwargs["name"] = str(volume.meta.get("name") or "DICOM")
     if labels:
         return [(np.asarray(data), kwargs, "labels")]
     kwargs["rgb"] = volume.is_rgb
     if not volume.is_rgb:
-        kwargs["contrast_limits"] = contrast_limits(volume)
+        kwargs["contrast_limits"] = contrast_limits(volume, runs_backwards=backwards)
         kwargs["colormap"] = _colormap(volume)
     return [(data, kwargs, "image")]
 
 
-def contrast_limits(volume: Volume) -> tuple[float, float]:
-    """Return the display range of a volume: its first window, else of its middle slice.
+def contrast_limits(volume: Volume, *, runs_backwards: bool = False) -> tuple[float, float]:
+    """Return the display range of a volume: a window of its files, else of its middle slice.
 
-    Reads one slice, and that only when the volume brings no window.
+    Parameters
+    ----------
+    volume : Volume
+    runs_backwards : bool
+        Whether napari shows the slices in reverse; so that the slice looked at
+        is the one that it shows first, and no other is read.
     """
     from napari_dicomdb.dicom.voi import choose_limits
 
-    windows = tuple(volume.meta.get("windows") or ())
-    sample = None if windows else _middle_slice(volume)
     low, high = choose_limits(
-        windows, sample, volume.meta.get("padding"), str(volume.meta.get("modality") or "")
+        tuple(volume.meta.get("windows") or ()),
+        _middle_slice(volume, runs_backwards),
+        volume.meta.get("padding"),
+        str(volume.meta.get("modality") or ""),
     )
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+    return float(low), float(high)
 
 
-def _middle_slice(volume: Volume) -> NDArray[Any]:
-    colour = (slice(None),) if volume.is_rgb else ()
-    plane = (slice(None), slice(None), *colour)
-    middle = tuple(n // 2 for n in volume.shape[: len(volume.shape) - len(plane)])
-    return np.asarray(volume.array[middle + plane])
+def _middle_slice(volume: Volume, runs_backwards: bool) -> NDArray[Any]:
+    lead = [n // 2 for n in volume.shape[: len(volume.dims) - 2]]
+    if lead and runs_backwards:
+        lead[-1] = (volume.shape[len(lead) - 1] - 1) // 2
+    return np.asarray(volume.array[(*lead, slice(None), slice(None))])
 
 
 def _with_slices(volume: Volume) -> Volume:
@@ -109,9 +120,8 @@ def _with_slices(volume: Volume) -> Volume:
 
 
 def _in_patient(
-    volume: Volume, frame: ArrayLike | None, labels: bool
+    volume: Volume, placement: Placement
 ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-    placement = place(volume, frame, nearest=labels)
     scale, translate, units = _leading(volume, len(volume.dims) - 3)
     lead = len(scale)
     rotate = np.eye(lead + 3)

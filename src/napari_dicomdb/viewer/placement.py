@@ -43,7 +43,7 @@ __all__ = [
     "place",
 ]
 
-#: A volume is shown natively when no corner moves by as much, in voxels.
+#: A volume is shown natively when the far corner moves by less, in voxels.
 NATIVE_TOLERANCE = 0.5
 
 #: (x, y, z, 1) of the patient to (-z, y, x, 1); a rotation, not a mirror.
@@ -79,7 +79,8 @@ class Layout:
     volume_from_data : (4, 4) ndarray
         Indices (k, row, column) of the volume from indices of the data.
     displacement : float
-        By how much the farthest corner would move in native display, voxels.
+        By how much a corner would move in native display that held the opposite
+        corner, voxels. (It holds the centre, so that they move half as far.)
     dropped_angle_degrees : float
         Between the axes of the volume and those it is drawn along; 0 if resliced.
     """
@@ -192,8 +193,8 @@ def lay_out(
     scale = np.linalg.norm(linear, axis=0)
     dropped = linear - np.diag(scale)
     far = np.array(ordered, dtype=np.float64) - 1
-    corners = np.array(list(itertools.product((0.0, 1.0), repeat=3))) * far
-    moved = corners @ dropped.T / scale
+    diagonals = np.array(list(itertools.product((-1.0, 1.0), repeat=3))) * far
+    moved = diagonals @ dropped.T / scale
     displacement = float(np.linalg.norm(moved, axis=1).max())
     if displacement < NATIVE_TOLERANCE:
         cosines = np.clip(np.diag(linear) / scale, -1, 1)
@@ -204,7 +205,6 @@ def lay_out(
             flips=flips,
             shape=ordered,
             scale=scale,
-            # Held at the centre, so that the corners move half as far.
             origin=exact[:3, 3] + dropped @ (far / 2),
             frame=frame,
             native=True,

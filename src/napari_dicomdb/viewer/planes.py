@@ -63,7 +63,7 @@ def set_plane(viewer: Any, plane: str) -> None:
         return
     last = _ORDERS[Plane(plane)]
     depth = "towards" if _is_even(last) else "away"
-    _camera(viewer).orientation = (depth, "down", "right")
+    viewer.scene.camera.orientation = (depth, "down", "right")
     viewer.dims.order = (*range(ndim - 3), *(ndim - 3 + a for a in last))
 
 
@@ -127,7 +127,7 @@ def lps_text(lps: Sequence[float] | NDArray[np.float64]) -> str:
 
 def show_orientation(viewer: Any, visible: bool = True) -> None:
     """Show or hide the arrows that say which way I, P and L grow."""
-    axes = _overlay(viewer, "axes")
+    axes = viewer.canvas.overlays.axes
     axes.labels = True
     axes.visible = visible
 
@@ -154,7 +154,7 @@ class PositionReadout:
         if not self._connected:
             self._viewer.cursor.events.position.connect(self._update)
             self._connected = True
-        _overlay(self._viewer, "text").visible = True
+        self._viewer.canvas.overlays.text.visible = True
         self._update()
 
     def hide(self) -> None:
@@ -162,26 +162,15 @@ class PositionReadout:
         if self._connected:
             self._viewer.cursor.events.position.disconnect(self._update)
             self._connected = False
-        overlay = _overlay(self._viewer, "text")
+        overlay = self._viewer.canvas.overlays.text
         overlay.visible = False
         overlay.text = ""
 
     def _update(self, event: object = None) -> None:
         lps = lps_at_cursor(self._viewer)
-        _overlay(self._viewer, "text").text = "" if lps is None else lps_text(lps)
+        self._viewer.canvas.overlays.text.text = "" if lps is None else lps_text(lps)
 
 
 def _is_even(order: tuple[int, int, int]) -> bool:
     inversions = sum(order[i] > order[j] for i in range(3) for j in range(i + 1, 3))
     return inversions % 2 == 0
-
-
-def _camera(viewer: Any) -> Any:
-    # napari 0.9 moved the camera into the scene and deprecates the old place.
-    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
-
-
-def _overlay(viewer: Any, name: str) -> Any:
-    if hasattr(viewer, "canvas"):
-        return getattr(viewer.canvas.overlays, name)
-    return getattr(viewer, {"text": "text_overlay"}.get(name, name))

@@ -8,6 +8,9 @@ from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.viewer.frame import dicom_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_dicomdb.dicom.voi import Window
     from napari_dicomdb.loading.volume import Volume
 
 __all__ = ["Preset", "apply_preset", "presets", "volume_presets", "widen_range"]
@@ -18,14 +21,7 @@ Preset = tuple[str, float, float]
 
 def volume_presets(volume: Volume) -> list[Preset]:
     """Return the windows of a volume's files, in their order."""
-    found: list[Preset] = []
-    for number, window in enumerate(volume.meta.get("windows") or (), start=1):
-        low, high = window.limits()
-        label = window.explanation or f"Window {number}"
-        if label in {p[0] for p in found}:
-            label = f"{label} ({window.center:g}/{window.width:g})"
-        found.append((label, float(low), float(high)))
-    return found
+    return _as_presets(volume.meta.get("windows") or ())
 
 
 def presets(layer: Any) -> list[Preset]:
@@ -33,19 +29,28 @@ def presets(layer: Any) -> list[Preset]:
 
     Those of its files first, then, for CT in Hounsfield units, the usual ones.
     """
-    from napari_dicomdb.dicom.voi import CT_PRESETS
+    from napari_dicomdb.dicom import voi
 
     metadata = dicom_metadata(layer)
     if metadata is None or not hasattr(layer, "contrast_limits"):
         return []
-    found: list[Preset] = [(str(t), float(a), float(b)) for t, a, b in metadata["windows"]]
-    if metadata["modality"] == "CT" and metadata["units"] in ("HU", ""):
-        taken = {p[0] for p in found}
-        for window in CT_PRESETS:
-            low, high = window.limits()
-            if window.explanation not in taken:
-                found.append((window.explanation, float(low), float(high)))
-    return found
+    own: list[Preset] = [(str(t), float(a), float(b)) for t, a, b in metadata["windows"]]
+    taken = {label for label, _, _ in own}
+    usual = _as_presets(voi.presets((), metadata["modality"], metadata["units"]))
+    return own + [preset for preset in usual if preset[0] not in taken]
+
+
+def _as_presets(windows: Iterable[Window]) -> list[Preset]:
+    found: dict[str, Preset] = {}
+    for window in windows:
+        low, high = window.limits()
+        if low >= high:
+            continue
+        label = window.label
+        if label in found:
+            label = f"{label} (W {window.width:g} L {window.center:g})"
+        found.setdefault(label, (label, float(low), float(high)))
+    return list(found.values())
 
 
 def apply_preset(layer: Any, label: str) -> None:

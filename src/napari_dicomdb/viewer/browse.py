@@ -1,0 +1,31 @@
+"""Handing files and folders to the browser dock of a viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["BROWSER_WIDGET", "PLUGIN", "browse"]
+
+PLUGIN = "napari-dicomdb"
+#: Display name of the dock in the manifest.
+BROWSER_WIDGET = "DICOM browser"
+
+
+def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
+    """Open the browser dock of `viewer` and let it import `paths`.
+
+    The import runs in the background, with its progress and its report in the
+    browser; files stay where they are.
+
+    Returns
+    -------
+    DicomBrowser
+        The widget; the one already open when there is one.
+    """
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
+    widget.import_paths([str(path) for path in paths])
+    return widget
