@@ -213,13 +213,15 @@ def test_module_is_short_and_finished(path: Path) -> None:
 
 
 def test_module_has_a_test_module() -> None:
-    """One test module per module (private ones and mere re-exports aside)."""
-    tests = {p.relative_to(ROOT / "tests").as_posix() for p in ROOT.glob("tests/**/test_*.py")}
+    """One test module per module, in the folder of its room; private modules aside."""
+    tests = {
+        (path.relative_to(ROOT / "tests").parts[0], path.name)
+        for path in ROOT.glob("tests/*/**/test_*.py")
+    } | {("", path.name) for path in ROOT.glob("tests/test_*.py")}
     missing = []
     for path in MODULES:
-        inside = path.relative_to(PACKAGE)
-        if path.stem.startswith("_"):
-            continue
-        if inside.with_name(f"test_{path.name}").as_posix() not in tests:
-            missing.append(inside.as_posix())
+        *folders, name = path.relative_to(PACKAGE).parts
+        room = folders[0] if folders else ""
+        if not name.startswith("_") and (room, f"test_{name}") not in tests:
+            missing.append("/".join((*folders, name)))
     assert missing == []
