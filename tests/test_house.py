@@ -186,7 +186,6 @@ def test_imports_of_third_parties_are_declared() -> None:
         "PIL": "pillow",
         "nibabel": "nibabel",
         "nrrd": "pynrrd",
-        "jpeg_ls": "pyjpegls",
         "click": "typer",
     }
     declared = {name.lower().replace("-", "_") for name in requirement_names()}
