@@ -57,6 +57,12 @@ def test_core_and_command_import_without_a_screen() -> None:
     assert modules_loaded_by("import " + ", ".join(core)) & SCREEN == set()
 
 
+def test_every_folder_is_a_package() -> None:
+    """Else import-linter would not see what is in it."""
+    folders = {path.parent for path in MODULES}
+    assert [f.name for f in folders if not (f / "__init__.py").exists()] == []
+
+
 def test_every_module_is_importable() -> None:
     for path in MODULES:
         if path.stem != "__main__":
