@@ -1,0 +1,198 @@
+"""Reading by pydicom what the walker cannot, into the same representation."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from napari_dicomdb.dicom._charset import charsets_of
+from napari_dicomdb.dicom._decode import UnusualHeader, decode_value, fit_to_vr
+from napari_dicomdb.dicom._sequences import UNDEFINED
+from napari_dicomdb.dicom._walk import CREATORS, PIXELS, SEQUENCES, Found
+from napari_dicomdb.dicom.functional_groups import items_of_sequence
+from napari_dicomdb.dicom.keywords import TAG_OF, VR_OF
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["read_with_pydicom", "value_of"]
+
+# What pydicom is known to raise on broken files; anything else is a fault of ours.
+_PYDICOM_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,  # BytesLengthException, InvalidDicomError, UnicodeError ...
+    struct.error,
+    zlib.error,
+)
+_CHARSET_TAG = 0x00080005
+
+
+def read_with_pydicom(
+    stream: BinaryIO, encoding: tuple[bool, bool] | None
+) -> tuple[Found, dict[str, str]]:
+    """Read the header in `stream` with pydicom.
+
+    Parameters
+    ----------
+    stream : binary file
+        A whole file, or only its data set when `encoding` is given.
+    encoding : (explicit, little) or None
+        How a bare data set (inflated) is encoded.
+
+    Returns
+    -------
+    found : Found
+        As from `walk`.
+    meta : dict of str to str
+        TransferSyntaxUID, MediaStorageSOPClassUID as far as present.
+
+    Raises
+    ------
+    UnusualHeader
+        pydicom cannot read it either.
+    """
+    from pydicom import dcmread
+    from pydicom.filereader import read_dataset
+
+    found = Found()
+    meta: dict[str, str] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            if encoding is None:
+                dataset: Any = dcmread(stream, stop_before_pixels=True, force=True)
+                for keyword in ("TransferSyntaxUID", "MediaStorageSOPClassUID"):
+                    meta[keyword] = str(dataset.file_meta.get(keyword, "")).strip(" \0")
+                implicit, little = dataset.original_encoding
+            else:
+                implicit, little = not encoding[0], encoding[1]
+                dataset = read_dataset(
+                    stream, implicit, little, stop_when=lambda tag, vr, length: tag in PIXELS
+                )
+            _collect(dataset, found, bool(little))
+            _find_pixels(stream, found, bool(implicit), bool(little))
+        except _PYDICOM_ERRORS as error:
+            raise UnusualHeader(f"{type(error).__name__}: {error}") from error
+    texts = {str(warning.message).partition("\n")[0][:200] for warning in caught}
+    found.problems += [("pydicom-warning", text) for text in sorted(texts)]
+    return found, meta
+
+
+def _collect(dataset: Dataset, found: Found, little: bool) -> None:
+    charset = value_of(dataset, _CHARSET_TAG, "CS")
+    if charset is not None:
+        found.values["SpecificCharacterSet"] = charset
+    charsets = found.charsets
+    tags = sorted(int(tag) for tag in dataset.keys())
+    for tag in tags:
+        group, element = tag >> 16, tag & 0xFFFF
+        if group in CREATORS and 0x10 <= element <= 0xFF:
+            creator = value_of(dataset, tag, "LO")
+            found.add_creator(group, element, str(creator or ""))
+    for keyword, tag in TAG_OF.items():
+        if tag in dataset and VR_OF[keyword] != "SQ":
+            _note_cut(dataset, tag, found)
+            value = value_of(dataset, tag, VR_OF[keyword], charsets)
+            value = None if value is None else fit_to_vr(value, VR_OF[keyword])
+            if value is not None:
+                found.values[keyword] = value
+    for tag, (keyword, vr) in found.private.items():
+        if tag in dataset:
+            value = value_of(dataset, tag, vr, charsets)
+            if value is not None:
+                found.values[keyword] = value
+    for tag, (keyword, _, tree) in SEQUENCES.items():
+        if tag in dataset:
+            items = dataset[tag].value
+            if isinstance(items, bytes):
+                raise UnusualHeader(f"{keyword} is no sequence")
+            found.keep_items(keyword, items_of_sequence(items or [], tree or {}, charsets))
+    for tag in tags[-1:]:
+        _note_cut(dataset, tag, found)
+
+
+def _note_cut(dataset: Dataset, tag: int, found: Found) -> None:
+    element = dataset.get_item(tag)
+    length = getattr(element, "length", None)
+    value = getattr(element, "value", None)
+    if isinstance(length, int) and length != UNDEFINED and isinstance(value, bytes):
+        if len(value) < length:
+            found.cut = f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) ends beyond the file"
+
+
+def _find_pixels(stream: BinaryIO, found: Found, implicit: bool, little: bool) -> None:
+    """Read the header of the element at which pydicom stopped, if it is the pixels."""
+    start = stream.tell()
+    head = stream.read(12)
+    order = "<" if little else ">"
+    if len(head) < 8:
+        return
+    group, element = struct.unpack_from(f"{order}HH", head)
+    keyword = PIXELS.get(group << 16 | element)
+    if keyword is None:
+        return
+    if implicit:
+        (length,) = struct.unpack_from(f"{order}L", head, 4)
+    elif len(head) == 12:
+        (length,) = struct.unpack_from(f"{order}L", head, 8)
+    else:
+        found.cut = "the file ends within an element"
+        return
+    found.pixel_keyword = keyword
+    found.pixel_offset = start + (8 if implicit else 12)
+    found.pixel_length = None if length == UNDEFINED else length
+
+
+def value_of(
+    dataset: Dataset, tag: int, vr: str, charsets: tuple[str, ...] = ()
+) -> Any:
+    """Kept form of one element of a pydicom data set, None when it has none.
+
+    Elements that pydicom has not converted yet are decoded from their bytes by
+    the rules of the walker; others (data sets made in memory) from their value.
+    """
+    element: Any = dataset.get_item(tag) if tag in dataset else None
+    if element is None:
+        return None
+    if not hasattr(element, "is_raw") or not element.is_raw:
+        return fit_to_vr(_plain(element.value), vr)
+    read_vr = element.VR
+    if read_vr in {None, "UN", "OB", "OW"}:
+        read_vr = vr
+    if element.value is None:
+        return ""
+    return decode_value(element.value, read_vr, element.is_little_endian, charsets)
+
+
+def _plain(value: Any) -> Any:
+    """A converted pydicom value as JSON; None for what is not kept."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return None
+    if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue":
+        plain = [_plain(part) for part in value]
+        if all(isinstance(part, str) for part in plain):
+            return "\\".join(plain)
+        return plain
+    if type(value) in {int, float}:
+        return value
+    if isinstance(value, int) and type(value).__name__ == "BaseTag":
+        return int(value)
+    return str(value)
+
+
+def charsets_in(dataset: Dataset, outside: tuple[str, ...]) -> tuple[str, ...]:
+    """Terms of SpecificCharacterSet of an item, else those of the data set around it."""
+    own = value_of(dataset, _CHARSET_TAG, "CS")
+    return charsets_of(own) if isinstance(own, str) and own else outside
