@@ -1,0 +1,1 @@
+"""Docks for napari: thin faces, through qtpy, over the calls of the other packages."""

@@ -1,0 +1,195 @@
+"""What can be done with selected patients, studies and series beside loading them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QUrl, Signal
+from qtpy.QtGui import QDesktopServices, QGuiApplication
+from qtpy.QtWidgets import QMenu, QWidget
+
+from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+from napari_dicomdb.widgets._session import ImportRequest
+from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets.remove_dialog import RemoveDialog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dicomdb.widgets._session import DatabaseSession
+    from napari_dicomdb.widgets._tasks import TaskRunner
+
+__all__ = ["RecordActions", "show_in_folder"]
+
+Record = PatientRecord | StudyRecord | SeriesRecord
+
+
+@dataclass(frozen=True)
+class _Entry:
+    label: str
+    shortcut: str
+    call: Callable[[], None]
+
+
+def show_in_folder(path: Path) -> None:
+    """Open the folder that holds `path` in the desktop's file browser."""
+    folder = path if path.is_dir() else path.parent
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+class RecordActions(QObject):
+    """Menu and actions for rows of the browser.
+
+    Parameters
+    ----------
+    session : DatabaseSession
+    runner : TaskRunner
+        Where questions to the database run.
+    host : QWidget
+        Parent of menus and dialogs.
+    """
+
+    failed = Signal(object)
+    removed = Signal(object)  # RemovalReport
+
+    def __init__(self, session: DatabaseSession, runner: TaskRunner, host: QWidget) -> None:
+        super().__init__(host)
+        self._session = session
+        self._runner = runner
+        self._host = host
+        self.dialog: RemoveDialog | None = None
+
+    def menu(self, records: Sequence[Record], load: Callable[[], None] | None = None) -> QMenu:
+        """Return the context menu for `records`; `load` adds an entry that loads them."""
+        menu = QMenu(self._host)
+        kind = _kind(records)
+        entries: list[_Entry | None] = []
+        if load is not None:
+            entries += [_Entry("Load", "Return", load), None]
+        entries += [
+            _Entry(_copy_label(kind, len(records)), "Ctrl+C", lambda: self.copy_uids(records)),
+            _Entry("Show in folder", "", lambda: self.show_in_folder(records)),
+            _Entry("Rescan files", "", lambda: self.rescan(records)),
+            None,
+            _Entry("Remove from database…", "Del", lambda: self.ask_to_remove(records)),
+        ]
+        for entry in entries:
+            if entry is None:
+                menu.addSeparator()
+                continue
+            shortcut = f"\t{entry.shortcut}" if entry.shortcut else ""
+            action = menu.addAction(entry.label + shortcut)
+            action.triggered.connect(lambda _=False, call=entry.call: call())
+        return menu
+
+    def copy_uids(self, records: Sequence[Record]) -> None:
+        """Put the UIDs, or patient IDs, on the clipboard, one a line."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText("\n".join(r.uid for r in records))
+
+    def show_in_folder(self, records: Sequence[Record]) -> None:
+        """Open the folder of the first file."""
+
+        def first_folder() -> Path | None:
+            return next(iter(self._folders(records)), None)
+
+        self._runner.submit(
+            first_folder,
+            returned=lambda folder: None if folder is None else show_in_folder(folder),
+            failed=self.failed.emit,
+        )
+
+    def rescan(self, records: Sequence[Record]) -> None:
+        """Import again the folders that hold the files, to find new and changed ones."""
+
+        def submit(folders: list[Path]) -> None:
+            if folders:
+                self._session.import_paths(ImportRequest(tuple(folders)))
+
+        self._runner.submit(
+            lambda: self._folders(records), returned=submit, failed=self.failed.emit
+        )
+
+    def _folders(self, records: Sequence[Record]) -> list[Path]:
+        database = self._session.database
+        if database is None:
+            return []
+        folders: dict[Path, None] = {}
+        for series in self._series_of(database, records):
+            for instance in database.instances(series):
+                folders[instance.path.parent] = None
+        return list(folders)
+
+    @staticmethod
+    def _series_of(database: Any, records: Sequence[Record]) -> list[SeriesRecord]:
+        found: list[SeriesRecord] = []
+        for record in records:
+            if isinstance(record, SeriesRecord):
+                found.append(record)
+            elif isinstance(record, StudyRecord):
+                found += database.series(study=record)
+            else:
+                found += database.series(patient=record)
+        return found
+
+    def ask_to_remove(self, records: Sequence[Record]) -> None:
+        """Ask, then remove `records` from the database."""
+        database = self._session.database
+        if not records or database is None:
+            return
+
+        def ask(series: list[SeriesRecord]) -> None:
+            files = sum(s.instance_count for s in series)
+            has_copies = any(s.storage != "linked" for s in series)
+            what = f"{_named(records)} with {count(files, 'file')}"
+            self.dialog = RemoveDialog(what, has_copies=has_copies, parent=self._host)
+            self.dialog.confirmed.connect(lambda copies: self.remove(records, copies))
+            self.dialog.open()
+
+        self._runner.submit(
+            lambda: self._series_of(database, records), returned=ask, failed=self.failed.emit
+        )
+
+    def remove(self, records: Sequence[Record], delete_copies: bool) -> None:
+        """Remove `records` from the database, and copied files when asked to."""
+        database = self._session.database
+        if database is None:
+            return
+
+        def work() -> Any:
+            report = None
+            for record in records:
+                which = {_kind([record]): record}
+                report = database.remove(**which, delete_copies=delete_copies)
+            return report
+
+        self._runner.submit(
+            work,
+            returned=self.removed.emit,
+            failed=self.failed.emit,
+            finished=self._session.changed.emit,
+        )
+
+
+def _kind(records: Sequence[Record]) -> str:
+    kinds = {PatientRecord: "patient", StudyRecord: "study", SeriesRecord: "series"}
+    return kinds[type(records[0])]
+
+
+def _copy_label(kind: str, number: int) -> str:
+    if kind == "patient":
+        return "Copy patient ID" if number == 1 else "Copy patient IDs"
+    return f"Copy {kind} UID" if number == 1 else f"Copy {kind} UIDs"
+
+
+def _named(records: Sequence[Record]) -> str:
+    kinds = {"patient": "patients", "study": "studies", "series": "series"}
+    numbers: dict[str, int] = {}
+    for record in records:
+        kind = _kind([record])
+        numbers[kind] = numbers.get(kind, 0) + 1
+    return " and ".join(count(n, kind, kinds[kind]) for kind, n in numbers.items())

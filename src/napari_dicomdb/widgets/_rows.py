@@ -1,0 +1,134 @@
+"""How rows of the tree and of the series table are painted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from qtpy.QtGui import QFont, QFontMetrics, QPainter, QPainterPath, QPixmap
+from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from napari_dicomdb.widgets._icons import pixmap
+from napari_dicomdb.widgets.models import SecondaryTextRole, SeriesColumn
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from napari_dicomdb.widgets._theme import Palette
+
+__all__ = ["SeriesDelegate", "TreeDelegate"]
+
+THUMBNAIL = 44
+_PADDING = 4
+_ELIDE = Qt.TextElideMode.ElideRight
+_LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class _Delegate(QStyledItemDelegate):
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.palette = palette
+
+    def _paint_background(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index
+    ) -> QStyleOptionViewItem:
+        item = QStyleOptionViewItem(option)
+        self.initStyleOption(item, index)
+        item.text = ""
+        item.features &= ~QStyleOptionViewItem.ViewItemFeature.HasDecoration
+        item.state &= ~QStyle.StateFlag.State_HasFocus
+        style = QApplication.style() if item.widget is None else item.widget.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, item, painter, item.widget)
+        return item
+
+    def _fonts(self, option: QStyleOptionViewItem, *, bold: bool) -> tuple[QFont, QFont]:
+        first, second = QFont(option.font), QFont(option.font)
+        first.setBold(bold)
+        second.setPointSizeF(max(option.font.pointSizeF() - 1, 7))
+        return first, second
+
+
+class TreeDelegate(_Delegate):
+    """Patient rows: bold name, then what tells namesakes apart, dimmed; study rows plain."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        hint: QSize = super().sizeHint(option, index)
+        return QSize(hint.width(), QFontMetrics(option.font).height() + 9)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        if index.column() != 0:
+            option = QStyleOptionViewItem(option)
+            super().paint(painter, option, index)
+            return
+        self._paint_background(painter, option, index)
+        is_study = index.parent().isValid()
+        first, second = self._fonts(option, bold=not is_study)
+        rect = option.rect.adjusted(_PADDING, 0, -_PADDING, 0)
+        painter.save()
+        painter.setPen(self.palette.text)
+        used = _draw_elided(painter, first, rect, str(index.data() or ""))
+        secondary = index.data(SecondaryTextRole)
+        rest = rect.adjusted(used + 8, 0, 0, 0)
+        if secondary and rest.width() > 40:
+            painter.setPen(self.palette.dim)
+            _draw_elided(painter, second, rest, str(secondary))
+        painter.restore()
+
+
+class SeriesDelegate(_Delegate):
+    """Series rows: thumbnail, description above number and date; other columns plain."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        hint: QSize = super().sizeHint(option, index)
+        return QSize(hint.width(), THUMBNAIL + 2 * _PADDING)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        if index.column() != SeriesColumn.SERIES:
+            super().paint(painter, option, index)
+            return
+        self._paint_background(painter, option, index)
+        first, second = self._fonts(option, bold=False)
+        rect = option.rect.adjusted(_PADDING, _PADDING, -_PADDING, -_PADDING)
+        picture = QRect(rect.left(), rect.top(), THUMBNAIL, THUMBNAIL)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        self._draw_thumbnail(painter, picture, index.data(Qt.ItemDataRole.DecorationRole))
+        height = QFontMetrics(first).height() + QFontMetrics(second).height() + 3
+        top = rect.top() + (rect.height() - height) // 2
+        text = QRect(picture.right() + 9, top, rect.right() - picture.right() - 9, height)
+        painter.setPen(self.palette.text)
+        upper = QRect(text.left(), top, text.width(), QFontMetrics(first).height())
+        _draw_elided(painter, first, upper, str(index.data() or ""))
+        painter.setPen(self.palette.dim)
+        lower = QRect(text.left(), upper.bottom() + 4, text.width(), QFontMetrics(second).height())
+        _draw_elided(painter, second, lower, str(index.data(SecondaryTextRole) or ""))
+        painter.restore()
+
+    def _draw_thumbnail(self, painter: QPainter, frame: QRect, picture: Any) -> None:
+        path = QPainterPath()
+        path.addRoundedRect(frame.toRectF() if hasattr(frame, "toRectF") else frame, 3, 3)
+        painter.save()
+        painter.setClipPath(path)
+        if isinstance(picture, QPixmap) and not picture.isNull():
+            painter.fillRect(frame, Qt.GlobalColor.black)
+            size = picture.size().scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            place = QRect(0, 0, size.width(), size.height())
+            place.moveCenter(frame.center())
+            painter.drawPixmap(place, picture)
+        else:
+            painter.fillRect(frame, self.palette.primary)
+            symbol = pixmap("series", self.palette.dim, 18)
+            painter.drawPixmap(frame.center().x() - 8, frame.center().y() - 8, symbol)
+        painter.restore()
+
+
+def _draw_elided(painter: QPainter, font: QFont, rect: QRect, text: str) -> int:
+    """Draw one line, elided at the right; return its width."""
+    metrics = QFontMetrics(font)
+    shown = metrics.elidedText(text, _ELIDE, rect.width())
+    painter.setFont(font)
+    painter.drawText(rect, _LEFT, shown)
+    return metrics.horizontalAdvance(shown)

@@ -1,0 +1,225 @@
+"""The one database that all docks of this process show, and the imports into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QCoreApplication, QObject, Signal
+
+from napari_dicomdb.settings import (
+    default_database,
+    load_settings,
+    remember_database,
+    save_settings,
+)
+from napari_dicomdb.widgets._tasks import TaskRunner
+
+if TYPE_CHECKING:
+    from napari_dicomdb.api import Database
+    from napari_dicomdb.database import ImportReport
+    from napari_dicomdb.widgets._tasks import Task
+
+__all__ = [
+    "DatabaseSession",
+    "ImportRequest",
+    "attach_session",
+    "recall",
+    "remember",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What somebody asked to import."""
+
+    paths: tuple[Path, ...]
+    copy: bool = False
+    workers: int | None = None
+    dry_run: bool = False
+
+
+def recall(key: str, default: Any) -> Any:
+    """Return what `remember` kept under `key`, if it is of the type of `default`."""
+    kept = load_settings().others.get("widgets")
+    value = kept.get(key, default) if isinstance(kept, dict) else default
+    return value if isinstance(value, type(default)) else default
+
+
+def remember(key: str, value: Any) -> None:
+    """Keep a choice of the user's for the next session."""
+    settings = load_settings()
+    kept = settings.others.get("widgets")
+    kept = dict(kept) if isinstance(kept, dict) else {}
+    if kept.get(key) != value:
+        kept[key] = value
+        others = MappingProxyType({**settings.others, "widgets": kept})
+        save_settings(replace(settings, others=others))
+
+
+class DatabaseSession(QObject):
+    """Opens the database, imports into it, tells everybody what changed.
+
+    All signals come on the GUI thread. Imports queue: one runs at a time.
+    """
+
+    opened = Signal(object)  # Database
+    open_failed = Signal(object)  # error
+    changed = Signal()  # the content of the database is not what it was
+    import_started = Signal(object)  # ImportRequest
+    import_progressed = Signal(object, object, str)  # done, total or None, text
+    import_finished = Signal(object, object)  # ImportRequest, ImportReport
+    import_failed = Signal(object, object)  # ImportRequest, error
+    import_cancelled = Signal(object)  # ImportRequest, when not even a report came
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.database: Database | None = None
+        self._runner = TaskRunner("session")
+        self._importer = TaskRunner("import")
+        self._waiting: list[ImportRequest] = []
+        self._request: ImportRequest | None = None
+        self._task: Task | None = None
+        self._opening: Task | None = None
+        self.users = 0
+
+    # -- database ---------------------------------------------------------------------
+
+    def open(self, path: Path | None = None, *, remembered: bool = True) -> None:
+        """Open the database in `path`, by default the default one; `opened` follows."""
+        if self._opening is not None:
+            self._opening.cancel()
+
+        def opening() -> Database:
+            from napari_dicomdb.api import Database
+
+            directory = path or default_database()
+            database: Database = Database.open(directory)
+            if remembered and path is not None:
+                remember_database(directory, as_default=True)
+            return database
+
+        self._opening = self._runner.submit(
+            opening, returned=self.use, failed=self.open_failed.emit
+        )
+
+    def use(self, database: Database) -> None:
+        """Show `database` in all docks from now on."""
+        old, self.database = self.database, database
+        self.cancel_import()
+        self.opened.emit(database)
+        self._start_waiting()
+        if old is not None and old is not database:
+            self._runner.submit(old.close)
+
+    # -- import -----------------------------------------------------------------------
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether an import runs now."""
+        return self._task is not None
+
+    @property
+    def waiting_count(self) -> int:
+        """How many imports wait behind the running one."""
+        return len(self._waiting)
+
+    def import_paths(self, request: ImportRequest) -> None:
+        """Import when the database is open and nothing else is being imported."""
+        self._waiting.append(request)
+        self._start_waiting()
+
+    def cancel_import(self) -> None:
+        """Stop the running import, keeping what it has done, and drop the waiting ones."""
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start_waiting(self) -> None:
+        if self.database is None or self._task is not None or not self._waiting:
+            return
+        request = self._request = self._waiting.pop(0)
+        self.import_started.emit(request)
+        self._task = self._importer.submit(
+            self.database.import_paths,
+            list(request.paths),
+            copy=request.copy,
+            workers=request.workers,
+            dry_run=request.dry_run,
+            pass_progress=True,
+            keep_late_result=True,
+            progressed=self.import_progressed.emit,
+            returned=lambda report: self._finish(request, report),
+            failed=lambda error: self.import_failed.emit(request, error),
+            cancelled=lambda: self.import_cancelled.emit(request),
+            finished=self._end,
+        )
+
+    def _finish(self, request: ImportRequest, report: ImportReport) -> None:
+        self.import_finished.emit(request, report)
+
+    def _end(self) -> None:
+        request, self._task, self._request = self._request, None, None
+        if request is not None and not request.dry_run:
+            self.changed.emit()
+        self._start_waiting()
+
+    # -- end --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop all work, then close the database."""
+        self._waiting.clear()
+        self._importer.close()
+        self._runner.close()
+        if self.database is not None:
+            self.database.close()
+            self.database = None
+
+
+_shared: DatabaseSession | None = None
+
+
+def attach_session() -> tuple[DatabaseSession, Callable[[], None]]:
+    """Return the shared session and the call that lets go of it.
+
+    The last dock to let go closes the database; an import that still runs is
+    cancelled (a later one resumes it).
+    """
+    global _shared
+    if _shared is None:
+        _shared = DatabaseSession()
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(_close_shared)
+    session = _shared
+    session.users += 1
+    state = {"attached": True}
+
+    def detach() -> None:
+        if state["attached"]:
+            state["attached"] = False
+            session.users -= 1
+            if session.users == 0:
+                _close(session)
+
+    return session, detach
+
+
+def _close(session: DatabaseSession) -> None:
+    global _shared
+    if session is _shared:
+        _shared = None
+    session.close()
+
+
+def _close_shared() -> None:
+    if _shared is not None:
+        _close(_shared)
+
+
+def as_paths(paths: Sequence[Any]) -> tuple[Path, ...]:
+    """Return `paths` as `Path` objects."""
+    return tuple(Path(path) for path in paths)

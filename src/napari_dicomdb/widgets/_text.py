@@ -1,0 +1,94 @@
+"""How facts are written in the browser: pure functions from records to words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+    from napari_dicomdb.loading.loadable import Loadable
+
+__all__ = [
+    "count",
+    "file_size",
+    "loadable_facts",
+    "matrix",
+    "one_line",
+    "patient_facts",
+    "series_facts",
+    "series_title",
+    "study_title",
+]
+
+_SEX = {"M": "male", "F": "female", "O": "other"}
+_LONGEST = 300
+
+
+def one_line(text: str) -> str:
+    """Return `text` fit for one row: no control characters, no endless length."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
+    return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return "1 file", "2 files", "12 345 files"."""
+    # A thin space groups digits in every language.
+    return f"{number:,}".replace(",", "\u2009") + f" {one if number == 1 else many or one + 's'}"
+
+
+def file_size(size: int) -> str:
+    """Return a number of bytes as "512 B", "3.4 MB"."""
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def matrix(columns: int, rows: int) -> str:
+    """Return "512 × 512" (width first, as scanners print it), "" when there is no image."""
+    return f"{columns} × {rows}" if rows and columns else ""
+
+
+def patient_facts(patient: PatientRecord) -> str:
+    """Return what tells patients of one name apart: "ID 4711 · male · 1950-03-02"."""
+    parts = [f"ID {patient.patient_id}" if patient.patient_id else "no ID"]
+    parts.append(_SEX.get(patient.sex, patient.sex))
+    parts.append(patient.birth_date)
+    return one_line(" · ".join(p for p in parts if p))
+
+
+def study_title(study: StudyRecord) -> str:
+    """Return the description of a study, or what comes nearest to one."""
+    if study.description:
+        return one_line(study.description)
+    return one_line(f"Study {study.study_id}") if study.study_id else "Study without description"
+
+
+def series_title(series: SeriesRecord) -> str:
+    """Return the description of a series, or what comes nearest to one."""
+    title = series.description or series.protocol or series.body_part
+    return one_line(title) if title else f"{series.modality or 'Series'} without description"
+
+
+def series_facts(series: SeriesRecord) -> str:
+    """Return the second line of a series row: "#4 · 2019-03-02 · CHEST"."""
+    parts = [f"#{series.number}" if series.number is not None else "", series.date]
+    if series.body_part and series.body_part.lower() not in series.description.lower():
+        parts.append(series.body_part.capitalize())
+    if series.storage == "copied":
+        parts.append("copied")
+    return one_line(" · ".join(p for p in parts if p))
+
+
+def loadable_facts(loadable: Loadable) -> str:
+    """Return what a loadable will be: "scalar volume · 120 × 512 × 512 · 2.5 × 0.7 × 0.7 mm"."""
+    parts = [loadable.kind.replace("-", " ")]
+    if loadable.shape:
+        parts.append(" × ".join(str(n) for n in loadable.shape))
+    if loadable.spacing:
+        lengths = " × ".join(f"{s:.3g}" for s in loadable.spacing)
+        parts.append(f"{lengths} mm")
+    parts.append(count(len(loadable.instances), "file"))
+    return " · ".join(parts)

@@ -1,0 +1,199 @@
+"""All ways to open what is selected, and the button that opens those chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_dicomdb.dicom.findings import Severity
+from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets.loadable_card import LoadableCard
+from napari_dicomdb.widgets.notice import NoticeBox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.widgets._theme import Palette
+
+__all__ = ["ExaminePanel"]
+
+_SHOWN = 24  # cards made at once; a series split in hundreds shows the rest on demand
+
+
+class ExaminePanel(QWidget):
+    """Loadables as cards, and a footer that loads the chosen ones.
+
+    When a chosen one has a finding of severity error, the footer says so and
+    its button reads "Load anyway".
+
+    Signals
+    -------
+    load_requested : list of Loadable
+    """
+
+    load_requested = Signal(object)
+
+    def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = palette
+        self._loadables: list[Loadable] = []
+        self.cards: list[LoadableCard] = []
+        self.heading = QElidingLabel("")
+        self.heading.setObjectName("dim")
+        self._column = QWidget()
+        self._column.setObjectName("cards")
+        self._cards_layout = QVBoxLayout(self._column)
+        self._cards_layout.setContentsMargins(0, 0, 0, 0)
+        self._cards_layout.setSpacing(5)
+        self._cards_layout.addStretch(1)
+        self.scroll = QScrollArea()
+        self.scroll.setWidget(self._column)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.message = QLabel()
+        self.message.setObjectName("dim")
+        self.message.setWordWrap(True)
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.more_button = QPushButton()
+        self.more_button.clicked.connect(self._show_rest)
+
+        self.alarm = NoticeBox("error", action="Load anyway", danger=True)
+        self.alarm.triggered.connect(self.load)
+        self.load_button = QPushButton("Load")
+        self.load_button.setObjectName("primaryButton")
+        self.load_button.setToolTip("Load what is checked above as layers (Enter)")
+        self.load_button.clicked.connect(self.load)
+        self.summary = QElidingLabel("")
+        self.summary.setObjectName("dim")
+        footer = QHBoxLayout()
+        footer.setContentsMargins(0, 0, 0, 0)
+        footer.addWidget(self.summary, 1)
+        footer.addWidget(self.load_button)
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 2, 0, 0)
+        layout.setSpacing(5)
+        layout.addWidget(self.heading)
+        layout.addWidget(self.message, 1)
+        layout.addWidget(self.scroll, 1)
+        layout.addWidget(self.alarm)
+        layout.addLayout(footer)
+        self.clear("Select a series to see how it can be opened.")
+
+    # -- content ----------------------------------------------------------------------
+
+    def clear(self, message: str) -> None:
+        """Show no loadables, but `message`."""
+        self._loadables = []
+        self._remove_cards()
+        self.message.setText(message)
+        self.message.show()
+        self.scroll.hide()
+        self.heading.hide()
+        self._update_footer()
+
+    def show_loadables(self, loadables: Sequence[Loadable], heading: str) -> None:
+        """Show the ways to open something called `heading`."""
+        if not loadables:
+            self.clear("No loader understands what this series holds, so it cannot be opened.")
+            return
+        self._loadables = list(loadables)
+        self._remove_cards()
+        self._add_cards(self._loadables[:_SHOWN])
+        rest = len(self._loadables) - _SHOWN
+        if rest > 0:
+            self.more_button.setText(f"Show {count(rest, 'more way', 'more ways')} to open it")
+            self._cards_layout.insertWidget(len(self.cards), self.more_button)
+            self.more_button.show()
+        ways = count(len(self._loadables), "way", "ways")
+        self.heading.setText(f"{ways} to open {heading}")
+        self.heading.setToolTip(heading)
+        self.message.hide()
+        self.heading.show()
+        self.scroll.show()
+        self.scroll.verticalScrollBar().setValue(0)
+        self._update_footer()
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Draw everything in the colours of another theme."""
+        self._palette = palette
+        if self._loadables:
+            chosen = {id(c.loadable): c.is_chosen for c in self.cards}
+            shown = len(self.cards)
+            self._remove_cards()
+            self._add_cards(self._loadables[:shown])
+            for card in self.cards:
+                card.check.setChecked(chosen[id(card.loadable)])
+
+    def _add_cards(self, loadables: Sequence[Loadable]) -> None:
+        for loadable in loadables:
+            card = LoadableCard(loadable, self._palette)
+            card.toggled.connect(self._update_footer)
+            card.activated.connect(self.load)
+            self._cards_layout.insertWidget(len(self.cards), card)
+            self.cards.append(card)
+
+    def _show_rest(self) -> None:
+        self.more_button.hide()
+        self._add_cards(self._loadables[len(self.cards) :])
+        self._update_footer()
+
+    def _remove_cards(self) -> None:
+        for card in self.cards:
+            self._cards_layout.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        self.cards = []
+        self._cards_layout.removeWidget(self.more_button)
+        self.more_button.hide()
+
+    # -- choice -----------------------------------------------------------------------
+
+    def chosen(self) -> list[Loadable]:
+        """Return the loadables to load, in the order shown."""
+        unseen = self._loadables[len(self.cards) :]
+        return [c.loadable for c in self.cards if c.is_chosen] + [u for u in unseen if u.selected]
+
+    def has_errors(self) -> bool:
+        """Whether one of the chosen has a finding of severity error."""
+        return any(f.severity is Severity.ERROR for one in self.chosen() for f in one.findings)
+
+    def load(self) -> None:
+        """Ask for the chosen loadables to be loaded."""
+        chosen = self.chosen()
+        if chosen:
+            self.load_requested.emit(chosen)
+
+    def _update_footer(self, *_: object) -> None:
+        chosen = self.chosen()
+        alarming = self.has_errors()
+        errors = [f.text for one in chosen for f in one.findings if f.severity is Severity.ERROR]
+        if alarming:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            self.alarm.show_text(f"What is checked has errors: {errors[0]}{more}", "error")
+        self.alarm.setVisible(alarming)
+        self.load_button.setVisible(bool(self._loadables) and not alarming)
+        self.load_button.setEnabled(bool(chosen))
+        self.load_button.setText(f"Load {len(chosen)}" if len(chosen) > 1 else "Load")
+        self.summary.setVisible(bool(self._loadables) and not alarming)
+        self.summary.setText(self._summary(chosen))
+
+    def _summary(self, chosen: list[Loadable]) -> str:
+        if not chosen:
+            return "Nothing is checked"
+        warnings = sum(f.severity is Severity.WARNING for one in chosen for f in one.findings)
+        layers = count(len(chosen), "layer")
+        return f"{layers}, {count(warnings, 'warning')}" if warnings else layers

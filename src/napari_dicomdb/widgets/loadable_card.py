@@ -1,0 +1,166 @@
+"""One way to open a series, with everything that should be known before opening it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_dicomdb.dicom.findings import Severity, worst
+from napari_dicomdb.widgets._text import loadable_facts, one_line
+from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
+from napari_dicomdb.widgets.notice import NoticeBox
+
+if TYPE_CHECKING:
+    from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.widgets._theme import Palette
+
+__all__ = ["ConfidenceBar", "LoadableCard"]
+
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_LOW, _HIGH = 0.5, 0.8  # below: warning colour; above: the theme's accent
+
+
+class ConfidenceBar(QWidget):
+    """A confidence between 0 and 1 as a small bar with its number."""
+
+    def __init__(self, value: float, palette: Palette, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._value = min(max(value, 0.0), 1.0)
+        self._palette = palette
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setToolTip(f"Confidence {self._value:.0%}: the reasons are below")
+        self.setAccessibleName(f"Confidence {self._value:.0%}")
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        return QSize(84, 16)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        groove = QRectF(0, self.height() / 2 - 3, 46, 6)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._palette.primary)
+        painter.drawRoundedRect(groove, 3, 3)
+        filled = QRectF(groove)
+        filled.setWidth(max(groove.width() * self._value, 6))
+        painter.setBrush(self._colour())
+        painter.drawRoundedRect(filled, 3, 3)
+        painter.setPen(self._palette.dim)
+        font = painter.font()
+        font.setPointSizeF(max(self._palette.font_size - 1, 7))
+        painter.setFont(font)
+        place = QRectF(50, 0, self.width() - 50, self.height())
+        painter.drawText(
+            place,
+            int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
+            f"{self._value:.0%}",
+        )
+        painter.end()
+
+    def _colour(self) -> QColor:
+        if self._value < _LOW:
+            return QColor(SEVERITY_COLOURS["warning"])
+        return self._palette.current if self._value >= _HIGH else self._palette.highlight
+
+
+class LoadableCard(QFrame):
+    """A loadable: check box, facts, confidence, findings, reasons.
+
+    Parameters
+    ----------
+    loadable : Loadable
+    palette : Palette
+    """
+
+    toggled = Signal(bool)
+    activated = Signal()
+
+    def __init__(
+        self, loadable: Loadable, palette: Palette, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self.loadable = loadable
+        self.check = QCheckBox()
+        self.check.setChecked(loadable.selected)
+        self.check.setAccessibleName(f"Load {loadable.name}")
+        self.check.toggled.connect(self._on_toggled)
+        self.title = QElidingLabel(one_line(loadable.name))
+        self.title.setObjectName("title")
+        self.title.setToolTip(one_line(loadable.name))
+        self.title.setElideMode(Qt.TextElideMode.ElideRight)
+        facts = QElidingLabel(loadable_facts(loadable))
+        facts.setObjectName("dim")
+        facts.setToolTip(loadable_facts(loadable))
+
+        head = QHBoxLayout()
+        head.setSpacing(5)
+        head.addWidget(self.check)
+        head.addWidget(self.title, 1)
+        head.addWidget(ConfidenceBar(loadable.confidence, palette))
+        body = QVBoxLayout()
+        body.setContentsMargins(22, 0, 0, 0)
+        body.setSpacing(4)
+        body.addWidget(facts)
+        self.boxes: list[NoticeBox] = []
+        for finding in sorted(loadable.findings, key=lambda f: _ORDER[f.severity]):
+            box = NoticeBox(str(finding.severity), finding.text)
+            box.setToolTip(str(finding.code))
+            self.boxes.append(box)
+            body.addWidget(box)
+        if loadable.reasons:
+            reasons = QLabel(" · ".join(loadable.reasons))
+            reasons.setObjectName("dim")
+            reasons.setWordWrap(True)
+            reasons.setTextFormat(Qt.TextFormat.PlainText)
+            body.addWidget(reasons)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(7, 5, 7, 6)
+        layout.setSpacing(3)
+        layout.addLayout(head)
+        layout.addLayout(body)
+        self._mark(loadable.selected)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the user, or the default, chose it."""
+        return bool(self.check.isChecked())
+
+    @property
+    def severity(self) -> Severity | None:
+        """The gravest severity among its findings."""
+        return worst(self.loadable.findings)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Toggle by a click anywhere on the card."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.check.toggle()
+        event.accept()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Load by a double click."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.check.setChecked(True)
+            self.activated.emit()
+        event.accept()
+
+    def _on_toggled(self, chosen: bool) -> None:
+        self._mark(chosen)
+        self.toggled.emit(chosen)
+
+    def _mark(self, chosen: bool) -> None:
+        self.setProperty("chosen", chosen)
+        self.style().unpolish(self)
+        self.style().polish(self)

@@ -1,0 +1,118 @@
+"""Loads loadables on a worker thread and adds them to the viewer on the GUI thread."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from napari.utils import cancelable_progress
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QObject, Signal
+
+from napari_dicomdb.dicom.findings import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.loading.volume import Volume
+    from napari_dicomdb.widgets._tasks import Task, TaskRunner
+
+__all__ = ["LayerLoader"]
+
+
+class _ActivityBar(cancelable_progress):
+    """A bar in napari's activity dock whose cancel button calls back at once.
+
+    napari's own acts on the next step of an iteration, and here the steps are
+    taken by another thread. Nothing is printed to the terminal: what is loaded
+    is nobody's business there.
+    """
+
+    def __init__(self, description: str, cancelled: Callable[[], None]) -> None:
+        self._on_cancel = cancelled
+        super().__init__(desc=description, total=0, file=io.StringIO())
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._on_cancel()
+
+    def show_progress(self, done: int, total: int | None) -> None:
+        if total and total != self.total:
+            self.total = total
+        if done > self.n:
+            self.update(done - self.n)
+
+
+class LayerLoader(QObject):
+    """Opens loadables one after the other.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    runner : TaskRunner
+        With one worker, so that layers come in the order asked for.
+    """
+
+    loaded = Signal(object, object)  # Loadable, list of layers
+    failed = Signal(object, object)  # Loadable, error
+    idle = Signal()
+
+    def __init__(self, viewer: Any, runner: TaskRunner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._runner = runner
+        self._bars: dict[Task, _ActivityBar] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being loaded."""
+        return bool(self._bars)
+
+    def load(self, loadables: Sequence[Loadable]) -> None:
+        """Load `loadables` and add what they give to the viewer."""
+        for loadable in loadables:
+            self._submit(loadable)
+
+    def cancel(self) -> None:
+        """Stop loading; layers already added stay."""
+        for task in list(self._bars):
+            task.cancel()
+
+    def close(self) -> None:
+        """Stop loading and take the bars out of the activity dock."""
+        self.cancel()
+        for bar in self._bars.values():
+            bar.close()
+        self._bars.clear()
+
+    def _submit(self, loadable: Loadable) -> None:
+        holder: list[Task] = []
+        bar = _ActivityBar("Loading DICOM", lambda: holder[0].cancel())
+        task = self._runner.submit(
+            loadable.load,
+            pass_progress=True,
+            progressed=lambda done, total, _text: bar.show_progress(done, total),
+            returned=lambda volume: self._add(loadable, volume),
+            failed=lambda error: self.failed.emit(loadable, error),
+            finished=lambda: self._end(holder[0]),
+        )
+        holder.append(task)
+        self._bars[task] = bar
+
+    def _add(self, loadable: Loadable, volume: Volume) -> None:
+        from napari_dicomdb.viewer.open import add_volume
+
+        layers = add_volume(self._viewer, volume)
+        found = {f.text: f for f in (*loadable.findings, *volume.findings)}
+        errors = [f.text for f in found.values() if f.severity is Severity.ERROR]
+        if errors:
+            show_warning("Loaded with errors: " + " ".join(errors))
+        self.loaded.emit(loadable, layers)
+
+    def _end(self, task: Task) -> None:
+        bar = self._bars.pop(task, None)
+        if bar is not None:
+            bar.close()
+        if not self._bars:
+            self.idle.emit()

@@ -1,0 +1,12 @@
+"""Item data roles and the page size that all models of the browser share."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+
+__all__ = ["PAGE_SIZE", "RecordRole", "SecondaryTextRole"]
+
+PAGE_SIZE = 100  # rows; more than fit on a screen, few enough to arrive at once
+
+RecordRole = int(Qt.ItemDataRole.UserRole) + 1  # the record behind the row
+SecondaryTextRole = int(Qt.ItemDataRole.UserRole) + 2  # text of second rank

@@ -1,0 +1,113 @@
+"""What an import refused or remarked upon, as a Qt table model."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+
+if TYPE_CHECKING:
+    from napari_dicomdb.database import ImportReport
+
+__all__ = ["ReportModel", "ReportRow", "report_rows", "rows_to_csv"]
+
+_TITLES = ("", "File", "Reason", "Explanation")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One file that an import has something to say about.
+
+    `severity` is "error" for a refused file, "warning" for one that a DICOMDIR
+    lists and that is absent, "info" for one accepted with a remark.
+    """
+
+    severity: str
+    path: str
+    reason: str
+    text: str
+
+    @property
+    def status(self) -> str:
+        """The severity in one word for people."""
+        return {"error": "refused", "warning": "missing", "info": "note"}[self.severity]
+
+
+def report_rows(report: ImportReport) -> list[ReportRow]:
+    """Return every refused file, absent file and remark of `report`, gravest first."""
+    rows = [ReportRow("error", str(p), str(r), str(t)) for p, r, t in report.rejected]
+    rows += [ReportRow("warning", str(p), str(r), str(t)) for p, r, t in report.missing]
+    rows += [ReportRow("info", str(p), str(r), str(t)) for p, r, t in report.notes]
+    return rows
+
+
+def rows_to_csv(rows: Iterable[ReportRow]) -> str:
+    """Return the rows as CSV with a header line."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["status", "path", "reason", "text"])
+    writer.writerows([row.status, row.path, row.reason, row.text] for row in rows)
+    return text.getvalue()
+
+
+class ReportModel(QAbstractTableModel):
+    """Rows of a report: severity, file, reason, explanation."""
+
+    def __init__(self, rows: Iterable[ReportRow] = ()) -> None:
+        super().__init__()
+        self._rows = list(rows)
+        self._icons: dict[str, Any] = {}
+
+    def show(self, rows: Iterable[ReportRow]) -> None:
+        """Show `rows` instead."""
+        self.beginResetModel()
+        self._rows = list(rows)
+        self.endResetModel()
+
+    def row(self, row: int) -> ReportRow:
+        """Return one row."""
+        return self._rows[row]
+
+    def rows(self) -> list[ReportRow]:
+        """Return all rows."""
+        return list(self._rows)
+
+    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008, D102
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008, D102
+        return 0 if parent.isValid() else len(_TITLES)
+
+    def headerData(  # noqa: D102
+        self,
+        section: int,
+        orientation: Qt.Orientation,
+        role: int = Qt.ItemDataRole.DisplayRole,
+    ) -> Any:
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _TITLES[section]
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: D102
+        if not index.isValid():
+            return None
+        row, column = self._rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return ("", Path(row.path).name or row.path, row.reason, row.text)[column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{row.status}: {row.path}\n{row.text}"
+        if role == Qt.ItemDataRole.DecorationRole and column == 0:
+            return self._icon(row.severity)
+        return None
+
+    def _icon(self, severity: str) -> Any:
+        if severity not in self._icons:
+            from napari_dicomdb.widgets._icons import pixmap
+
+            self._icons[severity] = pixmap(severity, size=14)
+        return self._icons[severity]
