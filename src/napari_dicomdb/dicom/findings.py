@@ -56,6 +56,7 @@ class FindingCode(StrEnum):
     RESAMPLED = "resampled"
     LOSSY_COMPRESSION = "lossy-compression"
     OTHER_FRAME_OF_REFERENCE = "other-frame-of-reference"
+    LOADER_FAILED = "loader-failed"
 
 
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
