@@ -1,0 +1,172 @@
+"""What headers say of a loadable or a volume, beside its geometry: name, units, windows ..."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.dicom.codecs import is_available
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.dicom.voi import windows_of, windows_of_slices
+
+if TYPE_CHECKING:
+    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.dicom.voi import Window
+    from napari_dicomdb.loading.frames import FrameSet
+
+__all__ = [
+    "pixel_findings",
+    "referenced_uids",
+    "series_name",
+    "units_of",
+    "volume_meta",
+    "windows_of_frames",
+]
+
+_NATIVE = frozenset(
+    {
+        "",
+        "1.2.840.10008.1.2",
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.113619.5.2",
+    }
+)
+_WINDOW_KEYWORDS = (
+    "WindowCenter",
+    "WindowWidth",
+    "WindowCenterWidthExplanation",
+    "VOILUTFunction",
+)
+
+
+def series_name(record: InstanceRecord) -> str:
+    """Name a series for people: "4: T1 AX"."""
+    get = record.values.get
+    words = str(
+        get("SeriesDescription") or get("ProtocolName") or get("Modality") or "unnamed series"
+    ).strip()
+    number = get("SeriesNumber")
+    return f"{number}: {words}" if number not in (None, "") else words
+
+
+def units_of(frames: FrameSet) -> str:
+    """Return the unit of the values after the modality LUT, "" when unknown."""
+    values = frames.instances[0].values
+    units = str(values.get("Units") or "").strip()
+    if units:
+        return units
+    rescale_type = str(frames.value("RescaleType", 0) or "").strip()
+    if rescale_type and rescale_type != "US":  # "US": unspecified
+        return rescale_type
+    # CT: Hounsfield units where RescaleType is absent (PS3.3 Section C.8.2.1.1.2).
+    is_ct = values.get("Modality") == "CT" and not rescale_type
+    return "HU" if is_ct and frames.value("RescaleIntercept", 0) is not None else ""
+
+
+def windows_of_frames(frames: FrameSet) -> tuple[Window, ...]:
+    """Return the windows that the headers of `frames` (in slice order) offer."""
+    known: dict[tuple[Any, ...], tuple[Window, ...]] = {}
+    columns = [frames.values(keyword) for keyword in _WINDOW_KEYWORDS]
+    slices = []
+    for row in zip(*columns, strict=True):
+        if row not in known:
+            known[row] = windows_of(dict(zip(_WINDOW_KEYWORDS, row, strict=True)))
+        slices.append(known[row])
+    return windows_of_slices(slices)
+
+
+def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
+    """Return what the index tells of the pixels of `frames` before any is read."""
+    found: list[Finding] = []
+    short = [i for i in frames.instances if _missing_bytes(i) > 0]
+    if short:
+        lost = sum(_missing_bytes(i) for i in short)
+        names = ", ".join(i.path.name for i in short[:3])
+        more = f" and {len(short) - 3} more" if len(short) > 3 else ""
+        found.append(
+            Finding(
+                FindingCode.TRUNCATED_PIXELS,
+                Severity.ERROR,
+                f"Pixel data of {names}{more} end early: {lost} bytes are missing",
+                {"instances": [i.uid for i in short], "bytes": lost},
+            )
+        )
+    for uid in dict.fromkeys(i.transfer_syntax_uid for i in frames.instances):
+        if uid not in _NATIVE and not is_available(uid):
+            found.append(
+                Finding(
+                    FindingCode.UNDECODABLE_PIXELS,
+                    Severity.ERROR,
+                    f"Nothing is installed that decodes transfer syntax {uid}",
+                    {"transfer_syntax_uid": uid},
+                )
+            )
+    if any(i.values.get("LossyImageCompression") == "01" for i in frames.instances):
+        ratio = frames.instances[0].values.get("LossyImageCompressionRatio", "")
+        found.append(
+            Finding(
+                FindingCode.LOSSY_COMPRESSION,
+                Severity.INFO,
+                f"Compressed with loss{f' ({ratio}:1)' if ratio else ''}: values are not exactly "
+                "those acquired",
+                {"ratio": ratio},
+            )
+        )
+    for code, text in [p for t in frames.tables if t is not None for p in t.problems][:3]:
+        found.append(
+            Finding(FindingCode.MULTIFRAME_INCONSISTENT, Severity.WARNING, text, {"reason": code})
+        )
+    for record, table in zip(frames.instances, frames.tables, strict=True):
+        if table is not None and table.count != record.frame_count:
+            found.append(
+                Finding(
+                    FindingCode.MULTIFRAME_INCONSISTENT,
+                    Severity.WARNING,
+                    f"{record.path.name}: NumberOfFrames says {record.frame_count}, functional "
+                    f"groups describe {table.count} frames",
+                    {"frames": record.frame_count, "described": table.count},
+                )
+            )
+    return tuple(found)
+
+
+def _missing_bytes(record: InstanceRecord) -> int:
+    if record.pixel_offset is None or record.pixel_length is None or not record.file_size:
+        return 0
+    samples = record.samples
+    if record.samples == 3 and "422" in record.photometric:
+        samples = 2
+    bits = record.rows * record.columns * samples * record.bits_allocated
+    need = (bits * max(record.frame_count, 1) + 7) // 8
+    return need - min(record.pixel_length, record.file_size - record.pixel_offset)
+
+
+def referenced_uids(frames: FrameSet) -> tuple[str, ...]:
+    """Return the series that the headers of `frames` refer to."""
+    found: dict[str, None] = {}
+    for record in frames.instances:
+        value = record.values.get("ReferencedSeriesSequence.SeriesInstanceUID")
+        for uid in value if isinstance(value, list) else [value]:
+            if isinstance(uid, str) and uid:
+                found[uid] = None
+    return tuple(found)
+
+
+def volume_meta(frames: FrameSet) -> dict[str, Any]:
+    """Return the entries of `Volume.meta` that come from headers alone (frames in slice order)."""
+    first = frames.instances[0]
+    values = first.values
+    uids = [frames.instance(k).uid for k in range(len(frames))]
+    return {
+        "modality": str(values.get("Modality") or ""),
+        "series_uid": first.series_uid,
+        "study_uid": str(values.get("StudyInstanceUID") or ""),
+        "patient_id": str(values.get("PatientID") or ""),
+        "instance_uids": list(dict.fromkeys(uids)),
+        "frame_numbers": [int(n) + 1 for n in frames.number],
+        "source_paths": list(dict.fromkeys(str(i.path) for i in frames.instances)),
+        "photometric": first.photometric,
+        "presentation": str(values.get("PresentationLUTShape") or ""),
+        "windows": windows_of_frames(frames),
+    }

@@ -1,0 +1,235 @@
+"""Frames of any instances side by side: classic slices and multi-frame frames alike.
+
+Grouping, sorting and reading look at frames only; whether a frame is a file of
+its own or one of a thousand in an enhanced object makes no difference to them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.dicom.functional_groups import FrameTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.loading.loadable import Loadable
+
+__all__ = ["FRAMES_OPTION", "FrameSet", "comparable", "frame_count_of"]
+
+FRAMES_OPTION = "frames"
+"""Option of a loadable that uses some frames only: [[instance index, frame], ...]."""
+
+_NAN3 = (np.nan,) * 3
+_NAN6 = (np.nan,) * 6
+_NAN2 = (np.nan,) * 2
+
+# What a classic object says at its top level, an enhanced one says per frame by another name.
+_PER_FRAME_NAME = {
+    "AcquisitionNumber": "FrameAcquisitionNumber",
+    "AcquisitionDateTime": "FrameAcquisitionDateTime",
+    "EchoTime": "EffectiveEchoTime",
+    "ImageType": "FrameType",
+    "TemporalPositionIdentifier": "TemporalPositionIndex",
+    "TriggerTime": "NominalCardiacTriggerDelayTime",
+}
+
+
+def frame_count_of(record: InstanceRecord) -> int:
+    """Return how many frames of `record` can exist: NumberOfFrames is not trusted blindly.
+
+    A file of a few kB may claim 2**31 frames; there are no more than its bytes
+    can hold (a compressed frame needs at least an item header).
+    """
+    count = max(record.frame_count, 1)
+    if count == 1 or not record.file_size:
+        return count
+    if record.pixel_length is None:
+        least = 8.0
+    else:
+        cells = record.rows * record.columns * max(record.samples, 1)
+        least = max(cells * max(record.bits_allocated, 1) / 8, 1 / 8)
+        if "422" in record.photometric or "420" in record.photometric:
+            least /= 2
+    return max(1, min(count, math.ceil(record.file_size / least)))
+
+
+def comparable(value: Any) -> Any:
+    """Return `value` as something that can be compared and hashed; None when empty."""
+    if isinstance(value, (list, tuple)):
+        return tuple(comparable(v) for v in value) or None
+    if isinstance(value, str):
+        return value.strip() or None
+    return value
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSet:
+    """Frames as columns.
+
+    Parameters
+    ----------
+    instances : tuple of InstanceRecord
+    tables : tuple of FrameTable or None
+        Functional groups of each instance; None for a classic one.
+    owner, number : (N,) ndarray of int
+        For each frame the index of its instance, and which frame of it
+        (from 0) it is.
+    positions, orientations, spacings : (N, 3), (N, 6), (N, 2) ndarray of float
+        ImagePositionPatient, ImageOrientationPatient, PixelSpacing; NaN where
+        the header has none.
+    """
+
+    instances: tuple[InstanceRecord, ...]
+    tables: tuple[FrameTable | None, ...]
+    owner: NDArray[np.intp]
+    number: NDArray[np.intp]
+    positions: NDArray[np.float64]
+    orientations: NDArray[np.float64]
+    spacings: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, instances: Iterable[InstanceRecord]) -> FrameSet:
+        """Make the set of all frames of `instances`, in their order."""
+        records = tuple(instances)
+        tables = tuple(
+            FrameTable.from_bytes(r.frames_json) if r.frames_json else None for r in records
+        )
+        if not any(r.frame_count > 1 or t for r, t in zip(records, tables, strict=True)):
+            count = len(records)
+            return cls(
+                records,
+                tables,
+                np.arange(count),
+                np.zeros(count, dtype=np.intp),
+                _columns([r.position or _NAN3 for r in records], 3),
+                _columns([r.orientation or _NAN6 for r in records], 6),
+                _columns([r.pixel_spacing or _NAN2 for r in records], 2),
+            )
+        counts = [frame_count_of(r) for r in records]
+        owner = np.repeat(np.arange(len(records)), counts)
+        number = np.concatenate([np.arange(n) for n in counts])
+        blocks = [_geometry(r, t, n) for r, t, n in zip(records, tables, counts, strict=True)]
+        places, cosines, spacings = (np.concatenate(b) for b in zip(*blocks, strict=True))
+        return cls(records, tables, owner, number, places, cosines, spacings)
+
+    @classmethod
+    def of_loadable(cls, loadable: Loadable) -> FrameSet:
+        """Make the set of the frames that `loadable` uses, in its order."""
+        frames = cls.of(loadable.instances)
+        wanted = loadable.options.get(FRAMES_OPTION)
+        if wanted is None:
+            return frames
+        first = np.searchsorted(frames.owner, np.arange(len(frames.instances)))
+        pairs = np.asarray(wanted, dtype=np.intp).reshape(-1, 2)
+        return frames.take(first[pairs[:, 0]] + pairs[:, 1])
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def take(self, indices: ArrayLike) -> FrameSet:
+        """Return the frames at `indices`, in that order; other instances are left out."""
+        chosen = np.asarray(indices, dtype=np.intp)
+        used, first = np.unique(self.owner[chosen], return_index=True)
+        used = used[np.argsort(first)]  # instances in the order of their first frame
+        renumbered = np.zeros(len(self.instances), dtype=np.intp)
+        renumbered[used] = np.arange(len(used))
+        return FrameSet(
+            tuple(self.instances[i] for i in used),
+            tuple(self.tables[i] for i in used),
+            renumbered[self.owner[chosen]],
+            self.number[chosen],
+            self.positions[chosen],
+            self.orientations[chosen],
+            self.spacings[chosen],
+        )
+
+    def instance(self, frame: int) -> InstanceRecord:
+        """Return the instance that frame `frame` of this set belongs to."""
+        return self.instances[self.owner[frame]]
+
+    def values(self, keyword: str) -> list[Any]:
+        """Return what each frame says of `keyword`, comparable; None where it says nothing."""
+        if not any(self.tables):
+            own = [comparable(i.values.get(keyword)) for i in self.instances]
+            return [own[i] for i in self.owner]
+        return [self.value(keyword, frame) for frame in range(len(self))]
+
+    def value(self, keyword: str, frame: int) -> Any:
+        """Return what frame `frame` says of `keyword`: its own word, else its instance's."""
+        owner = self.owner[frame]
+        table = self.tables[owner]
+        if table is not None:
+            number = int(self.number[frame])
+            for name in (keyword, _PER_FRAME_NAME.get(keyword)):
+                if name and (found := comparable(_of_table(table, name, number))) is not None:
+                    return found
+        return comparable(self.instances[owner].values.get(keyword))
+
+    def fields(self, name: str) -> NDArray[Any]:
+        """Return attribute `name` of the instance record of each frame."""
+        return np.array([getattr(i, name) for i in self.instances])[self.owner]
+
+    def labels(self) -> list[str]:
+        """Name each frame for a person: its file, and its number where there are several."""
+        return [
+            f"{self.instance(k).path.name}, frame {self.number[k] + 1}"
+            if self.instance(k).frame_count > 1
+            else self.instance(k).path.name
+            for k in range(len(self))
+        ]
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the loadable options from which `of_loadable` makes this set again."""
+        whole = np.repeat(
+            np.arange(len(self.instances)), [frame_count_of(i) for i in self.instances]
+        )
+        if len(whole) == len(self) and np.array_equal(whole, self.owner):
+            starts = np.searchsorted(whole, whole)
+            if np.array_equal(np.arange(len(whole)) - starts, self.number):
+                return {}
+        return {FRAMES_OPTION: np.column_stack([self.owner, self.number]).tolist()}
+
+
+def _of_table(table: FrameTable, keyword: str, number: int) -> Any:
+    # A table with fewer items than NumberOfFrames says nothing of the rest.
+    return table.get(keyword, number) if number < table.count else table.shared.get(keyword)
+
+
+def _columns(rows: Sequence[Sequence[float]], width: int) -> NDArray[np.float64]:
+    return np.array(rows, dtype=np.float64).reshape(-1, width)
+
+
+def _geometry(
+    record: InstanceRecord, table: FrameTable | None, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Position, orientation and spacing of each frame of one instance."""
+    if table is None:
+        # The position at the top level is that of the first frame only.
+        alone = count == 1
+        return (
+            np.tile(record.position if record.position and alone else _NAN3, (count, 1)),
+            np.tile(record.orientation if record.orientation and alone else _NAN6, (count, 1)),
+            np.tile(record.pixel_spacing or _NAN2, (count, 1)),
+        )
+    return (
+        _table_column(table, "ImagePositionPatient", 3, count),
+        _table_column(table, "ImageOrientationPatient", 6, count),
+        _table_column(table, "PixelSpacing", 2, count),
+    )
+
+
+def _table_column(table: FrameTable, keyword: str, width: int, count: int) -> NDArray[np.float64]:
+    column = np.full((count, width), np.nan)
+    for frame in range(min(count, table.count)):
+        value = table.get(keyword, frame)
+        if isinstance(value, (list, tuple)) and len(value) == width:
+            column[frame] = value
+    return column

@@ -1,0 +1,294 @@
+"""Arrays that read frames when they are looked at, and remember what was read.
+
+What napari asks of a layer's data (`reference/napari.md` A.7): shape, dtype,
+ndim, size, `__getitem__` from any thread, `__array__`. A request across all frames,
+such as a coronal plane, reads them in threads, so that the next one is served from
+memory; the memory of all lazy arrays together is bounded.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import count
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.loading.reading import note_failure, thread_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_dicomdb.dicom.findings import Finding
+    from napari_dicomdb.loading.reading import Frames
+
+__all__ = ["FrameCache", "LazyArray", "frame_cache"]
+
+_log = logging.getLogger(__name__)
+_SMALLEST, _LARGEST = 256 << 20, 4 << 30
+_key = count()
+
+
+def _budget() -> int:
+    """A quarter of the memory of the machine, within bounds."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no sysconf: Windows
+        return 4 * _SMALLEST
+    return min(max(memory // 4, _SMALLEST), _LARGEST)
+
+
+class FrameCache:
+    """Frames read of late, by any lazy array; the least recently used go first.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes that all frames together may take.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._held: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
+        self._coming: dict[tuple[int, int], Future[NDArray[Any]]] = {}
+        self._bytes = 0
+        self._lock = Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        return self._bytes
+
+    def get(self, key: tuple[int, int], read: Any) -> NDArray[Any]:
+        """Return the frame of `key`; when absent ``read()`` it, once for all who wait."""
+        with self._lock:
+            frame = self._held.get(key)
+            if frame is not None:
+                self._held.move_to_end(key)
+                return frame
+            coming = self._coming.get(key)
+            mine = coming is None
+            if coming is None:
+                coming = self._coming[key] = Future()
+        if not mine:
+            return coming.result()
+        try:
+            frame = read()
+        except BaseException as error:
+            with self._lock:
+                del self._coming[key]
+            coming.set_exception(error)
+            raise
+        frame.flags.writeable = False
+        with self._lock:
+            del self._coming[key]
+            self._held[key] = frame
+            self._bytes += frame.nbytes
+            while self._bytes > self.limit and self._held:
+                _, old = self._held.popitem(last=False)
+                self._bytes -= old.nbytes
+        coming.set_result(frame)
+        return frame
+
+    def forget(self, owner: int) -> None:
+        """Drop the frames of one array."""
+        with self._lock:
+            for key in [key for key in self._held if key[0] == owner]:
+                self._bytes -= self._held.pop(key).nbytes
+
+
+_cache: FrameCache | None = None
+
+
+def frame_cache() -> FrameCache:
+    """Return the cache that all lazy arrays share; its `limit` may be changed."""
+    global _cache
+    if _cache is None:
+        _cache = FrameCache(_budget())
+    return _cache
+
+
+class LazyArray:
+    """Frames as an array that is read where it is indexed.
+
+    Parameters
+    ----------
+    frames : Frames
+        What reads one frame.
+    index : (...) array_like of int, optional
+        Which frame is where along the leading axes; -1 where there is none
+        (`frames.fill` stands there). By default one axis, frame by frame.
+    cache : FrameCache, optional
+        Where read frames are kept; by default the one that all share.
+
+    Notes
+    -----
+    A frame that cannot be read is shown as `frames.fill` and told in
+    `findings`: an error raised at every paint would help nobody. `probe` is
+    there to find out beforehand whether anything can be read at all.
+    """
+
+    def __init__(
+        self,
+        frames: Frames,
+        index: ArrayLike | None = None,
+        *,
+        cache: FrameCache | None = None,
+    ) -> None:
+        self.frames = frames
+        self._index = np.asarray(np.arange(len(frames)) if index is None else index)
+        self._cache = cache or frame_cache()
+        self._owner = next(_key)
+        self.dtype = frames.dtype
+        self.shape: tuple[int, ...] = (*self._index.shape, *frames.frame_shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all of it takes in memory."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What went wrong with the frames read so far."""
+        return self.frames.problems.findings()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"LazyArray(shape={self.shape}, dtype={self.dtype})"
+
+    def __del__(self) -> None:
+        # Nobody can ask for these frames any more.
+        cache = getattr(self, "_cache", None)
+        if cache is not None:
+            cache.forget(self._owner)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        leading, inside = self._split(key)
+        wanted = np.asarray(self._index[leading])
+        if wanted.ndim == 0:
+            return self.frame(int(wanted))[inside]
+        if wanted.size == 0:
+            shape = np.empty(self.frames.frame_shape, np.uint8)[inside].shape
+            return np.empty((*wanted.shape, *shape), self.dtype)
+        parts = self._read_many(wanted.reshape(-1).tolist(), inside)
+        return np.stack(parts).reshape(*wanted.shape, *parts[0].shape)
+
+    def __array__(
+        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("a lazy array is read into a new array: copy=False is impossible")
+        result = np.empty(self.shape, self.dtype)
+        flat = result.reshape(self._index.size, *self.frames.frame_shape)
+        wanted = self._index.reshape(-1).tolist()
+        fits = self.nbytes <= self._cache.limit
+
+        def fill(place: int) -> None:
+            # What would push everything else out of the cache goes past it.
+            flat[place] = self.frame(wanted[place], keep=fits)
+
+        self._in_threads(fill, range(len(wanted)))
+        return result if dtype is None else result.astype(dtype, copy=False)
+
+    def frame(self, index: int, *, keep: bool = True) -> NDArray[Any]:
+        """Return frame `index` of the reader, read-only; -1 gives an empty one."""
+        if index < 0:
+            return np.full(self.frames.frame_shape, self.frames.fill, self.dtype)
+        if not keep:
+            return self._read(index)
+        return self._cache.get((self._owner, index), partial(self._read, index))
+
+    def _read(self, index: int) -> NDArray[Any]:
+        try:
+            return self.frames.read(index)
+        except (PixelError, OSError) as error:
+            _log.warning("%s", error)
+            note_failure(self.frames, index, error)
+            return np.full(self.frames.frame_shape, self.frames.fill, self.dtype)
+
+    def probe(self) -> None:
+        """Read the middle frame, or when it is broken others, to see that something can be.
+
+        Raises
+        ------
+        LoadError
+            If not one of a few frames can be read.
+        """
+        frames, failures = len(self.frames), []
+        for index in dict.fromkeys((frames // 2, 0, frames - 1, frames // 4, 3 * frames // 4)):
+            try:
+                self._cache.get((self._owner, index), partial(self.frames.read, index))
+            except (PixelError, OSError) as error:
+                failures.append(error)
+            else:
+                return
+        first = failures[0]
+        texts = "; ".join(dict.fromkeys(str(error) for error in failures))
+        raise LoadError(
+            f"no image can be read: {texts}", reason=getattr(first, "reason", None)
+        ) from first
+
+    def _read_many(self, wanted: Sequence[int], inside: tuple[Any, ...]) -> list[NDArray[Any]]:
+        distinct = list(dict.fromkeys(wanted))
+        keep = len(distinct) * self.frames_nbytes <= self._cache.limit
+        parts: dict[int, NDArray[Any]] = {}
+
+        def take(index: int) -> None:
+            parts[index] = self.frame(index, keep=keep)[inside]
+
+        self._in_threads(take, distinct)
+        return [parts[index] for index in wanted]
+
+    @property
+    def frames_nbytes(self) -> int:
+        """Bytes of one frame."""
+        return int(np.prod(self.frames.frame_shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def _in_threads(self, work: Any, items: Sequence[int]) -> None:
+        # The first one alone: its error, if any, is the error of all.
+        if not items:
+            return
+        work(items[0])
+        if len(items) < 4:
+            for item in items[1:]:
+                work(item)
+            return
+        with ThreadPoolExecutor(thread_count(), thread_name_prefix="dicomdb-lazy") as pool:
+            for _ in pool.map(work, items[1:], chunksize=1):
+                pass
+
+    def _split(self, key: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Divide an index into that of the leading axes and that inside the frames."""
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(part is None for part in parts):
+            raise IndexError("a lazy array takes numbers, slices, lists and ... as indices")
+        dots = [i for i, part in enumerate(parts) if part is Ellipsis]
+        if len(dots) > 1:
+            raise IndexError("an index can only have a single ellipsis ('...')")
+        if dots:
+            fill = self.ndim - len(parts) + 1
+            parts = (*parts[: dots[0]], *(slice(None),) * fill, *parts[dots[0] + 1 :])
+        if len(parts) > self.ndim:
+            raise IndexError(f"too many indices: the array has {self.ndim} axes, not {len(parts)}")
+        lead = self._index.ndim
+        return tuple(parts[:lead]), tuple(parts[lead:])

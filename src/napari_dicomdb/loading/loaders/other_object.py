@@ -1,0 +1,77 @@
+"""Objects without an image of their own: said to be there, and what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.errors import LoadError
+from napari_dicomdb.loading.confidence import Claim, assess
+from napari_dicomdb.loading.describing import series_name
+from napari_dicomdb.loading.loadable import Loadable
+from napari_dicomdb.loading.sorting import is_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.progress import Progress
+
+__all__ = ["OtherObjectLoader"]
+
+
+class OtherObjectLoader:
+    """What no other loader opens is listed all the same, one object by one."""
+
+    name = "other-object"
+    version = "1"
+
+    def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
+        """Return one loadable for each object without an image."""
+        return [self._offer(record) for record in instances if not is_image(record)]
+
+    def load(self, loadable: Loadable, *, progress: Progress, lazy: bool) -> NoReturn:
+        """Refuse, and say what the object is.
+
+        Raises
+        ------
+        LoadError
+            Always.
+        """
+        record = loadable.instances[0]
+        raise LoadError(
+            f"{record.path}: {_class_name(record)} holds no image: there is nothing to show as a "
+            "volume; its content is shown by `dicomdb show`",
+            reason="no-pixels",
+        )
+
+    def _offer(self, record: InstanceRecord) -> Loadable:
+        what = _class_name(record)
+        confidence, reasons = assess((Claim(f"{what}: it holds no image", False),))
+        return Loadable(
+            name=f"{series_name(record)} ({what})",
+            kind="no-image",
+            confidence=confidence,
+            reasons=reasons,
+            findings=(),
+            instances=(record,),
+            loader=self,
+            referenced_uids=_references(record),
+        )
+
+
+def _class_name(record: InstanceRecord) -> str:
+    from pydicom.uid import UID
+
+    name = UID(record.sop_class_uid).name if record.sop_class_uid else ""
+    return name or str(record.values.get("Modality") or "object of unknown kind")
+
+
+def _references(record: InstanceRecord) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for keyword, value in record.values.items():
+        if keyword.startswith("Referenced") and keyword.endswith("InstanceUID"):
+            for uid in value if isinstance(value, list) else [value]:
+                if isinstance(uid, str) and uid:
+                    found[uid] = None
+    return tuple(found)
