@@ -204,11 +204,8 @@ def test_imports_of_third_parties_are_declared() -> None:
                 names = [node.module or ""]
             else:
                 continue
-            for top in {name.partition(".")[0] for name in names} - {
-                "napari_dicomdb",
-                "_typeshed",
-            }:
-                if top not in sys.stdlib_module_names:
+            for top in {name.partition(".")[0] for name in names}:
+                if top not in known:
                     wanted = imported_as.get(top, top).lower()
                     assert wanted in declared, f"{path.name} imports {top}"
 
