@@ -2,7 +2,7 @@
 
 imagecodecs (BSD-3-Clause) brings libjpeg-turbo 3 (8 and 12 bit, lossless), CharLS,
 OpenJPEG and OpenJPH, releases the GIL, and reads every transfer syntax of DICOM
-for still images. Plug-ins that pydicom itself knows are tried after it.
+for still images. Where it is missing, pydicom's own plug-ins take its place.
 """
 
 from __future__ import annotations
@@ -190,30 +190,30 @@ def _decode_jpeg(stream: bytes, runner: DecodeRunner) -> Array:
     return jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="RGB")
 
 
-_decoders: dict[str, tuple[Decoder, ...]] = {}
+_decoders: dict[str, tuple[Decoder, str] | None] = {}
 _lock = threading.Lock()
+# Not "gdcm": it aborts the process on streams that contradict their header.
+_OTHERS = ("pylibjpeg", "pyjpegls", "pillow", "pydicom")
 
 
-def _decoders_of(uid: str) -> tuple[Decoder, ...]:
+def _decoder_of(uid: str) -> tuple[Decoder, str] | None:
+    """Give the decoder of a transfer syntax and the name of its plug-in to use."""
     from pydicom.pixels.decoders.base import Decoder, get_decoder
     from pydicom.uid import UID
 
+    if uid not in _KNOWN:
+        return None  # video, JPIP, private
     with _lock:  # add_plugin is not thread-safe
         if uid not in _decoders:
-            found = []
-            theirs: Decoder | None
-            if uid in _KNOWN:
-                # Our own instance: pydicom's global ones stay as other code expects.
-                ours = Decoder(UID(uid))
-                ours.add_plugin("imagecodecs", (__name__, "_decode_frame"))
-                found.append(ours)
-            try:
+            # Our own instance: pydicom's global ones stay as other code expects.
+            ours = Decoder(UID(uid))
+            ours.add_plugin("imagecodecs", (__name__, "_decode_frame"))
+            if ours.is_available:
+                _decoders[uid] = (ours, "imagecodecs")
+            else:
                 theirs = get_decoder(UID(uid))
-            except NotImplementedError:
-                theirs = None  # video, JPIP, private: pydicom has no decoder
-            if theirs is not None:
-                found.append(theirs)
-            _decoders[uid] = tuple(d for d in found if d.is_available)
+                usable = [name for name in _OTHERS if name in theirs.available_plugins]
+                _decoders[uid] = (theirs, usable[0]) if usable else None
         return _decoders[uid]
 
 
@@ -249,8 +249,8 @@ def decode(
 
     uid = description.transfer_syntax_uid
     name = UID(uid).name or "unknown"
-    decoders = _decoders_of(uid)
-    if not decoders:
+    found = _decoder_of(uid)
+    if found is None:
         remedy = (
             f"install the plug-in: {_REMEDY}"
             if uid in _KNOWN
@@ -284,17 +284,16 @@ def decode(
         "correct_unused_bits": False,
     }
     source = item + stream + b"\0" * (len(stream) % 2)
-    failures = []
-    for decoder in decoders:
-        try:
-            cells, properties = decoder.as_array(
-                source, index=0, raw=True, validate=False, **options
-            )
-        except (RuntimeError, ValueError, NotImplementedError, AttributeError) as error:
-            failures.append(" ".join(str(error).split()).rpartition("plugins:")[2].strip())
-            continue
-        return np.asarray(cells), str(properties["photometric_interpretation"])
-    raise PixelError(f"{name} cannot be decoded: " + "; ".join(failures))
+    decoder, plugin = found
+    try:
+        cells, properties = decoder.as_array(
+            source, index=0, raw=True, validate=False, decoding_plugin=plugin, **options
+        )
+    except (RuntimeError, ValueError, NotImplementedError, AttributeError) as error:
+        # pydicom says at length which plug-ins it tried: we know.
+        why = " ".join(str(error).split()).rpartition("plugins:")[2].strip()
+        raise PixelError(f"{name} cannot be decoded: {why}") from error
+    return np.asarray(cells), str(properties["photometric_interpretation"])
 
 
 def note(problems: list[tuple[str, str]], code: str, text: str) -> None:

@@ -115,7 +115,7 @@ class PixelDescription:
         return _checked(
             rows=dataset.get("Rows"),
             columns=dataset.get("Columns"),
-            frame_count=_frames_of(dataset.get("NumberOfFrames")),
+            frame_count=_frames_of(dataset),
             samples=dataset.get("SamplesPerPixel"),
             photometric=dataset.get("PhotometricInterpretation"),
             planar_configuration=dataset.get("PlanarConfiguration"),
@@ -195,10 +195,13 @@ class PixelDescription:
         return cells * self.bits_allocated
 
 
-def _frames_of(value: Any) -> int:
+def _frames_of(dataset: Dataset) -> int:
+    # Raw: pydicom would warn of, or refuse, what is not a number.
+    if "NumberOfFrames" not in dataset:
+        return 1
     try:
-        return int(value or 1)
-    except ValueError:
+        return int(dataset.get_item("NumberOfFrames").value or 1)
+    except (TypeError, ValueError):
         return 1
 
 

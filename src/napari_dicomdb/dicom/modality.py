@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LookupTable",
     "PaddingRange",
+    "modality_lut_of",
     "modality_rescale",
     "output_dtype",
     "padding_range",
@@ -59,9 +60,8 @@ def output_dtype(
         else (0, (1 << bits) - 1)
     )
     low, high = low + int(min(shifts)), high + int(max(shifts))
-    # A signed 16-bit CT at -1024 reaches -33792 on paper only if -32768 is stored:
-    # the range of BitsStored decides, not that of the pixels, so that every slice
-    # and every later one fits without a look at it.
+    # What BitsStored allows decides, not what the pixels hold: every slice fits
+    # without a look at it (16 signed bits at -1024 reach -33792: int32).
     for name in (stored.name, "int16", "uint16", "int32", "uint32", "int64"):
         candidate = np.dtype(name)
         limits = np.iinfo(candidate)
@@ -197,6 +197,25 @@ class LookupTable:
         """Map integer inputs; the shape is kept."""
         place = np.clip(values.astype(np.int64) - self.first, 0, len(self.entries) - 1)
         return np.take(self.entries, place)
+
+
+def modality_lut_of(dataset: Any) -> LookupTable | None:
+    """Read the table of ModalityLUTSequence, which takes the place of slope and intercept.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        Of the image, or of a frame's functional group.
+
+    Returns
+    -------
+    LookupTable or None
+        None when there is no table.
+    """
+    items = dataset.get("ModalityLUTSequence")
+    if not items:
+        return None
+    return LookupTable.from_item(items[0], signed=dataset.get("PixelRepresentation", 0) == 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -234,7 +235,7 @@ def _read_any(
     if description.samples == 3:
         return to_rgb(samples, photometric, description.bits_stored)
     if description.samples == 1 and description.photometric == "PALETTE COLOR":
-        return _palette_of(path).apply(samples)
+        return _palette_of(path, problems).apply(samples)
     return samples
 
 
@@ -246,7 +247,7 @@ def _decode_frame(
         facts = os.fstat(file.fileno())
         offset = description.offset
         if offset is None:
-            offset = _pixel_value(path, description.keyword)[0]
+            offset = _pixel_value(path, description.keyword, problems)[0]
         index = frame_index(
             file, name, facts.st_size, facts.st_mtime_ns, offset, description.frame_count
         )
@@ -308,7 +309,7 @@ def _raw_bytes(
     # The bytes of a frame in little endian order of words, when it is of words.
     swap = False
     if d.offset is None:
-        value = _pixel_value(path, d.keyword)[1]
+        value = _pixel_value(path, d.keyword, problems)[1]
         if d.big_endian and (d.bits_allocated % 8 or d.bits_allocated == 8):
             value, swap = swap_words(value + b"\0" * (len(value) % 2)), True
         raw = value[start:end]
@@ -335,10 +336,13 @@ def _raw_bytes(
 _kept: OrderedDict[tuple[str, int, int, str], tuple[int, bytes]] = OrderedDict()
 _palettes: OrderedDict[tuple[str, int, int], Palette] = OrderedDict()
 _lock = threading.Lock()
+_reading = threading.Lock()
 _MOST_KEPT = 256 * 1024 * 1024
 
 
-def _pixel_value(path: str | os.PathLike[str], keyword: str) -> tuple[int, bytes]:
+def _pixel_value(
+    path: str | os.PathLike[str], keyword: str, problems: Problems
+) -> tuple[int, bytes]:
     """Offset in the file (0 when deflated) and bytes of the pixel data element."""
     facts = os.stat(path)
     key = (os.fspath(path), facts.st_size, facts.st_mtime_ns, keyword)
@@ -346,7 +350,7 @@ def _pixel_value(path: str | os.PathLike[str], keyword: str) -> tuple[int, bytes
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    dataset = _dataset(path)
+    dataset = _dataset(path, problems)
     if keyword not in dataset:
         raise PixelError(f"{path}: no {keyword} in it", reason="no-pixels")
     element = dataset[keyword]
@@ -358,13 +362,13 @@ def _pixel_value(path: str | os.PathLike[str], keyword: str) -> tuple[int, bytes
     return found
 
 
-def _palette_of(path: str | os.PathLike[str]) -> Palette:
+def _palette_of(path: str | os.PathLike[str], problems: Problems) -> Palette:
     facts = os.stat(path)
     key = (os.fspath(path), facts.st_size, facts.st_mtime_ns)
     with _lock:
         if key in _palettes:
             return _palettes[key]
-    palette = palette_from_dataset(_dataset(path, stop_before_pixels=True))
+    palette = palette_from_dataset(_dataset(path, problems, stop_before_pixels=True))
     with _lock:
         _palettes[key] = palette
         while len(_palettes) > 64:
@@ -372,11 +376,17 @@ def _palette_of(path: str | os.PathLike[str]) -> Palette:
     return palette
 
 
-def _dataset(path: str | os.PathLike[str], **options: Any) -> Dataset:
+def _dataset(path: str | os.PathLike[str], problems: Problems, **options: Any) -> Dataset:
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
-        return dcmread(path, force=True, **options)
+        # catch_warnings is global to the process: one thread at a time.
+        with _reading, warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            dataset = dcmread(path, force=True, **options)
     except (InvalidDicomError, EOFError, KeyError, ValueError, NotImplementedError) as error:
         raise PixelError(f"{path}: cannot be read: {error}") from error
+    for warning in said:
+        note(problems, "pydicom-warning", str(warning.message))
+    return dataset

@@ -24,6 +24,7 @@ __all__ = [
     "is_sane",
     "presets",
     "voi_lut",
+    "voi_luts_of",
     "windows_of",
     "windows_of_slices",
 ]
@@ -239,6 +240,29 @@ def _without_padding(
         low, high = padding if isinstance(padding, tuple) else (padding.low, padding.high)
         values = values[(values < low) | (values > high)]
     return values
+
+
+def voi_luts_of(dataset: Any) -> tuple[LookupTable, ...]:
+    """Read the tables of VOILUTSequence, in their order; broken ones are left out.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        Of the image.
+
+    Notes
+    -----
+    PS3.3 Section C.11.2.1.1: inputs are signed when the modality LUT gives
+    negative values.
+    """
+    signed = dataset.get("PixelRepresentation", 0) == 1
+    intercept = dataset.get("RescaleIntercept")
+    signed = signed or (intercept is not None and float(intercept) < 0)
+    tables = []
+    for item in dataset.get("VOILUTSequence") or ():
+        if item.get("LUTDescriptor") is not None and item.get("LUTData") is not None:
+            tables.append(LookupTable.from_item(item, signed=signed))
+    return tuple(tables)
 
 
 def voi_lut(values: Array, choice: Window | LookupTable, *, invert: bool = False) -> Array:
