@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 DEMO = Path(__file__).parents[1] / "demo"
 HEADLESS = "DICOMDB_HEADLESS" in os.environ  # set by scripts/with-display.sh
-SERIES_LOADED = 3
+# The first two are opened, the CT below the MR that lies askew in it; the others are to play with.
+PHANTOM = ("axial-ct", "oblique-mr", "sagittal-mr", "tilted-ct", "missing-slice")
+SERIES_LOADED = 2
+COLORMAPS = ("gray", "inferno")
 WINDOW_SIZE = (1580, 960)
 
 
@@ -56,8 +59,9 @@ def fill(database: Database, folders: list[Path]) -> list[str]:
     shipped = Path(pydicom.data.__file__).parent / "test_files"
     import_folder(database, shipped, "pydicom's own files")
     phantom = DEMO / "phantom"
-    write_phantom_study(phantom)
-    return list(import_folder(database, phantom, "a phantom study").series_uids)
+    written = write_phantom_study(phantom, PHANTOM)
+    import_folder(database, phantom, "a phantom study")
+    return [series.series_uid for series in written]
 
 
 def volumes_of_one_patient(database: Database, uids: list[str]) -> Iterator[Loadable]:
@@ -143,8 +147,11 @@ def main(arguments: list[str]) -> int:
         viewer = napari.Viewer(title="napari-dicomdb demo")
         viewer.window.resize(*WINDOW_SIZE)
         viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
-        for loadable in volumes_of_one_patient(database, uids):
-            add_volume(viewer, loadable.load())
+        for number, loadable in enumerate(volumes_of_one_patient(database, uids)):
+            for layer in add_volume(viewer, loadable.load()):
+                if not getattr(layer, "rgb", False) and hasattr(layer, "colormap"):
+                    layer.colormap = COLORMAPS[number]
+                    layer.opacity = 1 if number == 0 else 0.5
     if HEADLESS:
         take_pictures(viewer)
         viewer.close()
