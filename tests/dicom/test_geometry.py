@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,11 @@ def test_too_few_slices_are_found(reference_data: Path) -> None:
 def test_everything_public_is_behind_this_door() -> None:
     for name in geometry.__all__:
         assert callable(getattr(geometry, name)) or name.isupper()
+
+
+@pytest.mark.parametrize("name", ["plane", "stack", "remedies", "spacing"])
+def test_examples_in_docstrings(name: str) -> None:
+    module = importlib.import_module(f"napari_dicomdb.dicom.{name}")
+    failed, tried = doctest.testmod(module)
+    assert tried > 0
+    assert failed == 0

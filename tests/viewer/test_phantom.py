@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import SimpleITK
 
 from napari_dicomdb.dicom.findings import FindingCode, Severity
 from napari_dicomdb.dicom.geometry import Stack, examine_stack
+from napari_dicomdb.viewer import phantom
 from napari_dicomdb.viewer.phantom import (
     CENTRE,
     PhantomSeries,
@@ -272,3 +274,7 @@ def test_neither_napari_nor_qt_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_example_in_docstring() -> None:
+    assert doctest.testmod(phantom) == (0, 2)

@@ -126,9 +126,9 @@ class RegularGrid:
         """Put an image, the one at `index` of `Stack.order`, on the grid's rows and columns."""
         rows, columns = self.shape[1:]
         down, right = self.offsets[index].tolist()
-        whole = int(np.floor(down + 1e-6)), int(np.floor(right + 1e-6))
+        # A ten-thousandth of a pixel is rounding and costs no interpolation.
+        whole = int(np.floor(down + 1e-4)), int(np.floor(right + 1e-4))
         part = max(down - whole[0], 0.0), max(right - whole[1], 0.0)
-        part = tuple(p if p > 1e-4 else 0.0 for p in part)  # type: ignore[assignment]
         # One row and column more than the grid, for the neighbours to interpolate with.
         canvas = np.full((rows + 1, columns + 1), fill, dtype=np.float32)
         top, left = max(-whole[0], 0), max(-whole[1], 0)
@@ -137,9 +137,9 @@ class RegularGrid:
             max(whole[1], 0) : max(whole[1] + columns + 1, 0),
         ]
         canvas[top : top + source.shape[0], left : left + source.shape[1]] = source
-        if part[0]:
+        if part[0] > 1e-4:
             canvas[:-1] += np.float32(part[0]) * (canvas[1:] - canvas[:-1])
-        if part[1]:
+        if part[1] > 1e-4:
             canvas[:, :-1] += np.float32(part[1]) * (canvas[:, 1:] - canvas[:, :-1])
         return canvas[:rows, :columns]
 
@@ -160,9 +160,13 @@ def regular_grid(stack: Stack) -> RegularGrid:
     Raises
     ------
     GeometryError
-        If the stack has fewer than two positions, mixed orientations that no
-        shift can undo are not looked at; or if the slices are so far apart
-        that most of the grid would be invented.
+        If the stack has fewer than two positions, or its slices are so far
+        apart that most of the grid would be invented.
+
+    Notes
+    -----
+    Images of another orientation are taken as if they had that of the stack:
+    split those off first.
 
     Examples
     --------
