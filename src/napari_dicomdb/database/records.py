@@ -168,6 +168,8 @@ class InstanceRecord:
     def values(self) -> Mapping[str, Any]:
         """Kept header values by keyword: str for text VRs, numbers for binary ones."""
         merged: dict[str, Any] = dict(_parsed_defaults(self.defaults_json))
+        # A column of its own: as JSON it would be there twice.
+        merged["SOPInstanceUID"] = self.uid
         if self.overrides_json:
             merged.update(json.loads(self.overrides_json))
             # A null override says that this instance lacks what the series has.

@@ -1,0 +1,44 @@
+"""The index of DICOM files: import, listing, search, removal, thumbnails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_dicomdb.database.database import Database
+    from napari_dicomdb.database.records import (
+        InstanceRecord,
+        PatientRecord,
+        SeriesRecord,
+        StudyRecord,
+    )
+    from napari_dicomdb.database.report import ImportReport, RemovalReport
+
+__all__ = [
+    "Database",
+    "ImportReport",
+    "InstanceRecord",
+    "PatientRecord",
+    "RemovalReport",
+    "SeriesRecord",
+    "StudyRecord",
+]
+
+_HOME = {
+    "Database": "database",
+    "ImportReport": "report",
+    "RemovalReport": "report",
+    "InstanceRecord": "records",
+    "PatientRecord": "records",
+    "SeriesRecord": "records",
+    "StudyRecord": "records",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Scan workers import this package for `scanning` alone and start faster so.
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

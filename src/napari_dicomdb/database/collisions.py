@@ -1,0 +1,196 @@
+"""Files that are no plain news: changed, copied, or with a SOP Instance UID known already."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from napari_dicomdb.database.rows import INSTANCE_COLUMNS
+
+if TYPE_CHECKING:
+    from napari_dicomdb.database.sources import FoundFile
+    from napari_dicomdb.database.writing import Writer
+
+__all__ = ["forget_file", "same_content", "store"]
+
+_BLOCK = 1 << 20
+
+_UPDATE_INSTANCE = (
+    "UPDATE instance SET series = ?, file = ?, "
+    + ", ".join(f"{column} = ?" for column in INSTANCE_COLUMNS)
+    + " WHERE id = ?"
+)
+
+
+class _Existing(NamedTuple):
+    id: int
+    series: int
+    file: int
+    directory: str | bytes
+    name: str | bytes
+    storage: str
+    source: int | None
+
+
+def store(
+    writer: Writer,
+    file: FoundFile,
+    series: int,
+    row: tuple[Any, ...],
+    frames: bytes | None,
+    temporary: str,
+) -> None:
+    """Store one accepted file, whatever the index knows of its path and its UID.
+
+    Parameters
+    ----------
+    writer : Writer
+        In a batch.
+    file : FoundFile
+        The file.
+    series : int
+        Series of its instance.
+    row : tuple
+        Columns `INSTANCE_COLUMNS`.
+    frames : bytes or None
+        Per-frame functional groups.
+    temporary : str
+        Complete temporary copy, "" when the file is linked.
+    """
+    uid = row[0]
+    # What the path held before: another object, or a copy of one kept elsewhere.
+    held_another = forget_file(writer, file, unless=uid)
+    existing = _existing(writer, uid)
+    if existing is None:
+        place = _remember(writer, file, uid, temporary)
+        key = writer.new_ids()[1]
+        writer.insert_instance(key, series, place, row)
+        _set_frames(writer, key, frames)
+        writer.changed(series)
+        if held_another:
+            writer.report.updated += 1
+        else:
+            writer.report.added += 1
+        return
+    known = file.known.id if file.known is not None else None
+    own = known is not None and known in (existing.file, existing.source)
+    there = writer.path_now(existing.directory, existing.name)
+    here = Path(temporary or file.path)
+    if not own and there.exists():
+        if not same_content(here, there):
+            _keep_both(writer, file, existing, there, temporary, uid)
+            return
+        if not (temporary and existing.storage == "linked"):
+            _duplicate(writer, file, existing, temporary)
+            return
+    place = _remember(writer, file, uid, temporary)
+    writer.connection.execute(_UPDATE_INSTANCE, (series, place, *row, existing.id))
+    _set_frames(writer, existing.id, frames)
+    if place != existing.file and not own:
+        if there.exists():
+            # The instance moved into the database; its linked file stays known.
+            _alternate(writer, existing.file, existing.id, identical=True)
+        else:
+            writer.connection.execute("DELETE FROM file WHERE id = ?", (existing.file,))
+    writer.changed(series)
+    writer.changed(existing.series)
+    writer.report.updated += 1
+
+
+def forget_file(writer: Writer, file: FoundFile, unless: str = "") -> bool:
+    """Drop what depended on a file's earlier content; tell whether an instance did.
+
+    Instances with SOP Instance UID `unless` stay: they are about to be updated.
+    """
+    if file.known is None:
+        return False
+    connection = writer.connection
+    connection.execute("DELETE FROM alternate WHERE file = ?", (file.known.id,))
+    dropped = False
+    for key, series, uid in connection.execute(
+        "SELECT id, series, uid FROM instance WHERE file = ?", (file.known.id,)
+    ).fetchall():
+        if uid == unless:
+            continue
+        dropped = True
+        # Other copies of the dropped object become news for the next import.
+        connection.execute(
+            "DELETE FROM file WHERE id IN (SELECT file FROM alternate WHERE instance = ?)", (key,)
+        )
+        connection.execute("DELETE FROM instance WHERE id = ?", (key,))
+        writer.changed(series)
+    return dropped
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Tell whether two files have the same bytes."""
+    if os.path.samefile(one, other):
+        return True
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as first, other.open("rb") as second:
+        while block := first.read(_BLOCK):
+            if block != second.read(_BLOCK):
+                return False
+    return True
+
+
+def _existing(writer: Writer, uid: str) -> _Existing | None:
+    row = writer.connection.execute(
+        "SELECT instance.id, series, file, directory.path, name, storage, source FROM instance"
+        " JOIN file ON file.id = file JOIN directory ON directory.id = directory WHERE uid = ?",
+        (uid,),
+    ).fetchone()
+    return None if row is None else _Existing._make(row)
+
+
+def _remember(writer: Writer, file: FoundFile, uid: str, temporary: str, copy: int = 0) -> int:
+    """Remember the file, and its copy when there is one; return the instance's file."""
+    if not temporary:
+        return writer.remember_file(file, "linked")
+    return writer.place_copy(temporary, uid, copy, writer.remember_file(file, "source"))
+
+
+def _duplicate(writer: Writer, file: FoundFile, existing: _Existing, temporary: str) -> None:
+    key = writer.remember_file(file, "source" if temporary else "linked")
+    _alternate(writer, key, existing.id, identical=True)
+    if temporary:
+        writer.discarded.append(temporary)
+    writer.report.duplicates += 1
+
+
+def _keep_both(
+    writer: Writer,
+    file: FoundFile,
+    existing: _Existing,
+    there: Path,
+    temporary: str,
+    uid: str,
+) -> None:
+    copy = 0
+    if temporary:
+        (others,) = writer.connection.execute(
+            "SELECT count(*) FROM alternate WHERE instance = ? AND NOT identical", (existing.id,)
+        ).fetchone()
+        copy = int(others) + 1
+    key = _remember(writer, file, uid, temporary, copy)
+    _alternate(writer, key, existing.id, identical=False)
+    writer.report.duplicates += 1
+    text = f"same SOPInstanceUID as {there}, other content; that one is used, both are kept"
+    writer.report.notes.append((file.path, "conflicting-copy", text))
+
+
+def _alternate(writer: Writer, file: int, instance: int, *, identical: bool) -> None:
+    writer.connection.execute(
+        "INSERT OR REPLACE INTO alternate (file, instance, identical) VALUES (?, ?, ?)",
+        (file, instance, identical),
+    )
+
+
+def _set_frames(writer: Writer, instance: int, frames: bytes | None) -> None:
+    writer.connection.execute("DELETE FROM frames WHERE instance = ?", (instance,))
+    if frames is not None:
+        writer.connection.execute(
+            "INSERT INTO frames (instance, data) VALUES (?, ?)", (instance, frames)
+        )

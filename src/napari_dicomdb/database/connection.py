@@ -1,0 +1,190 @@
+"""Opens SQLite connections with the settings this index relies on, and pools them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, DicomDbError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Connections", "connect", "explained"]
+
+_IDLE_KEPT = 4
+
+
+def connect(
+    path: Path | None, *, read_only: bool = False, busy_seconds: float = 30.0
+) -> sqlite3.Connection:
+    """Open the index file, or a private one in memory when `path` is None.
+
+    The connection is in autocommit mode: transactions are begun where they are
+    meant. It may be used by any thread, one at a time.
+    """
+    if path is None:
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    else:
+        mode = "ro" if read_only else "rwc"
+        if read_only and not os.access(path.parent, os.W_OK):
+            # A medium that nobody can write needs no locks, and WAL could not
+            # make its shared-memory file there.
+            mode = "ro&immutable=1"
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode={mode}",
+            uri=True,
+            timeout=busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+    try:
+        # Removed cells and freed pages are overwritten with zeros: a removed
+        # patient's name must not stay in the file.
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # 64 MB: the pages of the UID index that an import keeps touching.
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if path is not None and not read_only:
+            # Readers go on while one writes, and a kill leaves a sound file.
+            connection.execute("PRAGMA journal_mode = WAL")
+            # In WAL mode NORMAL cannot corrupt; a power cut may lose the last
+            # transactions, whose files the next import finds again.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            # Pages written often (UID index) reach the file once per 32 MB.
+            connection.execute("PRAGMA wal_autocheckpoint = 8192")
+            connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the place and the remedy."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _in_plain_words(error, where) from error
+
+
+def _in_plain_words(error: sqlite3.Error, where: str) -> DicomDbError:
+    name = str(getattr(error, "sqlite_errorname", ""))
+    said = str(error)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return DatabaseBusyError(f"{where} is locked by another process: try again later")
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or "malformed" in said:
+        return DatabaseError(
+            f"{where} is damaged ({said}): restore it from a copy, or move it away and "
+            "import the files again",
+            reason="database-damaged",
+        )
+    if name.startswith("SQLITE_FULL"):
+        return DatabaseError(f"{where}: the disk is full", reason="disk-full")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
+        return DatabaseError(
+            f"{where} cannot be written: change its permissions, open it read-only, or choose "
+            "another database directory",
+            reason="not-writable",
+        )
+    if name.startswith("SQLITE_CANTOPEN"):
+        return DatabaseError(
+            f"{where} cannot be opened: check that its directory exists and may be written",
+            reason="cannot-open",
+        )
+    return DatabaseError(f"{where}: {said}", reason="database")
+
+
+class Connections:
+    """A pool of connections to one index, for any number of threads.
+
+    Parameters
+    ----------
+    path : Path or None
+        The index file; None for an index in memory, which has one connection
+        that the threads share by turns.
+    read_only : bool
+        Open the file for reading only.
+    busy_seconds : float
+        How long a statement waits for another process's lock.
+    """
+
+    def __init__(
+        self, path: Path | None, *, read_only: bool = False, busy_seconds: float = 30.0
+    ) -> None:
+        self.path = path
+        self.read_only = read_only
+        self.where = str(path) if path is not None else "the index in memory"
+        self._busy_seconds = busy_seconds
+        self._lock = threading.Lock()
+        self._turn = threading.RLock()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._single = connect(None) if path is None else None
+
+    @contextlib.contextmanager
+    def borrow(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection to the calling thread."""
+        if self._single is not None:
+            with self._turn, explained(self.where):
+                self._check_open()
+                yield self._single
+            return
+        with explained(self.where):
+            with self._lock:
+                self._check_open()
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                connection = self.connect()
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._give_back(connection)
+
+    def connect(self) -> sqlite3.Connection:
+        """Open a connection outside the pool; the caller closes it."""
+        return connect(self.path, read_only=self.read_only, busy_seconds=self._busy_seconds)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DatabaseError("the database is closed: open it again", reason="closed")
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < _IDLE_KEPT:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection inside a write transaction, committed at the end."""
+        with self.borrow() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close all connections; those lent out close when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        if self._single is not None:
+            idle.append(self._single)
+        for connection in idle:
+            connection.close()

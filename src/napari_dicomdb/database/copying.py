@@ -1,0 +1,142 @@
+"""Files copied into the database directory: complete under their final name, or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["CopyStore", "copy_place"]
+
+
+def copy_place(sop_instance_uid: str, copy: int = 0) -> tuple[str, str]:
+    """Return directory (relative to the database's) and name of an instance's copy.
+
+    Both come from a hash alone: a UID may be hostile ("../../etc"), and two
+    UIDs may differ only in what a file system takes for equal.
+
+    Parameters
+    ----------
+    sop_instance_uid : str
+        SOPInstanceUID.
+    copy : int
+        0, or the number of a further object with the same UID.
+    """
+    text = sop_instance_uid if not copy else f"{sop_instance_uid}\0{copy}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"files/{digest[:2]}/{digest[2:4]}", f"{digest[:40]}.dcm"
+
+
+class CopyStore:
+    """The folders `files` and `incoming` of one database directory.
+
+    Copies are made in `incoming`. A batch is brought to its final names by
+    `publish` just before its rows are committed; a journal remembers them until
+    `settle`, so that `recover` can undo what a kill between the two left.
+
+    Parameters
+    ----------
+    root : Path
+        The database directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / "incoming"
+        self._journal = self._incoming / "batch.json"
+
+    def begin(self) -> str:
+        """Make and return the folder for temporary copies."""
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        return str(self._incoming)
+
+    def recover(self, is_known: Callable[[str, str], bool]) -> None:
+        """Delete what an interrupted import left; call with the writer's lock held.
+
+        Parameters
+        ----------
+        is_known : callable
+            Tells whether the index has the copy (directory, name).
+        """
+        if not self._incoming.is_dir():
+            return
+        if self._journal.is_file():
+            try:
+                published = json.loads(self._journal.read_text(encoding="utf-8"))
+            except ValueError:
+                published = []  # torn while being written: nothing was renamed yet
+            for directory, name in published:
+                if not is_known(directory, name):
+                    (self._root / directory / name).unlink(missing_ok=True)
+        for leftover in self._incoming.iterdir():
+            if leftover.is_file() or leftover.is_symlink():
+                leftover.unlink()
+
+    def publish(self, moves: list[tuple[str, str, str]]) -> None:
+        """Give temporary copies their final names, durably.
+
+        Parameters
+        ----------
+        moves : list of (temporary path, directory, name)
+            Directory relative to the database's.
+        """
+        if not moves:
+            return
+        for temporary in _not_yet_durable([move[0] for move in moves]):
+            _sync_file(temporary)
+        self._journal.write_text(
+            json.dumps([(directory, name) for _, directory, name in moves]), encoding="utf-8"
+        )
+        _sync_file(str(self._journal))
+        made: set[str] = set()
+        for temporary, directory, name in moves:
+            folder = self._root / directory
+            if directory not in made:
+                folder.mkdir(parents=True, exist_ok=True)
+                made.add(directory)
+            os.replace(temporary, folder / name)
+
+    def settle(self) -> None:
+        """Forget the batch: its rows are committed."""
+        self._journal.unlink(missing_ok=True)
+
+    def new_temporary(self) -> str:
+        """Return the path of a new, empty file in `incoming`."""
+        handle, path = tempfile.mkstemp(suffix=".part", dir=self.begin())
+        os.close(handle)
+        return path
+
+    def finish(self) -> None:
+        """Remove the folder of temporary copies when it is empty."""
+        with contextlib.suppress(OSError):
+            self._incoming.rmdir()
+
+
+def _sync_file(path: str) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _not_yet_durable(paths: list[str]) -> list[str]:
+    """Write all of a batch to the disk at once where the system can, or return `paths`."""
+    if len(paths) < 8 or not sys.platform.startswith("linux"):
+        return paths
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "syncfs"):
+        return paths
+    handle = os.open(os.path.dirname(paths[0]), os.O_RDONLY)
+    try:
+        # One wait for the device instead of one per file.
+        done: int = libc.syncfs(handle)
+    finally:
+        os.close(handle)
+    return [] if done == 0 else paths

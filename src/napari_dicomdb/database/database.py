@@ -1,0 +1,549 @@
+"""One DICOM database: a directory with an index, thumbnails and copied files."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from napari_dicomdb.database import listing, schema, search, slicer, thumbnails
+from napari_dicomdb.database.connection import Connections, explained
+from napari_dicomdb.database.importing import Import
+from napari_dicomdb.database.locking import WriterLock
+from napari_dicomdb.database.records import (
+    InstanceRecord,
+    PatientRecord,
+    SeriesRecord,
+    StudyRecord,
+)
+from napari_dicomdb.database.refresh import refreshed
+from napari_dicomdb.database.removal import remove_instances, scrub
+from napari_dicomdb.errors import DatabaseError, DicomDbError, NotFoundError
+from napari_dicomdb.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
+
+    from napari_dicomdb.database.listing import Condition
+    from napari_dicomdb.database.report import ImportReport, RemovalReport
+
+__all__ = ["INDEX_NAME", "Database"]
+
+INDEX_NAME = "dicomdb.sqlite"
+
+Key = int | str | PatientRecord | StudyRecord | SeriesRecord | InstanceRecord
+"""A record, its `key`, or its UID (of a patient: the PatientID)."""
+
+
+class Database:
+    """A DICOM database. Open one with `open` or `in_memory`.
+
+    May be used from any thread: each call borrows a connection from a pool.
+    Processes and threads may read while one writes; a second writer waits.
+
+    Parameters
+    ----------
+    path : Path or None
+        The database directory; None: in memory.
+    read_only : bool
+        Refuse to change anything.
+    """
+
+    wait_for_writer = 30.0
+    """Seconds that a writer waits for another one before `DatabaseBusyError`."""
+
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._root = path if path is not None else Path(_temporary_directory())
+        self._connections = Connections(
+            None if path is None else path / INDEX_NAME,
+            read_only=read_only,
+            busy_seconds=self.wait_for_writer,
+        )
+        self._lock = WriterLock(path)
+        self._watch: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
+        with self._connections.borrow() as connection:
+            schema.prepare(connection, self._connections.where, read_only=read_only)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+    ) -> Self:
+        """Open a database directory.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            The directory; the default database of `settings` when None.
+        create : bool
+            Make the database when there is none.
+        read_only : bool
+            Open without the right to change anything; implies not creating.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none and it is not to be made.
+        DatabaseVersionError
+            If a newer version of this package made it.
+        DatabaseError
+            If it cannot be opened, is damaged, or is another program's.
+        """
+        if path is None:
+            from napari_dicomdb.settings import default_database
+
+            path = default_database()
+        directory = Path(os.path.abspath(os.fspath(path)))
+        if not (directory / INDEX_NAME).is_file():
+            if read_only or not create:
+                raise NotFoundError(
+                    f"no database in {directory} (it has no {INDEX_NAME}): import something "
+                    "there first, or name another directory",
+                    reason="no-database",
+                )
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DatabaseError(
+                    f"the database directory {directory} cannot be made "
+                    f"({error.strerror or error}): choose another one",
+                    reason="not-writable",
+                ) from error
+        return cls(directory, read_only=read_only)
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """Make a database that lives as long as the object.
+
+        What must be copied (members of archives) lies in a temporary folder
+        that is deleted when the process ends, so that loadables may outlive the
+        database.
+        """
+        return cls(None)
+
+    def __enter__(self) -> Self:
+        """Return the database itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the index; calls after this raise `DatabaseError`."""
+        with self._watching:
+            watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+        self._connections.close()
+
+    # Importing and removing
+
+    def import_paths(
+        self,
+        paths: Sequence[str | os.PathLike[str]] | str | os.PathLike[str],
+        *,
+        copy: bool = False,
+        workers: int | None = None,
+        progress: Progress | None = None,
+        executor: Executor | None = None,
+        dry_run: bool = False,
+    ) -> ImportReport:
+        """Import folders, files, zip and tar archives, DICOMDIRs, Slicer databases.
+
+        Parameters
+        ----------
+        paths : path-like or sequence of path-like
+            What to import. Folders are walked; of a DICOMDIR, the files it lists.
+        copy : bool
+            Copy the files into the database directory instead of linking them.
+        workers : int, optional
+            Processes that scan headers; 0: this one; None: one per CPU.
+        progress : Progress, optional
+            Called at most 20 times a second; may raise `Cancelled`.
+        executor : Executor, optional
+            Scan there instead, for example on a Dask cluster.
+        dry_run : bool
+            Only report what would be done.
+
+        Returns
+        -------
+        ImportReport
+            Also when cancelled, or stopped by a full disk.
+
+        Raises
+        ------
+        DatabaseBusyError
+            If another writer does not finish within `wait_for_writer` seconds.
+        """
+        if isinstance(paths, str | os.PathLike):
+            paths = [paths]
+        paths = slicer.expanded(paths)
+        with contextlib.nullcontext() if dry_run else self._writing(progress or no_progress):
+            return Import(
+                self._root,
+                self._connections,
+                copy=copy,
+                workers=workers,
+                executor=executor,
+                dry_run=dry_run,
+                progress=progress,
+            ).run(paths)
+
+    def remove(
+        self,
+        *,
+        patient: Key | None = None,
+        study: Key | None = None,
+        series: Key | None = None,
+        instance: Key | None = None,
+        delete_copies: bool = False,
+    ) -> RemovalReport:
+        """Remove a patient, study, series or instance from the index.
+
+        Rows, thumbnails and search text go, and their bytes with them. Linked
+        files are never touched.
+
+        Parameters
+        ----------
+        patient, study, series, instance : record, int or str
+            Exactly one: the record, its key, or its UID.
+        delete_copies : bool
+            Also delete the files that were copied into the database directory.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such thing.
+        """
+        given = {"patient": patient, "study": study, "series": series, "instance": instance}
+        chosen = [(table, key) for table, key in given.items() if key is not None]
+        if len(chosen) != 1:
+            raise TypeError("remove() needs exactly one of patient, study, series, instance")
+        table, which = chosen[0]
+        column = {
+            "patient": "study.patient",
+            "study": "study.id",
+            "series": "series.id",
+            "instance": "instance.id",
+        }[table]
+        with self._writing(no_progress):
+            return remove_instances(
+                self._connections,
+                self._root,
+                f"{column} = ?",
+                self._key(table, which),
+                delete_copies=delete_copies,
+            )
+
+    def vacuum(self) -> None:
+        """Write the index anew: smaller, and without any trace of what was removed."""
+        with self._writing(no_progress):
+            scrub(self._connections, wholly=True)
+
+    @contextlib.contextmanager
+    def _writing(self, progress: Progress) -> Iterator[None]:
+        if self.read_only:
+            raise DatabaseError(
+                f"{self.path} was opened read-only: open it without read_only to change it",
+                reason="read-only",
+            )
+        with (
+            explained(self._connections.where),
+            self._lock.held(wait_seconds=self.wait_for_writer, progress=progress),
+        ):
+            yield
+
+    # Listing
+
+    def patients(
+        self,
+        *,
+        text: str = "",
+        order: str = "name",
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[PatientRecord]:
+        """List patients.
+
+        Parameters
+        ----------
+        text : str
+            Only those with a series that this search text finds, see `search`.
+        order : str
+            "name", "patient_id", "birth_date", "last_study_date", "added", "study_count".
+        descending : bool
+            Turn the order round.
+        limit, offset : int
+            Which page of the list.
+        """
+        condition = search.condition_of(text) if text.strip() else None
+        with self._connections.borrow() as connection:
+            return listing.patients(
+                connection,
+                condition if condition and condition[0] else None,
+                order=order,
+                descending=descending,
+                limit=limit,
+                offset=offset,
+            )
+
+    def patient(self, key: Key) -> PatientRecord:
+        """Return the patient with this key or PatientID.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        row = self._key("patient", key)
+        with self._connections.borrow() as connection:
+            return listing.patients(connection, ("patient.id = ?", [row]), order="name")[0]
+
+    def studies(
+        self,
+        patient: Key | None = None,
+        *,
+        text: str = "",
+        order: str = "date",
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[StudyRecord]:
+        """List studies, of one patient or all; parameters as for `patients`.
+
+        Orders: "date", "description", "accession_number", "added".
+        """
+        condition = self._condition(text, [("study.patient", "patient", patient)])
+        with self._connections.borrow() as connection:
+            return listing.studies(
+                connection,
+                condition,
+                order=order,
+                descending=descending,
+                limit=limit,
+                offset=offset,
+            )
+
+    def series(
+        self,
+        study: Key | None = None,
+        *,
+        modality: str | None = None,
+        patient: Key | None = None,
+        text: str = "",
+        order: str = "number",
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[SeriesRecord]:
+        """List series, of one study, patient, modality or all; otherwise as `patients`.
+
+        Orders: "number" (within its study), "description", "modality", "date",
+        "instance_count", "added".
+        """
+        sql, parameters = self._condition(
+            text, [("series.study", "study", study), ("study.patient", "patient", patient)]
+        )
+        if modality is not None:
+            sql = f"{sql} AND series.modality = ?" if sql else "series.modality = ?"
+            parameters = [*parameters, modality]
+        with self._connections.borrow() as connection:
+            return listing.series(
+                connection,
+                (sql, parameters),
+                order=order,
+                descending=descending,
+                limit=limit,
+                offset=offset,
+            )
+
+    def find_series(self, uid: Key) -> SeriesRecord:
+        """Return the series with this SeriesInstanceUID (or key).
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        key = self._key("series", uid)
+        with self._connections.borrow() as connection:
+            return listing.series(connection, ("series.id = ?", [key]), order="number")[0]
+
+    def search(
+        self, text: str, *, limit: int | None = None, offset: int = 0
+    ) -> list[SeriesRecord]:
+        """List the series that a text finds, see `database.search.condition_of`.
+
+        Examples
+        --------
+        ``chest modality:CT date:2019-01-01.. id:123 desc:"arterial phase"``
+        """
+        return self.series(text=text, order="date", descending=True, limit=limit, offset=offset)
+
+    def instances(
+        self,
+        series: Key | None = None,
+        *,
+        uid: str | None = None,
+        paths: Sequence[str | os.PathLike[str]] | None = None,
+    ) -> list[InstanceRecord]:
+        """List instances: of a series, with a SOPInstanceUID, or held by files; else all."""
+        with self._connections.borrow() as connection:
+            if paths is not None:
+                places = [Path(os.path.abspath(os.fspath(path))) for path in paths]
+                return listing.instances_of_files(connection, self._root, places)
+            if uid is not None:
+                return listing.instances(connection, self._root, "instance.uid = ?", [uid])
+            if series is None:
+                return listing.instances(connection, self._root, "1", [])
+            key = self._key("series", series)
+            return listing.instances(connection, self._root, "instance.series = ?", [key])
+
+    def info(self) -> dict[str, Any]:
+        """Return where the database is, what it holds and how much room it takes."""
+        with self._connections.borrow() as connection:
+            counts = {
+                name: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for name, table in (
+                    ("patients", "patient"),
+                    ("studies", "study"),
+                    ("series", "series"),
+                    ("instances", "instance"),
+                )
+            }
+            total = connection.execute(
+                "SELECT coalesce(sum(size), 0), coalesce(sum(frame_count), 0) FROM series"
+            ).fetchone()
+            refused, copied = connection.execute(
+                "SELECT count(*) FILTER (WHERE reason IS NOT NULL),"
+                " count(*) FILTER (WHERE storage = 'copied') FROM file"
+            ).fetchone()
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            size = pages * connection.execute("PRAGMA page_size").fetchone()[0]
+        return {
+            "path": None if self.path is None else str(self.path),
+            "schema_version": schema.SCHEMA_VERSION,
+            **counts,
+            "frames": total[1],
+            "size": total[0],
+            "copied_files": copied,
+            "refused_files": refused,
+            "index_size": size,
+        }
+
+    @property
+    def change_counter(self) -> int:
+        """A number that differs after any process or thread has changed the index."""
+        if self.path is None:
+            with self._connections.borrow() as connection:
+                return connection.total_changes
+        with self._watching, explained(self._connections.where):
+            if self._watch is None:
+                # data_version counts what *other* connections change.
+                self._watch = self._connections.connect()
+            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+
+    # Single objects
+
+    def refresh_instance(self, record: InstanceRecord) -> InstanceRecord:
+        """Return `record` as its file is now.
+
+        While size and modification time are those recorded, that is `record`
+        itself. Otherwise the header is read again and the index corrected; where
+        the file is gone, an identical copy that the index knows takes its place.
+
+        Raises
+        ------
+        LoadError
+            If the file is gone ("file-missing"), is another object
+            ("other-object") or cannot be read any more.
+        """
+        return refreshed(self._connections, self._root, record)
+
+    def thumbnail(self, series_uid: Key) -> Path | None:
+        """Return the picture of a series, made when it is not there yet.
+
+        None when there is none to make; the reason is remembered.
+        """
+        key = self._key("series", series_uid)
+        folder = self._root / "thumbnails"
+        with self._connections.borrow() as connection:
+            row = connection.execute(
+                "SELECT name, reason, uid FROM series LEFT JOIN thumbnail"
+                " ON thumbnail.series = series.id WHERE series.id = ?",
+                (key,),
+            ).fetchone()
+        if row[0] is not None and (folder / row[0]).is_file():
+            return folder / str(row[0])
+        if row[1] is not None:
+            return None
+        name, reason = thumbnails.thumbnail_name(row[2]), None
+        middle = thumbnails.middle_instance(self.instances(key))
+        if middle is None:
+            reason = "no-image: no instance of this series has pixels"
+        else:
+            try:
+                png = thumbnails.render(self.refresh_instance(middle))
+                thumbnails.write(folder, name, png)
+            except (DicomDbError, OSError, MemoryError) as error:
+                reason, lasting = thumbnails.reason_of(error)
+                if not lasting:
+                    return None
+        if not self.read_only:
+            with self._connections.transaction() as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO thumbnail (series, name, reason, made)"
+                    " SELECT id, ?, ?, ? FROM series WHERE id = ?",
+                    (None if reason else name, reason, time.time(), key),
+                )
+        return None if reason else folder / name
+
+    def _condition(self, text: str, parents: Sequence[tuple[str, str, Key | None]]) -> Condition:
+        parts: list[str] = []
+        parameters: list[Any] = []
+        for column, table, which in parents:
+            if which is not None:
+                parts.append(f"{column} = ?")
+                parameters.append(self._key(table, which))
+        sql, found = search.condition_of(text)
+        if sql:
+            parts.append(sql)
+            parameters += found
+        return " AND ".join(parts), parameters
+
+    def _key(self, table: str, which: Key) -> int:
+        """Return the row id of a record, key or UID; raises NotFoundError."""
+        if not isinstance(which, int | str):
+            which = which.key
+        column = "id" if isinstance(which, int) else "uid"
+        if column == "uid" and table == "patient":
+            column = "patient_id"
+        with self._connections.borrow() as connection:
+            row = connection.execute(
+                f"SELECT id FROM {table} WHERE {column} = ? ORDER BY id", (which,)
+            ).fetchone()
+        if row is None:
+            raise NotFoundError(f"the database has no {table} {which!r:.200}")
+        return int(row[0])
+
+
+def _temporary_directory() -> str:
+    directory = tempfile.mkdtemp(prefix="napari-dicomdb-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory

@@ -1,0 +1,234 @@
+"""Queries that list patients, studies, series and instances as records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.database.known import path_of, to_sql
+from napari_dicomdb.database.records import (
+    InstanceRecord,
+    PatientRecord,
+    SeriesRecord,
+    StudyRecord,
+)
+from napari_dicomdb.errors import DicomDbError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+__all__ = [
+    "ORDERS",
+    "Condition",
+    "instances",
+    "instances_of_files",
+    "patients",
+    "series",
+    "studies",
+]
+
+Condition = tuple[str, Sequence[Any]]
+"""SQL of a WHERE clause over patient, study and series, and its parameters."""
+
+_PATIENT = (
+    "patient.id, patient.patient_id, patient.name, patient.birth_date, patient.sex,"
+    " patient.issuer, patient.study_count, patient.series_count, patient.instance_count,"
+    " patient.last_study_date, patient.added"
+)
+_STUDY = (
+    "study.id, study.patient, study.uid, study.study_id, study.date, study.time,"
+    " study.description, study.accession_number, study.referring_physician, study.institution,"
+    " study.modalities, study.series_count, study.instance_count, study.added"
+)
+_SERIES = (
+    "series.id, series.study, study.patient, series.uid, study.uid, series.modality,"
+    " series.number, series.description, series.date, series.time, series.body_part,"
+    " series.protocol, series.manufacturer, series.model, series.sop_class_uid,"
+    " series.frame_of_reference_uid, series.rows, series.columns, series.instance_count,"
+    " series.frame_count, series.size, series.storage, series.added"
+)
+_INSTANCE = (
+    "instance.id, instance.series, instance.uid, series.uid, instance.sop_class_uid,"
+    " instance.number, directory.path, file.name, file.size, file.mtime_ns, file.storage,"
+    " transfer_syntax_uid, instance.rows, instance.columns, instance.frame_count, samples,"
+    " photometric, planar_configuration, bits_allocated, bits_stored, high_bit,"
+    " pixel_representation, pixel_keyword, pixel_offset, pixel_length, slope, intercept,"
+    " position_x, position_y, position_z, row_x, row_y, row_z, column_x, column_y, column_z,"
+    " spacing_rows, spacing_columns, instance.series, overrides, frames.data"
+)
+_INSTANCE_TABLES = (
+    " FROM instance JOIN series ON series.id = instance.series"
+    " JOIN file ON file.id = instance.file JOIN directory ON directory.id = file.directory"
+    " LEFT JOIN frames ON frames.instance = instance.id"
+)
+
+ORDERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "patient": {
+        "name": ("sort_name", "patient.id"),
+        "patient_id": ("patient.patient_id", "patient.id"),
+        "birth_date": ("birth_date", "patient.id"),
+        "last_study_date": ("last_study_date", "patient.id"),
+        "added": ("patient.added", "patient.id"),
+        "study_count": ("patient.study_count", "patient.id"),
+    },
+    "study": {
+        "date": ("study.date", "study.time", "study.id"),
+        "description": ("study.description", "study.id"),
+        "accession_number": ("study.accession_number", "study.id"),
+        "added": ("study.added", "study.id"),
+    },
+    "series": {
+        "number": ("series.study", "series.number", "series.id"),
+        "description": ("series.description", "series.id"),
+        "modality": ("series.modality", "series.id"),
+        "date": ("series.date", "series.time", "series.id"),
+        "instance_count": ("series.instance_count", "series.id"),
+        "added": ("series.added", "series.id"),
+    },
+}
+"""What each table may be ordered by."""
+
+
+def patients(
+    connection: sqlite3.Connection, condition: Condition | None = None, **paging: Any
+) -> list[PatientRecord]:
+    """List patients; those with a matching series when there is a condition."""
+    where, parameters = _where(condition)
+    if condition is not None:
+        where = (
+            " WHERE patient.id IN (SELECT study.patient FROM series"
+            f" JOIN study ON study.id = series.study JOIN patient ON patient.id = study.patient{where})"
+        )
+    sql = f"SELECT {_PATIENT} FROM patient{where}{_paged('patient', **paging)}"
+    return [PatientRecord(*row) for row in connection.execute(sql, parameters)]
+
+
+def studies(
+    connection: sqlite3.Connection, condition: Condition | None = None, **paging: Any
+) -> list[StudyRecord]:
+    """List studies; those with a matching series when the condition needs series."""
+    where, parameters = _where(condition)
+    if condition is not None and "series" in condition[0]:
+        where = (
+            " WHERE study.id IN (SELECT series.study FROM series"
+            f" JOIN study ON study.id = series.study JOIN patient ON patient.id = study.patient{where})"
+        )
+    sql = f"SELECT {_STUDY} FROM study{where}{_paged('study', **paging)}"
+    return [
+        StudyRecord(*row[:10], tuple(row[10].split("\\")) if row[10] else (), *row[11:])
+        for row in connection.execute(sql, parameters)
+    ]
+
+
+def series(
+    connection: sqlite3.Connection, condition: Condition | None = None, **paging: Any
+) -> list[SeriesRecord]:
+    """List series."""
+    where, parameters = _where(condition)
+    sql = (
+        f"SELECT {_SERIES} FROM series JOIN study ON study.id = series.study"
+        f" JOIN patient ON patient.id = study.patient{where}{_paged('series', **paging)}"
+    )
+    return [SeriesRecord(*row) for row in connection.execute(sql, parameters)]
+
+
+def instances(
+    connection: sqlite3.Connection, root: Path, where: str, parameters: Sequence[Any]
+) -> list[InstanceRecord]:
+    """List instances in the order of series, InstanceNumber, SOPInstanceUID."""
+    sql = (
+        f"SELECT {_INSTANCE}{_INSTANCE_TABLES} WHERE {where}"
+        " ORDER BY instance.series, instance.number, instance.uid"
+    )
+    defaults: dict[int, str] = {}
+    folders: dict[str | bytes, Path] = {}
+    found: list[InstanceRecord] = []
+    for row in connection.execute(sql, parameters).fetchall():
+        key = row[1]
+        if key not in defaults:
+            # One string object per series: InstanceRecord.values parses it once.
+            defaults[key] = connection.execute(
+                "SELECT defaults FROM series WHERE id = ?", (key,)
+            ).fetchone()[0]
+        found.append(_instance(row, defaults[key], root, folders))
+    return found
+
+
+def _instance(
+    row: tuple[Any, ...], defaults: str, root: Path, folders: dict[str | bytes, Path]
+) -> InstanceRecord:
+    directory, name = row[6], row[7]
+    if isinstance(name, str) and isinstance(directory, str):
+        folder = folders.get(directory)
+        if folder is None:
+            folder = folders[directory] = path_of(root, directory, ".")
+        path = folder / name
+    else:
+        path = path_of(root, directory, name)
+    return InstanceRecord(
+        *row[:6],
+        path,
+        *row[8:27],
+        row[27:30] if row[27] is not None else None,
+        row[30:36] if row[30] is not None else None,
+        row[36:38] if row[36] is not None else None,
+        defaults,
+        row[39],
+        row[40],
+    )
+
+
+def instances_of_files(
+    connection: sqlite3.Connection, root: Path, paths: Iterable[Path]
+) -> list[InstanceRecord]:
+    """List the instances that these files hold: as the index's file, its source or a copy."""
+    keys: dict[int, None] = {}
+    for path in paths:
+        for folder, name in _stored_as(root, path):
+            for row in connection.execute(
+                "SELECT instance.id FROM directory JOIN file ON file.directory = directory.id"
+                " LEFT JOIN file AS copied ON copied.source = file.id"
+                " LEFT JOIN alternate ON alternate.file = file.id"
+                " JOIN instance ON instance.file IN (file.id, copied.id)"
+                "  OR instance.id = alternate.instance"
+                " WHERE directory.path = ? AND file.name = ?",
+                (to_sql(folder), to_sql(name)),
+            ):
+                keys[row[0]] = None
+    found: list[InstanceRecord] = []
+    for key in keys:
+        found += instances(connection, root, "instance.id = ?", (key,))
+    return found
+
+
+def _stored_as(root: Path, path: Path) -> list[tuple[str, str]]:
+    places = [(str(path.parent), path.name)]
+    if path.is_relative_to(root):
+        places.append((path.parent.relative_to(root).as_posix(), path.name))
+    return places
+
+
+def _where(condition: Condition | None) -> tuple[str, Sequence[Any]]:
+    if condition is None or not condition[0]:
+        return "", ()
+    return f" WHERE {condition[0]}", condition[1]
+
+
+def _paged(
+    table: str,
+    *,
+    order: str,
+    descending: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+) -> str:
+    columns = ORDERS[table].get(order)
+    if columns is None:
+        known = ", ".join(ORDERS[table])
+        raise DicomDbError(f"cannot order {table} records by {order!r}: use one of {known}")
+    way = " DESC" if descending else ""
+    sql = " ORDER BY " + ", ".join(column + way for column in columns)
+    if limit is not None or offset:
+        sql += f" LIMIT {-1 if limit is None else int(limit)} OFFSET {int(offset)}"
+    return sql

@@ -1,0 +1,163 @@
+"""Removes patients, studies, series and instances, and every trace of their values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.database import counts
+from napari_dicomdb.database.known import from_sql, path_of, to_sql
+from napari_dicomdb.database.report import RemovalReport
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from napari_dicomdb.database.connection import Connections
+
+__all__ = ["remove_instances", "scrub"]
+
+_SMALL = 64 << 20
+"""Bytes of an index that is written anew at once (under a second)."""
+
+
+def remove_instances(
+    connections: Connections,
+    root: Path,
+    where: str,
+    key: int,
+    *,
+    delete_copies: bool,
+) -> RemovalReport:
+    """Remove the instances that a condition selects; the writer's lock is held.
+
+    Parameters
+    ----------
+    connections : Connections
+        Of the index.
+    root : Path
+        The database directory.
+    where : str
+        Condition on instance, joined with series and study; one parameter.
+    key : int
+        The parameter.
+    delete_copies : bool
+        Also delete the files that were copied into the database directory.
+    """
+    report = RemovalReport()
+    with connections.transaction() as connection:
+        before = _sizes(connection)
+        connection.execute("DROP TABLE IF EXISTS temp.going")
+        connection.execute(
+            "CREATE TEMP TABLE going AS SELECT instance.id, instance.series, instance.file"
+            " FROM instance JOIN series ON series.id = instance.series"
+            f" JOIN study ON study.id = series.study WHERE {where}",
+            (key,),
+        )
+        series = [row[0] for row in connection.execute("SELECT DISTINCT series FROM temp.going")]
+        copies = _forget_files(connection)
+        counts.recount_series(connection, series)
+        thumbnails = counts.remove_empty(connection, series)
+        # The middle instance of what is left may be another one now.
+        left = json.dumps(series)
+        thumbnails += [
+            row[0]
+            for row in connection.execute(
+                "DELETE FROM thumbnail WHERE series IN (SELECT value FROM json_each(?))"
+                " RETURNING name",
+                (left,),
+            )
+            if row[0]
+        ]
+        counts.refresh_parents(connection, series)
+        connection.execute("DROP TABLE temp.going")
+        # Search text is deleted by tombstones; only a merge drops the words.
+        connection.execute("INSERT INTO series_text (series_text) VALUES ('rebuild')")
+        after = _sizes(connection)
+    report.patients, report.studies, report.series, report.instances = (
+        b - a for b, a in zip(before, after, strict=True)
+    )
+    for name in thumbnails:
+        (root / "thumbnails" / name).unlink(missing_ok=True)
+    for directory, name in copies:
+        path = path_of(root, directory, name)
+        if not delete_copies:
+            report.files_kept.append(str(path))
+            continue
+        try:
+            path.unlink(missing_ok=True)
+            report.files_deleted += 1
+        except OSError as error:
+            text = f"the copy could not be deleted: {error.strerror or error}"
+            report.rejected.append((str(path), "not-deleted", text))
+    report.vacuumed = scrub(connections)
+    return report
+
+
+def _sizes(connection: sqlite3.Connection) -> tuple[int, ...]:
+    return tuple(
+        connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("patient", "study", "series", "instance")
+    )
+
+
+def _forget_files(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Delete the rows of instances and files in temp.going; return their copies."""
+    connection.execute("DROP TABLE IF EXISTS temp.gone")
+    connection.execute("CREATE TEMP TABLE gone (file INTEGER PRIMARY KEY)")
+    connection.execute(
+        "INSERT OR IGNORE INTO temp.gone SELECT file FROM temp.going UNION SELECT file"
+        " FROM alternate WHERE instance IN (SELECT id FROM temp.going)"
+    )
+    # The files that copies were made of, too, so that a later import takes them again.
+    connection.execute(
+        "INSERT OR IGNORE INTO temp.gone SELECT source FROM file"
+        " WHERE id IN (SELECT file FROM temp.gone) AND source IS NOT NULL"
+    )
+    folders = "SELECT DISTINCT directory FROM file WHERE id IN (SELECT file FROM temp.gone)"
+    directories = connection.execute(
+        f"SELECT id, path FROM directory WHERE id IN ({folders})"
+    ).fetchall()
+    copies = [
+        (from_sql(row[0]), from_sql(row[1]))
+        for row in connection.execute(
+            "SELECT path, name FROM file JOIN directory ON directory.id = directory"
+            " WHERE storage = 'copied' AND file.id IN (SELECT file FROM temp.gone)"
+        )
+    ]
+    connection.execute("DELETE FROM instance WHERE id IN (SELECT id FROM temp.going)")
+    connection.execute("DELETE FROM file WHERE id IN (SELECT file FROM temp.gone)")
+    connection.execute("DROP TABLE temp.gone")
+    for key, path in directories:
+        text = from_sql(path)
+        # Where the folder is an archive, that one is no longer known as a whole.
+        parent, name = str(Path(text).parent), Path(text).name
+        connection.execute(
+            "DELETE FROM file WHERE storage = 'archive' AND name = ? AND directory ="
+            " (SELECT id FROM directory WHERE path = ?)",
+            (to_sql(name), to_sql(parent)),
+        )
+        connection.execute(
+            "DELETE FROM directory WHERE id = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM file WHERE directory = ?1)",
+            (key,),
+        )
+    return copies
+
+
+def scrub(connections: Connections, *, wholly: bool = False) -> bool:
+    """Make sure that removed values are in no byte of the index; tell if it was rewritten.
+
+    secure_delete zeroes removed cells, but a page that was split earlier may
+    hold a stale image of a cell that moved. Only VACUUM, which writes the file
+    anew, is certain; a large index is left to `Database.vacuum`.
+    """
+    with connections.borrow() as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        size = pages * connection.execute("PRAGMA page_size").fetchone()[0]
+        rewritten = wholly or size <= _SMALL
+        if rewritten:
+            connection.execute("VACUUM")
+        # The write-ahead log has the old pages still.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return rewritten

@@ -1,0 +1,337 @@
+"""From scanned headers to the rows of the index; done in the scan workers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.dicom.values import (
+    display_name,
+    parse_date,
+    parse_ds,
+    parse_is,
+    parse_time,
+    search_name,
+)
+
+if TYPE_CHECKING:
+    from napari_dicomdb.dicom.header import Header
+
+__all__ = [
+    "INSTANCE_COLUMNS",
+    "Accepted",
+    "Group",
+    "Identity",
+    "encode_json",
+    "identity_of",
+    "instance_row",
+    "missing_uids",
+    "plain_text",
+    "rows_of",
+]
+
+_LONGEST_TEXT = 1024
+"""Characters of a value that become a column; hostile files have names of 10 MB."""
+_LONGEST_KEPT = 65536
+_LARGEST = 2**63 - 1
+
+INSTANCE_COLUMNS = [
+    "uid",
+    "sop_class_uid",
+    "number",
+    "transfer_syntax_uid",
+    "rows",
+    "columns",
+    "frame_count",
+    "samples",
+    "photometric",
+    "planar_configuration",
+    "bits_allocated",
+    "bits_stored",
+    "high_bit",
+    "pixel_representation",
+    "pixel_keyword",
+    "pixel_offset",
+    "pixel_length",
+    "slope",
+    "intercept",
+    "position_x",
+    "position_y",
+    "position_z",
+    "row_x",
+    "row_y",
+    "row_z",
+    "column_x",
+    "column_y",
+    "column_z",
+    "spacing_rows",
+    "spacing_columns",
+    "overrides",
+]
+"""Columns of table `instance` behind id, series and file, as `instance_row` gives them."""
+
+Identity = tuple[str, str, str, str, str, str]
+"""SeriesInstanceUID, StudyInstanceUID, PatientID, issuer, PatientName, birth date."""
+
+encode_json: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
+
+_IDENTITY = (
+    "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientName",
+    "PatientBirthDate",
+)
+# The UID is a column; repeating it as JSON would cost 80 bytes an instance.
+_COLUMN_ONLY = "SOPInstanceUID"
+_ABSENT = object()
+
+Values = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Group:
+    """What the instances of one series in one chunk of files have in common.
+
+    `constants` are the kept values equal in all of them, `varying` the keywords
+    of the others, whose values are in each instance's overrides.
+    """
+
+    identity: Identity
+    patient: tuple[str, ...]
+    study: tuple[str, ...]
+    series: tuple[Any, ...]
+    text: tuple[str, ...]
+    constants: dict[str, Any]
+    varying: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Accepted:
+    """One instance, ready to be stored but for its ids."""
+
+    group: int
+    row: tuple[Any, ...]
+    frames: bytes | None
+    problems: list[tuple[str, str]]
+
+
+def plain_text(value: Any) -> str:
+    """Return a kept value as text that fits a column: one line, bounded, storable."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT]
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return " ".join(text.split())
+
+
+def identity_of(values: Values) -> Identity:
+    """Return what tells one series of one patient from another."""
+    series, study, patient, issuer, name, birth = (plain_text(values.get(k)) for k in _IDENTITY)
+    return series, study, patient, issuer, name, birth
+
+
+def missing_uids(values: Values) -> list[str]:
+    """Name the UIDs without which an object cannot be filed."""
+    needed = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+    return [keyword for keyword in needed if not values.get(keyword)]
+
+
+def rows_of(headers: Sequence[Header]) -> tuple[list[Group], list[Accepted]]:
+    """Rows of several objects, what series have in common given once.
+
+    Parameters
+    ----------
+    headers : sequence of Header
+        Objects that have their three UIDs.
+    """
+    members: dict[Identity, list[int]] = {}
+    for index, header in enumerate(headers):
+        members.setdefault(identity_of(header.values), []).append(index)
+    groups: list[Group] = []
+    accepted: list[Accepted | None] = [None] * len(headers)
+    for identity, indices in members.items():
+        of_all = [headers[i].values for i in indices]
+        constants, varying = _split(of_all)
+        for index in indices:
+            header = headers[index]
+            values = header.values
+            own = {k: _bounded(values.get(k)) for k in varying}
+            accepted[index] = Accepted(
+                group=len(groups),
+                row=instance_row(header, encode_json(own) if own else ""),
+                frames=header.frames.to_bytes() if header.frames is not None else None,
+                problems=header.problems,
+            )
+        groups.append(_group(identity, of_all[0], constants, varying))
+    return groups, [row for row in accepted if row is not None]
+
+
+def _split(of_all: Sequence[Values]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    constants = dict(of_all[0])
+    constants.pop(_COLUMN_ONLY, None)
+    varying: dict[str, None] = {}
+    for values in of_all[1:]:
+        get = values.get
+        differing = [k for k, v in constants.items() if get(k, _ABSENT) != v]
+        for keyword in differing:
+            del constants[keyword]
+            varying[keyword] = None
+        # All of `constants` is in `values` now, so a longer one has further keys.
+        if len(values) > len(constants):
+            for keyword in values.keys() - constants.keys():
+                varying[keyword] = None
+    varying.pop(_COLUMN_ONLY, None)
+    return {k: _bounded(v) for k, v in constants.items()}, tuple(sorted(varying))
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str | list) and len(value) > _LONGEST_KEPT:
+        return value[:_LONGEST_KEPT]
+    return value
+
+
+def _group(
+    identity: Identity, values: Values, constants: dict[str, Any], varying: tuple[str, ...]
+) -> Group:
+    series_uid, study_uid, patient_id, issuer, name, _birth = identity
+
+    def text(keyword: str) -> str:
+        return plain_text(values.get(keyword))
+
+    date = parse_date(text("StudyDate"))
+    referring = text("ReferringPhysicianName")
+    institution = text("InstitutionName")
+    study = (
+        study_uid,
+        text("StudyID"),
+        date,
+        parse_time(text("StudyTime")),
+        text("StudyDescription"),
+        text("AccessionNumber"),
+        referring,
+        institution,
+    )
+    series = (
+        series_uid,
+        text("Modality"),
+        _integer_or_none(values.get("SeriesNumber")),
+        text("SeriesDescription"),
+        parse_date(text("SeriesDate")) or date,
+        parse_time(text("SeriesTime")),
+        text("BodyPartExamined"),
+        text("ProtocolName"),
+        text("Manufacturer"),
+        text("ManufacturerModelName"),
+        text("SOPClassUID"),
+        text("FrameOfReferenceUID"),
+        _integer(values.get("Rows")),
+        _integer(values.get("Columns")),
+    )
+    labels = ("StructureSetLabel", "RTPlanLabel", "ContentLabel", "SequenceName", "StationName")
+    other = [study[1], referring, search_name(referring), institution, series[8], series[9]]
+    other += [text(keyword) for keyword in labels]
+    return Group(
+        identity=identity,
+        patient=(
+            patient_id,
+            issuer,
+            name,
+            parse_date(text("PatientBirthDate")),
+            "" if patient_id else study_uid,
+            text("PatientSex"),
+            display_name(name).casefold() or patient_id.casefold(),
+        ),
+        study=study,
+        series=series,
+        text=(
+            f"{display_name(name)} {search_name(name)}".strip(),
+            patient_id,
+            study[4],
+            series[3],
+            series[1],
+            series[6],
+            series[7],
+            study[5],
+            " ".join(dict.fromkeys(part for part in other if part)),
+        ),
+        constants=constants,
+        varying=varying,
+    )
+
+
+def instance_row(header: Header, overrides: str) -> tuple[Any, ...]:
+    """Columns of table `instance` from `uid` on, see `INSTANCE_COLUMNS`."""
+    get = header.values.get
+    frames = header.frames
+    return (
+        plain_text(get("SOPInstanceUID")),
+        plain_text(get("SOPClassUID")),
+        _integer_or_none(get("InstanceNumber")),
+        plain_text(header.transfer_syntax_uid),
+        _integer(get("Rows")),
+        _integer(get("Columns")),
+        max(_integer(get("NumberOfFrames"), 1), 1)
+        if "NumberOfFrames" in header.values
+        else (frames.count if frames is not None and frames.count else 1),
+        _integer(get("SamplesPerPixel"), 1),
+        plain_text(get("PhotometricInterpretation")),
+        _integer(get("PlanarConfiguration")),
+        _integer(get("BitsAllocated")),
+        _integer(get("BitsStored")),
+        _integer(get("HighBit")),
+        _integer(get("PixelRepresentation")),
+        header.pixel_keyword,
+        header.pixel_offset,
+        header.pixel_length,
+        *_numbers(get("RescaleSlope"), 1),
+        *_numbers(get("RescaleIntercept"), 1),
+        *_numbers(get("ImagePositionPatient"), 3),
+        *_numbers(get("ImageOrientationPatient"), 6),
+        *_numbers(get("PixelSpacing"), 2),
+        overrides,
+    )
+
+
+_NOTHING = {count: (None,) * count for count in (1, 2, 3, 6)}
+_isfinite = math.isfinite
+
+
+def _numbers(value: Any, count: int) -> tuple[float | None, ...]:
+    if value is None or value == "":
+        return _NOTHING[count]
+    if isinstance(value, str):
+        try:
+            numbers = tuple([float(part) for part in value.split("\\")])
+        except ValueError:
+            numbers = parse_ds(value, lenient=True)
+    else:
+        numbers = parse_ds(value, lenient=True)
+    if len(numbers) != count or not all(map(_isfinite, numbers)):
+        return _NOTHING[count]
+    return numbers
+
+
+def _integer(value: Any, otherwise: int = 0) -> int:
+    found = _integer_or_none(value)
+    return otherwise if found is None else found
+
+
+def _integer_or_none(value: Any) -> int | None:
+    if type(value) is not int:
+        if value is None:
+            return None
+        numbers = parse_is(value, lenient=True)
+        if not numbers:
+            return None
+        value = numbers[0]
+    # SQLite's integers end at 64 bits, hostile ones need not.
+    return value if -_LARGEST <= value <= _LARGEST else None

@@ -1,0 +1,117 @@
+"""What a scan worker does: read the headers of a chunk of files, return compact rows."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import pickle
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.database.rows import Accepted, Group, missing_uids, rows_of
+from napari_dicomdb.dicom.header import scan_file
+from napari_dicomdb.errors import DicomDbError
+
+if TYPE_CHECKING:
+    from napari_dicomdb.dicom.header import Header
+
+__all__ = ["Refused", "Scanned", "reason_of", "scan_chunk", "scan_paths"]
+
+_COPY_BLOCK = 1 << 20
+
+
+@dataclass(slots=True)
+class Refused:
+    """A file that cannot be indexed. `lasting`: as long as the file is the same."""
+
+    reason: str
+    text: str
+    lasting: bool
+
+
+@dataclass(slots=True)
+class Scanned:
+    """Result of one chunk, aligned with its paths.
+
+    An entry of `files` is an index into `accepted`, a `Refused`, or None for a
+    DICOMDIR. `copies` has the temporary copy of each file, "" where none.
+    """
+
+    groups: list[Group]
+    accepted: list[Accepted]
+    files: list[int | Refused | None]
+    copies: list[str] = field(default_factory=list)
+
+
+def scan_chunk(paths: list[str], sizes: list[int], copy_to: str | None = None) -> bytes:
+    """Scan files in a worker; the `Scanned` comes back pickled.
+
+    Parameters
+    ----------
+    paths : list of str
+        Files to read.
+    sizes : list of int
+        Their sizes, as the walk saw them.
+    copy_to : str, optional
+        Folder that takes complete temporary copies of the accepted files.
+    """
+    return pickle.dumps(scan_paths(paths, sizes, copy_to), pickle.HIGHEST_PROTOCOL)
+
+
+def scan_paths(paths: list[str], sizes: list[int], copy_to: str | None = None) -> Scanned:
+    """Scan files, see `scan_chunk`."""
+    headers: list[Header] = []
+    files: list[int | Refused | None] = []
+    copies: list[str] = []
+    for path, size in zip(paths, sizes, strict=True):
+        copied = ""
+        try:
+            header = scan_file(path, size)
+            if header.media:
+                entry: int | Refused | None = None
+            elif missing := missing_uids(header.values):
+                entry = Refused("missing-uid", f"no {', '.join(missing)}", lasting=True)
+            else:
+                if copy_to is not None:
+                    copied = _copy(path, copy_to)
+                entry = len(headers)
+                headers.append(header)
+        except DicomDbError as error:
+            entry = Refused(error.reason, str(error), lasting=True)
+        except OSError as error:
+            entry = Refused(reason_of(error), _said(error), lasting=False)
+        except (RecursionError, MemoryError) as error:
+            entry = Refused("bad-header", f"too deep or too large: {error!r}", lasting=True)
+        files.append(entry)
+        copies.append(copied)
+    groups, accepted = rows_of(headers)
+    return Scanned(groups, accepted, files, copies if copy_to is not None else [])
+
+
+def reason_of(error: OSError) -> str:
+    """Return the reason code of a file or folder that could not be read."""
+    if isinstance(error, FileNotFoundError):
+        return "vanished"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk-full"
+    return "unreadable"
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _copy(path: str, folder: str) -> str:
+    # The name is ours alone; nothing of it comes from the file.
+    unique = f"{os.getpid()}\0{path}".encode("utf-8", "surrogateescape")
+    target = os.path.join(folder, hashlib.sha256(unique).hexdigest()[:32] + ".part")
+    try:
+        with open(path, "rb") as source, open(target, "wb") as copy:
+            while block := source.read(_COPY_BLOCK):
+                copy.write(block)
+    except OSError:
+        if os.path.exists(target):
+            os.unlink(target)
+        raise
+    return target

@@ -1,0 +1,198 @@
+"""Finds the files to import: folders walked in order, single files, archives, DICOMDIRs."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.database.scanning import reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from napari_dicomdb.database.known import Known, KnownFiles
+    from napari_dicomdb.database.report import ImportReport
+
+__all__ = ["ARCHIVE_SUFFIXES", "FoundFile", "Walk", "is_archive"]
+
+ARCHIVE_SUFFIXES = (
+    ".zip",
+    ".tar",
+    ".tar.gz",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz2",
+    ".tar.xz",
+    ".txz",
+)
+
+_SLICE = 4096
+"""Files of one folder that are looked up at once; bounds memory in a folder of a million."""
+
+
+@dataclass(slots=True)
+class FoundFile:
+    """A file to scan.
+
+    Attributes
+    ----------
+    directory, name : str
+        As the index keeps them; the directory of an archive's member is the archive.
+    known : Known or None
+        What the index says of the same path, from an earlier state of the file.
+    temporary : str
+        Where the bytes are, for members of archives; "" for plain files.
+    """
+
+    directory: str
+    name: str
+    size: int
+    mtime_ns: int
+    known: Known | None = None
+    temporary: str = ""
+    container: bool = field(default=False)
+
+    @property
+    def path(self) -> str:
+        """The file's path, or ``archive!/member``."""
+        separator = "!/" if self.temporary else os.sep
+        return f"{self.directory.rstrip(os.sep)}{separator}{self.name}"
+
+
+def is_archive(name: str) -> bool:
+    """Tell by its name whether a file is an archive that is looked into."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+class Walk:
+    """Walks paths in a fixed order and leaves out what the index knows already.
+
+    Parameters
+    ----------
+    known : KnownFiles
+        Looks up what the index says of files.
+    report : ImportReport
+        Counts the files left out; takes what cannot be read.
+    avoid : str or None
+        The database directory, whose own copies are no news.
+    relink : bool
+        Treat linked files as news, because this import copies.
+    seen : callable
+        Told how many files were found, for progress.
+    """
+
+    def __init__(
+        self,
+        known: KnownFiles,
+        report: ImportReport,
+        *,
+        avoid: str | None = None,
+        relink: bool = False,
+        seen: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self._known = known
+        self._report = report
+        self._avoid = os.path.realpath(avoid) if avoid is not None else None
+        self._relink = relink
+        self._seen = seen
+        self._visited: set[tuple[int, int]] = set()
+
+    def folder(self, root: str) -> Iterator[FoundFile]:
+        """Yield the files under `root` that need scanning, each folder's in order of name."""
+        pending = [root]
+        while pending:
+            folder = pending.pop()
+            listing = self._list(folder)
+            if listing is None:
+                continue
+            names, folders = listing
+            for start in range(0, len(names), _SLICE):
+                yield from self._news(folder, names[start : start + _SLICE])
+            pending += [os.path.join(folder, name) for name in reversed(folders)]
+
+    def files(self, paths: Sequence[str]) -> Iterator[FoundFile]:
+        """Yield those of the given files that need scanning, in the order given."""
+        start = 0
+        while start < len(paths):
+            folder = os.path.dirname(paths[start])
+            end = start
+            while (
+                end < len(paths) and end - start < _SLICE and os.path.dirname(paths[end]) == folder
+            ):
+                end += 1
+            names = sorted({os.path.basename(path) for path in paths[start:end]})
+            yield from self._news(folder, names)
+            start = end
+
+    def _list(self, folder: str) -> tuple[list[str], list[str]] | None:
+        names: list[str] = []
+        folders: list[str] = []
+        try:
+            status = os.stat(folder)
+            identity = (status.st_dev, status.st_ino)
+            if status.st_ino and identity in self._visited:
+                self._report.notes.append(
+                    (folder, "visited-before", "a link to a folder that this import has walked")
+                )
+                return None
+            self._visited.add(identity)
+            if self._avoid is not None and os.path.realpath(folder) == self._avoid:
+                return None
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        folders.append(entry.name)
+                    elif entry.is_file():
+                        names.append(entry.name)
+                    else:
+                        self._refuse_special(entry)
+        except OSError as error:
+            reason = "unreadable-folder" if reason_of(error) == "unreadable" else reason_of(error)
+            self._report.rejected.append((folder, reason, error.strerror or str(error)))
+            return None
+        names.sort()
+        folders.sort()
+        return names, folders
+
+    def _refuse_special(self, entry: os.DirEntry[str]) -> None:
+        if entry.is_symlink():
+            remark = (entry.path, "broken-link", "a link to nothing, or in a circle")
+        else:
+            remark = (entry.path, "special-file", "a device, pipe or socket")
+        self._report.rejected.append(remark)
+
+    def _news(self, folder: str, names: Sequence[str]) -> Iterator[FoundFile]:
+        # The inner loop of a re-import: 50 000 files a second and more.
+        known = self._known.between(folder, names)
+        report = self._report
+        news: list[FoundFile] = []
+        unchanged = 0
+        prefix = folder if folder.endswith(os.sep) else folder + os.sep
+        self._seen(len(names))
+        for name in names:
+            try:
+                status = os.stat(prefix + name)
+            except OSError as error:
+                said = error.strerror or str(error)
+                report.rejected.append((prefix + name, reason_of(error), said))
+                continue
+            row = known.get(name)
+            if (
+                row is not None
+                and row.size == status.st_size
+                and row.mtime_ns == status.st_mtime_ns
+            ):
+                if row.reason is not None:
+                    report.rejected.append((prefix + name, row.reason, self._known.text(row)))
+                    continue
+                if row.storage == "source" or (row.storage == "linked" and not self._relink):
+                    unchanged += 1
+                    continue
+            if not stat.S_ISREG(status.st_mode):
+                report.rejected.append((prefix + name, "special-file", "not a regular file"))
+                continue
+            news.append(FoundFile(folder, name, status.st_size, status.st_mtime_ns, row))
+        report.unchanged += unchanged
+        return iter(news)

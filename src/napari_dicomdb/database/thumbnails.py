@@ -1,0 +1,154 @@
+"""Small pictures of series: the middle image, windowed as it should first be seen."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.errors import DicomDbError, PixelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_dicomdb.database.records import InstanceRecord
+
+__all__ = ["LARGEST_SIDE", "middle_instance", "picture", "render", "thumbnail_name", "write"]
+
+LARGEST_SIDE = 128
+"""Pixels of a thumbnail's longer side."""
+
+_MOST_PIXELS = 1 << 28
+"""Pixels of an image that is still decoded for a thumbnail."""
+
+
+def middle_instance(instances: Sequence[InstanceRecord]) -> InstanceRecord | None:
+    """Return the image in the middle of a series, None when it has no image."""
+    images = [i for i in instances if i.pixel_keyword and i.rows > 0 and i.columns > 0]
+    return images[len(images) // 2] if images else None
+
+
+def thumbnail_name(series_uid: str) -> str:
+    """Return the file name of a series' thumbnail: a hash, the UID may be hostile."""
+    digest = hashlib.sha256(series_uid.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{digest[:40]}.png"
+
+
+def render(record: InstanceRecord) -> bytes:
+    """Return the PNG of an instance's middle frame.
+
+    Raises
+    ------
+    PixelError
+        If there is nothing to show, or it cannot be decoded.
+    OSError
+        If the file cannot be read.
+    """
+    from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
+
+    if record.rows * record.columns * max(record.samples, 1) > _MOST_PIXELS:
+        raise PixelError(
+            f"{record.path}: {record.columns} x {record.rows} pixels are too many for a thumbnail",
+            reason="too-large",
+        )
+    description = PixelDescription.from_record(record)
+    stored = read_frame(record.path, description, record.frame_count // 2)
+    return picture(stored, record)
+
+
+def picture(stored: NDArray[Any], record: InstanceRecord) -> bytes:
+    """Return stored values as a small PNG: reduced, windowed, in the right proportions."""
+    from PIL import Image
+
+    grey = stored.ndim == 2
+    shown = _grey(_reduced(stored), record) if grey else _colour(_reduced(stored))
+    rows, columns = stored.shape[:2]
+    height, width = rows * _aspect(record), float(columns)
+    scale = LARGEST_SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    image = Image.fromarray(shown).resize(size, Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=False)
+    return buffer.getvalue()
+
+
+def _reduced(stored: NDArray[Any]) -> NDArray[Any]:
+    # No more than a few source pixels per pixel of the thumbnail: windowing a
+    # mammogram of 60 million would take seconds.
+    step = max(1, min(stored.shape[:2]) // (4 * LARGEST_SIDE))
+    return stored[::step, ::step]
+
+
+def _aspect(record: InstanceRecord) -> float:
+    """Height of a pixel over its width."""
+    from napari_dicomdb.dicom.spacing import choose_spacing
+
+    spacing = choose_spacing(record.values)
+    aspect = spacing.row / spacing.column
+    return min(max(aspect, 0.05), 20.0)
+
+
+def _grey(stored: NDArray[Any], record: InstanceRecord) -> NDArray[np.uint8]:
+    import numpy as np
+
+    from napari_dicomdb.dicom.description import PixelDescription
+    from napari_dicomdb.dicom.modality import padding_range
+    from napari_dicomdb.dicom.voi import choose_limits, windows_of
+
+    slope = 1.0 if record.slope is None else record.slope
+    intercept = 0.0 if record.intercept is None else record.intercept
+    values = stored.astype(np.float32) * slope + intercept
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    padding = padding_range(record.values, PixelDescription.from_record(record))
+    low, high = choose_limits(
+        windows_of(record.values),
+        values,
+        None if padding is None else padding.rescaled(slope, intercept),
+        str(record.get("Modality", "")),
+    )
+    scaled = np.clip((values - low) / (high - low), 0.0, 1.0)
+    inverted = (record.photometric == "MONOCHROME1") != (
+        record.get("PresentationLUTShape") == "INVERSE" and record.photometric != "MONOCHROME1"
+    )
+    if inverted:
+        scaled = 1.0 - scaled
+    shown: NDArray[np.uint8] = (scaled * 255.0 + 0.5).astype(np.uint8)
+    return shown
+
+
+def _colour(stored: NDArray[Any]) -> NDArray[np.uint8]:
+    import numpy as np
+
+    if stored.dtype == np.uint8:
+        return np.ascontiguousarray(stored)
+    scaled = stored.astype(np.float32)
+    top = float(scaled.max()) or 1.0
+    shown: NDArray[np.uint8] = (np.clip(scaled / top, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return shown
+
+
+def write(folder: Path, name: str, png: bytes) -> Path:
+    """Write a thumbnail, completely or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(suffix=".part", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(png)
+        os.replace(temporary, folder / name)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return folder / name
+
+
+def reason_of(error: DicomDbError | OSError) -> tuple[str, bool]:
+    """Return why there is no thumbnail, and whether that will stay so."""
+    if isinstance(error, DicomDbError):
+        return f"{error.reason}: {error}", True
+    return str(error), False
