@@ -171,9 +171,11 @@ class InstanceRecord:
         # A column of its own: as JSON it would be there twice.
         merged["SOPInstanceUID"] = self.uid
         if self.overrides_json:
-            merged.update(json.loads(self.overrides_json))
-            # A null override says that this instance lacks what the series has.
-            merged = {k: v for k, v in merged.items() if v is not None}
+            overrides = json.loads(self.overrides_json)
+            merged.update(overrides)
+            if None in overrides.values():
+                # A null override says that this instance lacks what the series has.
+                merged = {k: v for k, v in merged.items() if v is not None}
         return MappingProxyType(merged)
 
     def get(self, keyword: str, default: Any = None) -> Any:

@@ -7,22 +7,23 @@ its own or one of a thousand in an enhanced object makes no difference to them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from napari_dicomdb.dicom.functional_groups import FrameTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.loading.loadable import Loadable
 
-__all__ = ["FRAMES_OPTION", "FrameSet", "comparable", "frame_count_of"]
+__all__ = ["FRAMES_OPTION", "FrameLabels", "FrameSet", "comparable", "frame_count_of"]
 
 FRAMES_OPTION = "frames"
 """Option of a loadable that uses some frames only: [[instance index, frame], ...]."""
@@ -153,14 +154,17 @@ class FrameSet:
 
     def instance(self, frame: int) -> InstanceRecord:
         """Return the instance that frame `frame` of this set belongs to."""
-        return self.instances[self.owner[frame]]
+        return self.instances[int(self.owner[frame])]
 
     def values(self, keyword: str) -> list[Any]:
         """Return what each frame says of `keyword`, comparable; None where it says nothing."""
-        if not any(self.tables):
-            own = [comparable(i.values.get(keyword)) for i in self.instances]
-            return [own[i] for i in self.owner]
-        return [self.value(keyword, frame) for frame in range(len(self))]
+        if any(self.tables):
+            return [self.value(keyword, frame) for frame in range(len(self))]
+        raw = [i.values.get(keyword) for i in self.instances]
+        if all(value is raw[0] for value in raw):  # kept once for the whole series
+            return [comparable(raw[0])] * len(self)
+        own = [comparable(value) for value in raw]
+        return own if self._one_each else [own[i] for i in self.owner.tolist()]
 
     def value(self, keyword: str, frame: int) -> Any:
         """Return what frame `frame` says of `keyword`: its own word, else its instance's."""
@@ -177,14 +181,16 @@ class FrameSet:
         """Return attribute `name` of the instance record of each frame."""
         return np.array([getattr(i, name) for i in self.instances])[self.owner]
 
-    def labels(self) -> list[str]:
-        """Name each frame for a person: its file, and its number where there are several."""
-        return [
-            f"{self.instance(k).path.name}, frame {self.number[k] + 1}"
-            if self.instance(k).frame_count > 1
-            else self.instance(k).path.name
-            for k in range(len(self))
-        ]
+    def label(self, frame: int) -> str:
+        """Name a frame for a person: its file, and its number where there are several."""
+        record = self.instance(frame)
+        number = f", frame {self.number[frame] + 1}" if record.frame_count > 1 else ""
+        return f"{record.path.name}{number}"
+
+    @property
+    def _one_each(self) -> bool:
+        # Instances are in the order of their first frame, so that this is enough.
+        return len(self.instances) == len(self.owner)
 
     def options(self) -> Mapping[str, Any]:
         """Return the loadable options from which `of_loadable` makes this set again."""
@@ -233,3 +239,22 @@ def _table_column(table: FrameTable, keyword: str, width: int, count: int) -> ND
         if isinstance(value, (list, tuple)) and len(value) == width:
             column[frame] = value
     return column
+
+
+class FrameLabels(Sequence[str]):
+    """`FrameSet.label` of each frame, made when it is asked for."""
+
+    def __init__(self, frames: FrameSet) -> None:
+        self._frames = frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self._frames.label(k) for k in range(*index.indices(len(self)))]
+        return self._frames.label(index)

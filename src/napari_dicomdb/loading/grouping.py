@@ -18,10 +18,11 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.geometry import examine_stack, patient_direction, slice_normal
+from napari_dicomdb.loading.frames import FrameLabels
 from napari_dicomdb.loading.sorting import is_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -119,7 +120,7 @@ def stack_of(frames: FrameSet) -> Stack:
         frames.fields("columns"),
         slice_thickness=_numbers(frames, "SliceThickness"),
         spacing_between_slices=_numbers(frames, "SpacingBetweenSlices"),
-        labels=frames.labels(),
+        labels=FrameLabels(frames),
     )
 
 
@@ -139,17 +140,22 @@ def split_apart(frames: FrameSet) -> list[Part]:
     columns: list[tuple[str, list[Any]]] = [
         ("Rows", frames.fields("rows").tolist()),
         ("Columns", frames.fields("columns").tolist()),
-        ("colour", [is_colour(frames.instance(k)) for k in range(len(frames))]),
+        ("colour", [is_colour(i) for i in frames.instances]),
         ("FrameOfReferenceUID", frames.values("FrameOfReferenceUID")),
         ("StackID", frames.values("StackID")),
-        ("localizer", [_is_localizer(v) for v in frames.values("ImageType")]),
+        ("localizer", _mapped(_is_localizer, frames.values("ImageType"))),
     ]
-    codes = [(name, values, _codes(values)) for name, values in columns]
+    columns[2] = ("colour", [columns[2][1][i] for i in frames.owner.tolist()])
+    differing = [
+        (name, values, code) for name, values in columns if (code := _codes(values)).max() > 0
+    ]
     orientation = _clusters(frames.orientations, COSINE_TOLERANCE)
+    if orientation.max() > 0:
+        differing.append(("orientation", _orientation_names(frames, orientation), orientation))
     spacing = _clusters(frames.spacings, SPACING_TOLERANCE)
-    codes.append(("orientation", _orientation_names(frames, orientation), orientation))
-    codes.append(("PixelSpacing", [_rounded(row) for row in frames.spacings], spacing))
-    differing = [(name, values, code) for name, values, code in codes if code.max() > 0]
+    if spacing.max() > 0:
+        rows = [_rounded(row) for row in frames.spacings]
+        differing.append(("PixelSpacing", rows, spacing))
     combined = np.zeros(len(frames), dtype=np.intp)
     for _, _, code in differing:
         combined = _codes((combined * (int(code.max()) + 1) + code).tolist())
@@ -265,7 +271,7 @@ def _parts_by(
 
 def _parts_by_order(frames: FrameSet, place: NDArray[np.intp], stack: Stack) -> list[Part]:
     """Take the first of each position, then the second ... (InstanceNumber order)."""
-    numbers = [_sortable(v) for v in frames.values("InstanceNumber")]
+    numbers = np.array(_mapped(_sortable, frames.values("InstanceNumber")))
     turn = np.lexsort((frames.number, frames.owner, numbers, place))
     starts = np.searchsorted(place[turn], place[turn])
     rank = np.empty(len(frames), dtype=np.intp)
@@ -293,9 +299,15 @@ def _combined(codes: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
 
 
 def _codes(values: Sequence[Any]) -> NDArray[np.intp]:
-    """Number values in the order of their first appearance."""
+    """Give values numbers in the order of their first appearance."""
     known: dict[Any, int] = {}
     return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.intp)
+
+
+def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    """Apply `function` to each value, once for equal ones."""
+    of = {value: function(value) for value in set(values)}
+    return [of[value] for value in values]
 
 
 def _first_come(codes: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -311,8 +323,10 @@ def _members(codes: NDArray[np.intp]) -> list[NDArray[np.intp]]:
 
 
 def _clusters(rows: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
-    """Number rows so that equal ones, within `tolerance`, share a number; NaN with NaN."""
+    """Give rows numbers so that equal ones (NaN too) share one."""
     filled = np.where(np.isfinite(rows), rows, 1e9)
+    if (np.abs(filled - filled[0]) <= tolerance).all():
+        return np.zeros(len(rows), dtype=np.intp)
     unique, inverse = np.unique(filled.round(6), axis=0, return_inverse=True)
     code = np.full(len(unique), -1, dtype=np.intp)
     count = 0
@@ -372,6 +386,6 @@ def _sortable(value: Any) -> float:
 
 
 def _numbers(frames: FrameSet, keyword: str) -> NDArray[np.float64] | None:
-    values = [_sortable(v) for v in frames.values(keyword)]
-    numbers = np.array([v if np.isfinite(v) else np.nan for v in values])
+    numbers = np.array(_mapped(_sortable, frames.values(keyword)))
+    numbers[np.isinf(numbers)] = np.nan
     return numbers if np.isfinite(numbers).any() else None

@@ -23,7 +23,7 @@ from napari_dicomdb.errors import LoadError, PixelError
 from napari_dicomdb.loading.reading import note_failure, thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -38,7 +38,7 @@ _key = count()
 
 
 def _budget() -> int:
-    """A quarter of the memory of the machine, within bounds."""
+    """Return a quarter of the memory of the machine, within bounds."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # no sysconf: Windows
@@ -67,7 +67,7 @@ class FrameCache:
         """Bytes held now."""
         return self._bytes
 
-    def get(self, key: tuple[int, int], read: Any) -> NDArray[Any]:
+    def get(self, key: tuple[int, int], read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Return the frame of `key`; when absent ``read()`` it, once for all who wait."""
         with self._lock:
             frame = self._held.get(key)
@@ -186,7 +186,8 @@ class LazyArray:
         leading, inside = self._split(key)
         wanted = np.asarray(self._index[leading])
         if wanted.ndim == 0:
-            return self.frame(int(wanted))[inside]
+            part: NDArray[Any] = self.frame(int(wanted))[inside]
+            return part
         if wanted.size == 0:
             shape = np.empty(self.frames.frame_shape, np.uint8)[inside].shape
             return np.empty((*wanted.shape, *shape), self.dtype)
@@ -264,7 +265,7 @@ class LazyArray:
         """Bytes of one frame."""
         return int(np.prod(self.frames.frame_shape, dtype=np.int64)) * self.dtype.itemsize
 
-    def _in_threads(self, work: Any, items: Sequence[int]) -> None:
+    def _in_threads(self, work: Callable[[int], None], items: Sequence[int]) -> None:
         # The first one alone: its error, if any, is the error of all.
         if not items:
             return

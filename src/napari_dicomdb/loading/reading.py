@@ -162,7 +162,7 @@ class FrameReader:
 
     def description(self, index: int) -> PixelDescription:
         """Return where and how the pixels of frame `index` are stored."""
-        return self._descriptions[self.frames.owner[index]]
+        return self._descriptions[int(self.frames.owner[index])]
 
     def read(self, index: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Read frame `index` as values of the modality (into `out`)."""
@@ -199,14 +199,8 @@ class FrameReader:
             else:
                 out[...] = modality_rescale(values, slope, intercept, dtype)
         for reason, text in notes:
-            self.problems.note(reason, text, self.name(index))
+            self.problems.note(reason, text, self.frames.label(index))
         return out
-
-    def name(self, index: int) -> str:
-        """Name frame `index` for a person: its file, and its number in it."""
-        instance = self.frames.instance(index)
-        number = f", frame {self.frames.number[index] + 1}" if instance.frame_count > 1 else ""
-        return f"{instance.path.name}{number}"
 
     def rescale(self) -> list[tuple[float, float]]:
         """Return (slope, intercept) of each frame, or the one that all share."""
@@ -321,7 +315,7 @@ def settle_failures(frames: Frames, failures: Sequence[tuple[int, Exception]]) -
 
 def note_failure(frames: Frames, index: int, error: Exception) -> None:
     """Remember in `frames.problems` that frame `index` could not be read."""
-    name = frames.name(index) if isinstance(frames, FrameReader) else f"slice {index + 1}"
+    name = frames.frames.label(index) if isinstance(frames, FrameReader) else f"slice {index + 1}"
     if isinstance(error, FileNotFoundError):
         frames.problems.note("file-missing", "the file is gone; filled with padding", name)
     elif isinstance(error, PixelError):

@@ -6,6 +6,7 @@ be lazy too: a slice of the grid needs two images at most.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,8 +121,12 @@ class GridReader(_OverReader):
         """Interpolate slice `index` of the grid (into `out`)."""
         if len(self.frame_shape) == 2:
             return self._stored(self._grid.slice(index, self._source.frame, self.fill), out)
+
+        def sample(of: int, k: int) -> NDArray[Any]:
+            return self._source.frame(k)[..., of]
+
         samples = [
-            self._grid.slice(index, lambda k, s=s: self._source.frame(k)[..., s], self.fill)
-            for s in range(self.frame_shape[2])
+            self._grid.slice(index, partial(sample, of), self.fill)
+            for of in range(self.frame_shape[2])
         ]
         return self._stored(np.stack(samples, axis=-1), out)

@@ -9,7 +9,6 @@ import numpy as np
 from napari_dicomdb.dicom.spacing import choose_spacing
 from napari_dicomdb.dicom.values import parse_ds
 from napari_dicomdb.loading.building import build_volume
-from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.sorting import is_colour, number_order
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.dicom.spacing import InPlaneSpacing
+    from napari_dicomdb.loading.frames import FrameSet
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
@@ -102,7 +102,7 @@ def frame_times(record: InstanceRecord) -> list[float] | None:
     count = max(record.frame_count, 1)
     vector = _numbers(record.values.get("FrameTimeVector"))
     if len(vector) >= count:
-        return (np.cumsum(vector[:count]) / 1000).tolist()
+        return [float(t) for t in np.cumsum(vector[:count]) / 1000]
     for keyword, scale in (
         ("FrameTime", 1e-3),
         ("CineRate", None),
@@ -111,7 +111,7 @@ def frame_times(record: InstanceRecord) -> list[float] | None:
         found = _numbers(record.values.get(keyword))
         if found and found[0] > 0:
             step = found[0] * scale if scale else 1 / found[0]
-            return (np.arange(count) * step).tolist()
+            return [float(t) for t in np.arange(count) * step]
     return None
 
 

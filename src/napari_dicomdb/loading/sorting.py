@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,16 +37,15 @@ def is_colour(record: InstanceRecord) -> bool:
 
 def is_placed(frames: FrameSet) -> NDArray[np.bool_]:
     """Return for each frame whether its header says where in the patient it is."""
-    known = (
-        np.isfinite(frames.positions).all(axis=1)
-        & np.isfinite(frames.orientations).all(axis=1)
-        & np.isfinite(frames.spacings).all(axis=1)
-        & (frames.spacings > 0).all(axis=1)
-    )
+    facts = np.concatenate([frames.positions, frames.orientations, frames.spacings], axis=1)
+    known: NDArray[np.bool_] = np.isfinite(facts).all(axis=1)
+    known &= (frames.spacings > 0).all(axis=1)
     if known.any():
         # The position of a mosaic is that of the whole tile sheet, of no slice.
-        mosaic = np.array([_is_mosaic(i) for i in frames.instances])
-        known &= ~mosaic[frames.owner]
+        types = frames.values("ImageType")
+        mosaics = {value for value in set(types) if _is_mosaic(value)}
+        if mosaics:
+            known &= np.array([value not in mosaics for value in types])
         row, column = frames.orientations[:, :3], frames.orientations[:, 3:]
         known &= np.linalg.norm(np.cross(row, column), axis=1) > 0.1
     return known
@@ -59,5 +58,5 @@ def number_order(frames: FrameSet) -> NDArray[np.intp]:
     return np.lexsort((frames.number, frames.owner, numbers[frames.owner]))
 
 
-def _is_mosaic(record: InstanceRecord) -> bool:
-    return "MOSAIC" in str(record.values.get("ImageType") or "").upper().split("\\")
+def _is_mosaic(image_type: Any) -> bool:
+    return "MOSAIC" in str(image_type or "").upper().split("\\")

@@ -174,7 +174,8 @@ def plan_for(stack: Stack, remedy: Remedy) -> StackPlan:
         If it cannot be applied.
     """
     shape = (len(stack.order), stack.rows, stack.columns)
-    affine, findings, filled = stack.affine, stack.findings, ()
+    affine, findings = stack.affine, stack.findings
+    filled: tuple[int, ...] = ()
     regular = stack.is_regular
     claims = _claims(stack)
     if remedy is Remedy.FILL:

@@ -115,7 +115,8 @@ class Volume:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values after the modality LUT."""
-        return np.dtype(self.array.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
+        return dtype
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.dicom.geometry import Stack
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
 
@@ -89,21 +90,26 @@ class ScalarVolumeLoader:
             found.append(self._picture_book(frames, singles))
         else:
             rest = apart
-        parts: list[tuple[FrameSet, Part, Part]] = []
+        count = len(found)
         for outer in rest:
-            group = frames.take(outer.indices)
-            parts += [(group, outer, inner) for inner in split_repeats(group)]
-        for group, outer, inner in parts:
-            found += self._offers(group.take(inner.indices), outer, inner)
-        if len(parts) + bool(found and not parts) > 1 and _one_matrix(frames):
+            group = frames.take(outer.indices) if len(rest) > 1 or found else frames
+            stack = stack_of(group)
+            inners = split_repeats(group, stack)
+            count += len(inners)
+            for inner in inners:
+                if len(inners) == 1:
+                    found += self._offers(group, stack, outer, inner)
+                else:
+                    part = group.take(inner.indices)
+                    found += self._offers(part, stack_of(part), outer, inner)
+        if count > 1 and _one_matrix(frames):
             found.append(self._as_is(frames))
         return found
 
-    def _offers(self, frames: FrameSet, outer: Part, inner: Part) -> list[Loadable]:
+    def _offers(self, frames: FrameSet, stack: Stack, outer: Part, inner: Part) -> list[Loadable]:
         """Offer all plans for one stack, the best proposed."""
-        stack = stack_of(frames)
         if len(stack.order) == 1 and len(frames) > 1:
-            return [self._one_position(frames, outer, inner)]
+            return [self._one_position(frames, stack, outer, inner)]
         labels = (*outer.labels, *inner.labels)
         name = name_of_part(series_name(frames.instances[0]), labels)
         told = (*outer.findings, *inner.findings, *pixel_findings(frames))
@@ -168,9 +174,8 @@ class ScalarVolumeLoader:
             referenced_uids=referenced_uids(ordered),
         )
 
-    def _one_position(self, frames: FrameSet, outer: Part, inner: Part) -> Loadable:
+    def _one_position(self, frames: FrameSet, stack: Stack, outer: Part, inner: Part) -> Loadable:
         """Images of one place, one after another: a time course without a time yet."""
-        stack = stack_of(frames)
         name = name_of_part(series_name(frames.instances[0]), (*outer.labels, *inner.labels))
         return self._sequence(
             frames,
