@@ -57,7 +57,9 @@ def _print_report(report: ImportReport, *, verbose: bool) -> None:
     for title, entries in (("refused", refused), ("note", report.notes)):
         shown = entries if verbose else entries[:SHOWN_REFUSALS]
         for path, reason, text in shown:
-            typer.echo(f"{title}: {visible(path)}: {visible(text)} [{reason}]", err=True)
+            # Messages name the file, as errors do; here it stands before them.
+            words = text.removeprefix(f"{path}: ")
+            typer.echo(f"{title}: {visible(path)}: {visible(words)} [{reason}]", err=True)
         if len(shown) < len(entries):
             more = len(entries) - len(shown)
             typer.echo(f"{title}: {more} more (--verbose or --json lists them)", err=True)

@@ -91,7 +91,7 @@ def _print_loadable(number: int, loadable: Loadable) -> None:
 
 def _say_rejected(rejected: list[tuple[str, str, str]]) -> None:
     for path, reason, text in rejected:
-        say_error(f"refused: {path}: {text}", reason)
+        say_error(f"refused: {path}: {text.removeprefix(f'{path}: ')}", reason)
 
 
 def load(
