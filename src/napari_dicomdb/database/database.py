@@ -286,7 +286,8 @@ class Database:
         text : str
             Only those with a series that this search text finds, see `search`.
         order : str
-            "name", "patient_id", "birth_date", "last_study_date", "added", "study_count".
+            "name", "patient_id", "birth_date", "last_study_date", "added", "study_count",
+            "series_count".
         descending : bool
             Turn the order round.
         limit, offset : int
@@ -327,7 +328,8 @@ class Database:
     ) -> list[StudyRecord]:
         """List studies, of one patient or all; parameters as for `patients`.
 
-        Orders: "date", "description", "accession_number", "added".
+        Orders: "date", "description", "accession_number", "modalities", "series_count",
+        "added".
         """
         condition = self._condition(text, [("study.patient", "patient", patient)])
         with self._connections.borrow() as connection:
@@ -355,7 +357,7 @@ class Database:
         """List series, of one study, patient, modality or all; otherwise as `patients`.
 
         Orders: "number" (within its study), "description", "modality", "date",
-        "instance_count", "added".
+        "instance_count", "frame_count", "matrix", "size", "body_part", "added".
         """
         sql, parameters = self._condition(
             text, [("series.study", "study", study), ("study.patient", "patient", patient)]

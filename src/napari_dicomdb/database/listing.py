@@ -71,11 +71,14 @@ ORDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "last_study_date": ("last_study_date", "patient.id"),
         "added": ("patient.added", "patient.id"),
         "study_count": ("patient.study_count", "patient.id"),
+        "series_count": ("patient.series_count", "patient.id"),
     },
     "study": {
         "date": ("study.date", "study.time", "study.id"),
         "description": ("study.description", "study.id"),
         "accession_number": ("study.accession_number", "study.id"),
+        "modalities": ("study.modalities", "study.id"),
+        "series_count": ("study.series_count", "study.id"),
         "added": ("study.added", "study.id"),
     },
     "series": {
@@ -84,6 +87,10 @@ ORDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "modality": ("series.modality", "series.id"),
         "date": ("series.date", "series.time", "series.id"),
         "instance_count": ("series.instance_count", "series.id"),
+        "frame_count": ("series.frame_count", "series.id"),
+        "matrix": ("series.rows", "series.columns", "series.id"),
+        "size": ("series.size", "series.id"),
+        "body_part": ("series.body_part", "series.id"),
         "added": ("series.added", "series.id"),
     },
 }
