@@ -10,6 +10,7 @@ may, separates nothing and therefore never splits it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -247,6 +248,11 @@ def _parts_by(
     place: NDArray[np.intp],
 ) -> list[Part]:
     members = _members(_combined([columns[name][1] for name in names]))
+    labels = [tuple(columns[name][0][indices[0]] for name in names) for indices in members]
+    # By value where values have an order, so that echo 1 comes before echo 2.
+    with suppress(ValueError, TypeError):
+        turn = sorted(range(len(members)), key=lambda k: _ordered(labels[k]))
+        members = [members[k] for k in turn]
     findings = list(_split_finding(names))
     sizes = sorted({len(indices) for indices in members})
     if len(sizes) > 1 and int(np.bincount(place).max()) > 1:
@@ -281,6 +287,13 @@ def _parts_by_order(frames: FrameSet, place: NDArray[np.intp], stack: Stack) -> 
         Part(indices, (("repeat", k + 1),), findings, by_order=True)
         for k, indices in enumerate(_members(rank))
     ]
+
+
+def _ordered(value: Any) -> Any:
+    """Return a sorting key of numbers; text that is none has no order."""
+    if isinstance(value, tuple):
+        return tuple(_ordered(v) for v in value)
+    return -np.inf if value is None else float(value)
 
 
 def _places(stack: Stack, count: int) -> NDArray[np.intp]:
