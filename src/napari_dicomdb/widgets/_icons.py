@@ -199,5 +199,10 @@ def pixmap(name: str, colour: QColor | None = None, size: int = 16, ratio: float
 
 
 def icon(name: str, colour: QColor | None = None) -> QIcon:
-    """Return the icon `name` drawn in `colour`."""
-    return QIcon(pixmap(name, colour, 20))
+    """Return the icon `name` drawn in `colour`, faint when its button is disabled."""
+    made = QIcon(pixmap(name, colour, 20))
+    if colour is not None:
+        faint = QColor(colour)
+        faint.setAlphaF(0.35)
+        made.addPixmap(pixmap(name, faint, 20), QIcon.Mode.Disabled)
+    return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QFont, QFontMetrics, QPainter, QPainterPath, QPixmap
 from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -23,8 +23,6 @@ _PADDING = 4
 _ELIDE = Qt.TextElideMode.ElideRight
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
-Index = QModelIndex | QPersistentModelIndex
-
 
 class _Delegate(QStyledItemDelegate):
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
@@ -32,7 +30,7 @@ class _Delegate(QStyledItemDelegate):
         self.palette = palette
 
     def _paint_background(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: Index
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
     ) -> QStyleOptionViewItem:
         item = QStyleOptionViewItem(option)
         self.initStyleOption(item, index)
@@ -53,19 +51,38 @@ class _Delegate(QStyledItemDelegate):
 class TreeDelegate(_Delegate):
     """Patient rows: bold name, then what tells namesakes apart, dimmed; study rows plain."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         hint: QSize = super().sizeHint(option, index)
         return QSize(hint.width(), QFontMetrics(option.font).height() + 9)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        if index.column() != 0:
-            option = QStyleOptionViewItem(option)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Paint a cell; a patient's text runs over the empty column beside its own.
+
+        It is painted with that column, lest its background cover it.
+        """
+        is_study = index.parent().isValid()
+        text_column = 0 if is_study else 1
+        if index.column() > text_column:
             super().paint(painter, option, index)
             return
         self._paint_background(painter, option, index)
-        is_study = index.parent().isValid()
+        if index.column() == text_column:
+            name = index.siblingAtColumn(0)
+            rect = QRect(option.rect)
+            if not is_study:
+                rect.setLeft(option.widget.visualRect(name).left())
+            self._paint_text(painter, option, name, rect, is_study)
+
+    def _paint_text(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex,
+        rect: QRect,
+        is_study: bool,
+    ) -> None:
         first, second = self._fonts(option, bold=not is_study)
-        rect = option.rect.adjusted(_PADDING, 0, -_PADDING, 0)
+        rect = rect.adjusted(_PADDING, 0, -_PADDING, 0)
         painter.save()
         painter.setPen(self.palette.text)
         used = _draw_elided(painter, first, rect, str(index.data() or ""))
@@ -80,11 +97,11 @@ class TreeDelegate(_Delegate):
 class SeriesDelegate(_Delegate):
     """Series rows: thumbnail, description above number and date; other columns plain."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         hint: QSize = super().sizeHint(option, index)
         return QSize(hint.width(), THUMBNAIL + 2 * _PADDING)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         if index.column() != SeriesColumn.SERIES:
             super().paint(painter, option, index)
             return
@@ -109,7 +126,7 @@ class SeriesDelegate(_Delegate):
 
     def _draw_thumbnail(self, painter: QPainter, frame: QRect, picture: Any) -> None:
         path = QPainterPath()
-        path.addRoundedRect(frame.toRectF() if hasattr(frame, "toRectF") else frame, 3, 3)
+        path.addRoundedRect(QRectF(frame), 3, 3)
         painter.save()
         painter.setClipPath(path)
         if isinstance(picture, QPixmap) and not picture.isNull():

@@ -82,7 +82,7 @@ class Task:
         if kind != "progressed":
             self.is_done = True
         if kind == "returned" and self.is_cancelled and not self._keeps_late_result:
-            kind = "cancelled"
+            kind, payload = "cancelled", ()
         callback = self._callbacks.get(kind)
         if callback is not None:
             callback(*payload)

@@ -36,6 +36,7 @@ class Palette:
     current: QColor
     is_dark: bool
     font_size: int
+    theme_id: str
 
     @property
     def dim(self) -> QColor:
@@ -80,6 +81,7 @@ def current_palette(theme_id: str | None = None) -> Palette:
         current=colour("current"),
         is_dark=theme.type == "dark",
         font_size=int(theme.font_size.removesuffix("pt")),
+        theme_id=theme.id,
     )
 
 
@@ -105,6 +107,9 @@ QTreeView::item:selected, QTableView::item:selected {{
   background-color: {selected.name()}; color: {p.text.name()};
 }}
 QTreeView::branch {{ background: transparent; }}
+QTreeView::branch:has-children:closed {{ image: url("theme_{p.theme_id}:/right_arrow.svg"); }}
+QTreeView::branch:has-children:open {{ image: url("theme_{p.theme_id}:/down_arrow.svg"); }}
+QTreeView::branch {{ padding: 4px 2px; }}
 QTreeView::branch:selected {{ background-color: {selected.name()}; }}
 QHeaderView {{ background-color: {p.foreground.name()}; border: 0px; padding: 0px; }}
 QHeaderView::section {{
@@ -130,6 +135,14 @@ QToolButton[flat="true"]:hover {{ background-color: {p.primary.name()}; }}
 QToolButton::menu-indicator {{ image: none; width: 0px; }}
 QToolButton::menu-button {{ width: 0px; border: 0px; }}
 QPushButton {{ padding: 5px 12px; border-radius: 3px; font-size: {p.font_size}pt; }}
+QPushButton#barButton {{ padding: 5px 8px; }}
+QPushButton#barButton:disabled {{
+  background-color: {p.foreground.name()}; border: 0px;
+  color: {mix(p.text, p.background, 0.35).name()};
+}}
+QPushButton::menu-indicator {{ image: none; width: 0px; }}
+QGroupBox {{ border: 0px; margin: 0px; padding: 0px; }}
+QRadioButton {{ font-size: {p.font_size}pt; }}
 QPushButton#primaryButton {{ background-color: {p.current.name()}; font-weight: bold; }}
 QPushButton#primaryButton:hover {{
   background-color: {mix(p.current, p.text, 0.82).name()};

@@ -14,10 +14,10 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QMenu,
+    QPushButton,
     QShortcut,
     QSplitter,
     QStackedLayout,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -91,7 +91,6 @@ class DicomBrowser(QWidget):
         self._loads = TaskRunner("load")
         self._theme = ThemeWatcher(self)
         self._examination: Task | None = None
-        self._search_task: Task | None = None
         self._report_dialog: ReportDialog | None = None
         palette = self._theme.palette
 
@@ -154,11 +153,10 @@ class DicomBrowser(QWidget):
         self._search_delay.setSingleShot(True)
         self._search_delay.setInterval(150)
         self.database_button = DatabaseButton()
-        self.import_button = QToolButton()
+        self.import_button = QPushButton()
+        self.import_button.setObjectName("barButton")
         self.import_button.setText("Import")
         self.import_button.setToolTip("Import DICOM files; dropping them here does the same")
-        self.import_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.import_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         self.folder_action = menu.addAction("Import folder…")
         self.files_action = menu.addAction("Import files…")
@@ -269,8 +267,7 @@ class DicomBrowser(QWidget):
         self.database_button.show_path(database.path)
         self.panel.clear("Select a series to see how it can be opened.")
         self.notice.hide()
-        if self.search.text():
-            self.search.clear()
+        self.search.clear()
         self._search_delay.stop()
         self.lists.show_database(database)
         self._count()
@@ -280,11 +277,7 @@ class DicomBrowser(QWidget):
         self._stack.setCurrentWidget(self.empty)
 
     def _on_changed(self) -> None:
-        if self.search.text():
-            self.lists.keep_state()
-            self._run_search()
-        else:
-            self.lists.refresh()
+        self.lists.refresh()
         self._count()
 
     def _count(self) -> None:
@@ -321,15 +314,7 @@ class DicomBrowser(QWidget):
 
     def _run_search(self) -> None:
         self._search_delay.stop()
-        if self._search_task is not None:
-            self._search_task.cancel()
-        words = self.search.text().strip()
-        if not words or self.database is None:
-            self.lists.show_hits(None)
-            return
-        self._search_task = self._queries.submit(
-            self.database.search, words, returned=self.lists.show_hits, failed=self._fail
-        )
+        self.lists.search(self.search.text().strip())
 
     # -- import -----------------------------------------------------------------------
 

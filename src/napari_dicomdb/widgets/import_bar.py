@@ -71,6 +71,9 @@ class ImportBar(QWidget):
         layout.addWidget(self.outcome)
         self._running.hide()
         self.outcome.hide()
+        # An empty strip would still cost its spacing.
+        self.outcome.closed.connect(self.hide)
+        self.hide()
         session.import_started.connect(self._start)
         session.import_progressed.connect(self._progress)
         session.import_finished.connect(self._finish)
@@ -94,6 +97,7 @@ class ImportBar(QWidget):
         self.bar.setRange(0, 0)
         self.cancel_button.setEnabled(True)
         self._running.show()
+        self.show()
 
     def _progress(self, done: int, total: int | None, text: str) -> None:
         if not self.cancel_button.isEnabled():
@@ -119,15 +123,18 @@ class ImportBar(QWidget):
             self.outcome.show_text(sentence, report_severity(report))
             self.outcome.button.setVisible(bool(report.rejected or report.notes or report.missing))
             self.outcome.show()
+            self.show()
 
     def _fail(self, request: ImportRequest, error: Exception) -> None:
         self._end()
         self.outcome.show_text(f"The import failed: {error}", "error")
         self.outcome.button.hide()
         self.outcome.show()
+        self.show()
 
     def _end(self, *_: object) -> None:
         self._running.hide()
+        self.hide()
 
     def _ask_for_report(self) -> None:
         if self.report is not None:

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, Container, FileEdit, RadioButtons, SpinBox
+from magicgui.widgets import CheckBox, FileEdit, RadioButtons, SpinBox
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_dicomdb.widgets._session import ImportRequest, as_paths, attach_session, recall
@@ -56,7 +56,6 @@ class DicomImport(QWidget):
         )
         self.folder = FileEdit(label="Folder", mode="d", value="", nullable=True)
         self.files = FileEdit(label="Files", mode="rm", value=(), nullable=True)
-        self.files.visible = False
         self.mode = RadioButtons(
             label="Store",
             choices=[_LINK, _COPY],
@@ -71,10 +70,15 @@ class DicomImport(QWidget):
             tooltip="Processes that read headers",
         )
         self.dry_run = CheckBox(label="", text="Dry run: only report, change nothing", value=False)
-        self.form = Container(
-            widgets=[self.what, self.folder, self.files, self.mode, self.workers, self.dry_run]
-        )
-        self.form.margins = (0, 0, 0, 0)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(7)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self._form = form
+        for field in (self.what, self.folder, self.files, self.mode, self.workers, self.dry_run):
+            form.addRow(field.label, field.native)
+        self.workers.native.setMaximumWidth(110)
+        form.setRowVisible(self.files.native, False)
         self.what.changed.connect(self._show_kind)
         self.folder.changed.connect(self._update)
         self.files.changed.connect(self._update)
@@ -93,7 +97,7 @@ class DicomImport(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(8)
-        layout.addWidget(self.form.native)
+        layout.addLayout(form)
         layout.addLayout(foot)
         layout.addWidget(self.bar)
         layout.addWidget(self.report, 1)
@@ -150,8 +154,8 @@ class DicomImport(QWidget):
             self._session.import_paths(self._request)
 
     def _show_kind(self, kind: str) -> None:
-        self.folder.visible = kind == _FOLDER
-        self.files.visible = kind == _FILES
+        self._form.setRowVisible(self.folder.native, kind == _FOLDER)
+        self._form.setRowVisible(self.files.native, kind == _FILES)
         self._update()
 
     def _update(self, *_: object) -> None:

@@ -31,6 +31,7 @@ class _ActivityBar(cancelable_progress):
 
     def __init__(self, description: str, cancelled: Callable[[], None]) -> None:
         self._on_cancel = cancelled
+        self._shown_total = 0
         super().__init__(desc=description, total=0, file=io.StringIO())
 
     def cancel(self) -> None:
@@ -38,7 +39,8 @@ class _ActivityBar(cancelable_progress):
         self._on_cancel()
 
     def show_progress(self, done: int, total: int | None) -> None:
-        if total and total != self.total:
+        if total and total != self._shown_total:
+            self._shown_total = total
             self.total = total
         if done > self.n:
             self.update(done - self.n)

@@ -33,6 +33,7 @@ class NoticeBox(QFrame):
     """
 
     triggered = Signal()
+    closed = Signal()
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class NoticeBox(QFrame):
         self._close.setToolTip("Close")
         self._close.setAccessibleName("Close")
         self._close.setVisible(closable)
-        self._close.clicked.connect(self.hide)
+        self._close.clicked.connect(self._on_close)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 5, 6, 5)
         layout.setSpacing(6)
@@ -82,6 +83,10 @@ class NoticeBox(QFrame):
             self._icon.setPixmap(pixmap(severity, size=15))
             self.style().unpolish(self)
             self.style().polish(self)
+
+    def _on_close(self) -> None:
+        self.hide()
+        self.closed.emit()
 
     def text(self) -> str:
         """Return the words."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["ReportDialog", "ReportView", "report_sentence", "save_report"]
 
 
+_WRAPPED = 300  # rows; measuring more would be felt
+
+
 def report_sentence(report: ImportReport, *, dry_run: bool = False) -> str:
     """Return the outcome of an import in one line for people."""
     parts = [
@@ -94,7 +97,6 @@ class ReportView(QWidget):
         self.table.setShowGrid(False)
         self.table.setAlternatingRowColors(True)
         self.table.setSortingEnabled(True)
-        self.table.setWordWrap(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(24)
         header = self.table.horizontalHeader()
@@ -145,6 +147,11 @@ class ReportView(QWidget):
         self.sentence.show_text(report_sentence(report, dry_run=dry_run), report_severity(report))
         self.sentence.show()
         self.table.setVisible(bool(rows))
+        for column, most in ((1, 170), (2, 130)):
+            self.table.resizeColumnToContents(column)
+            self.table.setColumnWidth(column, min(self.table.columnWidth(column), most))
+        if len(rows) <= _WRAPPED:
+            self.table.resizeRowsToContents()
         self.nothing.setText("Nothing was refused, nothing is missing.")
         self.nothing.setVisible(not rows)
         self.search.setEnabled(bool(rows))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QFontMetrics, QKeyEvent
+from qtpy.QtGui import QFont, QFontMetrics, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import SeriesRecord
     from napari_dicomdb.widgets._tasks import TaskRunner
     from napari_dicomdb.widgets._theme import Palette
+    from napari_dicomdb.widgets.models._paging import Query
     from napari_dicomdb.widgets.thumbnails import ThumbnailCache
 
 __all__ = ["RecordView", "StudyLists"]
@@ -47,6 +48,7 @@ class RecordView(QTreeView):
     remove_requested = Signal()
     copy_requested = Signal()
     menu_requested = Signal(object)  # global position
+    touched = Signal()  # by mouse or key
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,6 +78,7 @@ class RecordView(QTreeView):
         What is not handled here would reach the viewer, where Delete means
         the selected layers.
         """
+        self.touched.emit()
         key, modifiers = event.key(), event.modifiers()
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.opened.emit()
@@ -86,6 +89,11 @@ class RecordView(QTreeView):
         else:
             super().keyPressEvent(event)
         event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Select as Qt does; say that the user did it."""
+        self.touched.emit()
+        super().mousePressEvent(event)
 
     def _on_menu(self, position: QPoint) -> None:
         index = self.indexAt(position)
@@ -115,8 +123,10 @@ class StudyLists(QSplitter):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(Qt.Orientation.Vertical, parent)
+        self._font_size = palette.font_size
+        self._known_patients: set[int] = set()
         self._database: Database | None = None
-        self._hits: list[SeriesRecord] | None = None
+        self._text = ""
         self._wanted: tuple[list[tuple[int, int | None]], list[str], list[int]] | None = None
         self.tree_model = PatientTreeModel(runner, self)
         self.series_model = SeriesTableModel(runner, thumbnails.picture, self)
@@ -147,6 +157,8 @@ class StudyLists(QSplitter):
         self._settle.timeout.connect(self._emit_series)
         self.tree.selectionModel().selectionChanged.connect(self._show_series)
         self.series.selectionModel().selectionChanged.connect(self._settle.start)
+        for view in (self.tree, self.series):
+            view.touched.connect(self._drop_wishes)
         self.series.doubleClicked.connect(self._open)
         self.series.opened.connect(self._open)
         self.tree_model.loaded.connect(self._on_tree_loaded)
@@ -159,8 +171,9 @@ class StudyLists(QSplitter):
 
     def show_database(self, database: Database | None) -> None:
         """List another database."""
-        self._database, self._hits = database, None
+        self._database, self._text = database, ""
         self._wanted = None
+        self._known_patients.clear()
         self.tree_model.show(database)
         self._show_series()
 
@@ -169,26 +182,21 @@ class StudyLists(QSplitter):
         self.keep_state()
         self._fill()
 
-    def show_hits(self, hits: list[SeriesRecord] | None) -> None:
-        """List only these series, with their studies and patients; None: all."""
-        self._hits = hits
-        self._fill()
+    def search(self, text: str) -> None:
+        """List only what a search text finds; "": all."""
+        if text != self._text:
+            self._text = text
+            self._fill()
 
     def _fill(self) -> None:
-        if self._hits is None:
-            self.tree_model.show(self._database)
-        else:
-            self.tree_model.show(
-                self._database,
-                patients={s.patient_key for s in self._hits},
-                studies={s.study_key for s in self._hits},
-            )
+        self.tree_model.show(self._database, self._text)
         self._show_series()
 
     def apply_palette(self, palette: Palette) -> None:
         """Paint in the colours of another theme."""
         self._tree_delegate.palette = palette
         self._series_delegate.palette = palette
+        self._font_size = palette.font_size
         self._set_columns()
         self.tree.viewport().update()
         self.series.viewport().update()
@@ -213,32 +221,26 @@ class StudyLists(QSplitter):
         if series:
             first = series[0]
             branches: list[tuple[int, int | None]] = [(first.patient_key, first.study_key)]
-            self._wanted = (branches, [s.uid for s in series], [first.patient_key])
+            unfolded = [first.patient_key, *(self._wanted[2] if self._wanted else ())]
+            self._wanted = (branches, [s.uid for s in series], unfolded)
+            self.tree.clearSelection()
             self._restore()
+            self._restore_series()
 
     def _show_series(self, *_: object) -> None:
-        database, hits = self._database, self._hits
+        database = self._database
         if database is None:
             self.series_model.show(None)
             return
+        listed = partial(database.series, text=self._text)
         branches = [
-            (self.tree_model.is_study(i), self.tree_model.record(i))
+            {"study" if self.tree_model.is_study(i) else "patient": self.tree_model.record(i)}
             for i in self.tree.selected_rows()
         ]
-
-        def query() -> Any:
-            if hits is not None:
-                return [s for s in hits if not branches or _is_below(s, branches)]
-            if not branches:
-                return database.series()
-            return _distinct(
-                chain.from_iterable(
-                    database.series(study=record) if is_study else database.series(patient=record)
-                    for is_study, record in branches
-                )
-            )
-
-        self.series_model.show(query)
+        if len(branches) > 1:
+            self.series_model.show(partial(_of_several, listed, branches))
+        else:
+            self.series_model.show(partial(listed, **branches[0]) if branches else listed)
         self._settle.start()
 
     def _emit_series(self) -> None:
@@ -269,10 +271,12 @@ class StudyLists(QSplitter):
         self._wanted = (branches, uids, unfolded)
 
     def _on_tree_loaded(self) -> None:
-        rows = self.tree_model.rowCount()
-        if self._wanted is None and rows <= _EXPANDED_AT_ONCE:
-            for row in range(rows):
-                self.tree.expand(self.tree_model.index(row, 0))
+        rows = [self.tree_model.index(row, 0) for row in range(self.tree_model.rowCount())]
+        for row in rows:
+            key = self.tree_model.record(row).key
+            if len(rows) <= _EXPANDED_AT_ONCE and key not in self._known_patients:
+                self.tree.expand(row)
+            self._known_patients.add(key)
         self.filled.emit()
 
     def _restore(self, *_: object) -> None:
@@ -294,7 +298,8 @@ class StudyLists(QSplitter):
                 self._select(self.tree, index)
 
     def _restore_series(self, *_: object) -> None:
-        if self._wanted is None:
+        # Selecting a study or patient lists other series: those come first.
+        if self._wanted is None or self._wanted[0]:
             return
         uids = self._wanted[1]
         for uid in list(uids):
@@ -305,6 +310,10 @@ class StudyLists(QSplitter):
         if not any(self._wanted):
             self._wanted = None
 
+    def _drop_wishes(self) -> None:
+        # Who clicks meanwhile knows better than what was remembered.
+        self._wanted = None
+
     @staticmethod
     def _select(view: RecordView, index: QModelIndex) -> None:
         flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
@@ -314,7 +323,9 @@ class StudyLists(QSplitter):
     # -- columns ----------------------------------------------------------------------
 
     def _set_columns(self) -> None:
-        metrics = QFontMetrics(self.font())
+        font = QFont(self.font())
+        font.setPointSize(self._font_size)
+        metrics = QFontMetrics(font)
 
         def width(sample: str) -> int:
             return int(metrics.horizontalAdvance(sample)) + 14
@@ -327,8 +338,8 @@ class StudyLists(QSplitter):
         series.setSectionResizeMode(SeriesColumn.SERIES, QHeaderView.ResizeMode.Stretch)
         samples = {
             SeriesColumn.MODALITY: "RTSTRUCT",
-            SeriesColumn.IMAGES: "Images 0",
-            SeriesColumn.MATRIX: "0000 × 0000",
+            SeriesColumn.IMAGES: "Images",
+            SeriesColumn.MATRIX: "512 × 512",
             SeriesColumn.NUMBER: "00000",
             SeriesColumn.DATE: "2000-00-00",
             SeriesColumn.SIZE: "00.0 MB",
@@ -364,13 +375,13 @@ class StudyLists(QSplitter):
         remember(_COLUMNS_KEY, columns)
 
 
-def _is_below(series: SeriesRecord, branches: list[tuple[bool, Any]]) -> bool:
-    return any(
-        (series.study_key if is_study else series.patient_key) == record.key
-        for is_study, record in branches
-    )
-
-
-def _distinct(series: Any) -> list[SeriesRecord]:
-    # A study may be selected together with its patient.
-    return list({s.key: s for s in series}.values())
+def _of_several(
+    listed: Query, branches: list[dict[str, Any]], *, limit: int, offset: int, **order: Any
+) -> list[SeriesRecord]:
+    """List the series of several patients and studies, one after the other."""
+    found: dict[int, SeriesRecord] = {}  # a study may be selected together with its patient
+    for branch in branches:
+        if len(found) >= offset + limit:
+            break
+        found.update((s.key, s) for s in listed(**branch, **order))
+    return list(found.values())[offset : offset + limit]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
 
 from napari_dicomdb.viewer.planes import Plane, current_plane, set_plane
 from napari_dicomdb.viewer.windows import apply_preset, presets
@@ -38,25 +38,24 @@ class ViewBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        self.plane_buttons: dict[Plane, QToolButton] = {}
+        self.plane_buttons: dict[Plane, QPushButton] = {}
         for plane in Plane:
-            button = QToolButton()
+            button = QPushButton()
             button.setText(plane.value.capitalize())
             button.setToolTip(_TIPS[plane])
             button.setCheckable(True)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setObjectName("barButton")
             button.setIconSize(QSize(15, 15))
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             button.clicked.connect(lambda _=False, plane=plane: self._show_plane(plane))
             self.plane_buttons[plane] = button
             layout.addWidget(button)
-        self.window_button = QToolButton()
+        self.window_button = QPushButton()
         self.window_button.setText("Window")
         self.window_button.setToolTip("Window presets of the active layer")
-        self.window_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.window_button.setObjectName("barButton")
         self.window_button.setIconSize(QSize(15, 15))
         self.window_button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.window_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.window_menu = QMenu(self)
         self.window_menu.aboutToShow.connect(self._fill_windows)
         self.window_button.setMenu(self.window_menu)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, Signal
 
 from napari_dicomdb.widgets._text import one_line, patient_facts, study_title
-from napari_dicomdb.widgets.models._listing import Listing
+from napari_dicomdb.widgets.models._paging import Query, read_page
 from napari_dicomdb.widgets.models._roles import (
-    PAGE_SIZE,
     RecordRole,
     SecondaryTextRole,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from napari_dicomdb.api import Database
     from napari_dicomdb.database.records import PatientRecord, StudyRecord
     from napari_dicomdb.widgets._tasks import TaskRunner
@@ -26,13 +24,15 @@ __all__ = ["PatientTreeModel"]
 
 
 _TITLES = ("Patient / study", "Modality", "Date", "Series")
+# The database's orders behind each column; a patient has no modality of its own.
+_PATIENT_ORDERS = ("name", "name", "last_study_date", "series_count")
+_STUDY_ORDERS = ("description", "modalities", "date", "series_count")
 
 
 @dataclass
 class _Branch:
     """Rows below one parent, and how far they have been read."""
 
-    listing: Listing[Any] | None = None
     records: list[Any] = field(default_factory=list)
     has_more: bool = True
     is_waiting: bool = False
@@ -61,35 +61,21 @@ class PatientTreeModel(QAbstractItemModel):
         self._generation = 0
         self._patients = _Branch(has_more=False)
         self._studies: list[_Branch] = []
-        self._wanted_studies: Collection[int] | None = None
+        self._text = ""
         self._sort: tuple[int, bool] | None = None
 
     # -- what is listed ---------------------------------------------------------------
 
-    def show(
-        self,
-        database: Database | None,
-        *,
-        patients: Collection[int] | None = None,
-        studies: Collection[int] | None = None,
-    ) -> None:
-        """List `database`, or only the patients and studies with these keys."""
-        self._database = database
-        self._wanted_studies = studies
+    def show(self, database: Database | None, text: str = "") -> None:
+        """List `database`, or only the patients and studies that a search text finds."""
+        self._database, self._text = database, text
+        self._reset()
+
+    def _reset(self) -> None:
         self.beginResetModel()
         self._generation += 1
         self._studies = []
-        self._patients = _Branch(has_more=False)
-        if database is not None:
-            if patients is None:
-                query = database.patients
-            else:
-                wanted = frozenset(patients)
-
-                def query() -> Any:
-                    return (p for p in database.patients() if p.key in wanted)
-
-            self._patients = _Branch(Listing(query))
+        self._patients = _Branch(has_more=self._database is not None)
         self.endResetModel()
         self.fetchMore(QModelIndex())
 
@@ -135,7 +121,7 @@ class PatientTreeModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, column, parent.row() + 1 if parent.isValid() else 0)
 
-    def parent(self, index: QModelIndex = QModelIndex()) -> QModelIndex:  # type: ignore[override]  # noqa: B008, D102
+    def parent(self, index: QModelIndex = QModelIndex()) -> QModelIndex:  # noqa: B008, D102
         if not self.is_study(index):
             return QModelIndex()
         return self.createIndex(index.internalId() - 1, 0, 0)
@@ -160,28 +146,25 @@ class PatientTreeModel(QAbstractItemModel):
         """Ask for the next page below `parent`; it arrives later."""
         if not self.canFetchMore(parent):
             return
-        branch = self._branch(parent)
-        assert branch is not None and self._database is not None
-        if branch.listing is None:
+        branch, database = self._branch(parent), self._database
+        assert branch is not None and database is not None
+        if parent.isValid():
             patient = self._patients.records[parent.row()]
-            branch.listing = Listing(self._study_query(patient))
+            query: Query = partial(database.studies, patient=patient, text=self._text)
+            orders = _STUDY_ORDERS
+        else:
+            query = partial(database.patients, text=self._text)
+            orders = _PATIENT_ORDERS
         branch.is_waiting = True
         generation, row = self._generation, parent.row() if parent.isValid() else -1
         self._runner.submit(
-            branch.listing.page,
+            read_page,
+            query,
             len(branch.records),
-            PAGE_SIZE,
-            *self._sort_key(is_study=parent.isValid()),
+            None if self._sort is None else (orders[self._sort[0]], self._sort[1]),
             returned=lambda page: self._append(generation, row, page),
             failed=lambda error: self._fail(generation, row, error),
         )
-
-    def _study_query(self, patient: PatientRecord) -> Any:
-        database, wanted = self._database, self._wanted_studies
-        assert database is not None
-        if wanted is None:
-            return lambda: database.studies(patient=patient)
-        return lambda: [s for s in database.studies(patient=patient) if s.key in wanted]
 
     def _append(self, generation: int, row: int, page: tuple[list[Any], bool]) -> None:
         if generation != self._generation:
@@ -240,33 +223,7 @@ class PatientTreeModel(QAbstractItemModel):
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort patients, and studies within each, by a column; -1: the database's order."""
         self._sort = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
-        self.beginResetModel()
-        self._generation += 1
-        listing = self._patients.listing
-        self._patients = _Branch(listing, has_more=listing is not None)
-        self._studies = []
-        self.endResetModel()
-        self.fetchMore(QModelIndex())
-
-    def _sort_key(self, *, is_study: bool) -> tuple[Any, bool]:
-        if self._sort is None:
-            return (None, False)
-        column, descending = self._sort
-        return ((_STUDY_KEYS if is_study else _PATIENT_KEYS)[column], descending)
-
-
-_PATIENT_KEYS: tuple[Any, ...] = (
-    lambda p: (p.display_name.casefold(), p.patient_id),
-    lambda p: (p.display_name.casefold(), p.patient_id),
-    lambda p: p.last_study_date,
-    lambda p: p.series_count,
-)
-_STUDY_KEYS: tuple[Any, ...] = (
-    lambda s: (s.description.casefold(), s.date),
-    lambda s: s.modalities,
-    lambda s: (s.date, s.time),
-    lambda s: s.series_count,
-)
+        self._reset()
 
 
 def _patient_data(patient: PatientRecord, column: int, role: int) -> Any:

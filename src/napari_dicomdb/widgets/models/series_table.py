@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from napari_dicomdb.widgets._text import (
     series_facts,
     series_title,
 )
-from napari_dicomdb.widgets.models._listing import Listing
-from napari_dicomdb.widgets.models._roles import PAGE_SIZE, RecordRole, SecondaryTextRole
+from napari_dicomdb.widgets.models._paging import Query, read_page
+from napari_dicomdb.widgets.models._roles import RecordRole, SecondaryTextRole
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPixmap
@@ -44,15 +44,16 @@ class SeriesColumn(IntEnum):
 _TITLES = ("Series", "Mod.", "Images", "Matrix", "#", "Date", "Size", "Body part")
 _RIGHT = {SeriesColumn.IMAGES, SeriesColumn.MATRIX, SeriesColumn.NUMBER, SeriesColumn.SIZE}
 
-_KEYS: dict[int, Callable[[SeriesRecord], Any]] = {
-    SeriesColumn.SERIES: lambda s: (series_title(s).casefold(), s.number or 0),
-    SeriesColumn.MODALITY: lambda s: (s.modality, s.number or 0),
-    SeriesColumn.IMAGES: lambda s: s.frame_count,
-    SeriesColumn.MATRIX: lambda s: s.rows * s.columns,
-    SeriesColumn.NUMBER: lambda s: (s.number is None, s.number or 0),
-    SeriesColumn.DATE: lambda s: (s.date, s.time),
-    SeriesColumn.SIZE: lambda s: s.size,
-    SeriesColumn.BODY_PART: lambda s: s.body_part,
+# The database's orders behind each column.
+_ORDERS: dict[int, str] = {
+    SeriesColumn.SERIES: "description",
+    SeriesColumn.MODALITY: "modality",
+    SeriesColumn.IMAGES: "frame_count",
+    SeriesColumn.MATRIX: "matrix",
+    SeriesColumn.NUMBER: "number",
+    SeriesColumn.DATE: "date",
+    SeriesColumn.SIZE: "size",
+    SeriesColumn.BODY_PART: "body_part",
 }
 
 
@@ -81,22 +82,22 @@ class SeriesTableModel(QAbstractTableModel):
         self._runner = runner
         self._thumbnail = thumbnail
         self._generation = 0
-        self._listing: Listing[SeriesRecord] | None = None
+        self._query: Query | None = None
         self._records: list[SeriesRecord] = []
         self._has_more = False
         self._is_waiting = False
         self._sort: tuple[int, bool] | None = None
 
-    def show(self, query: Callable[[], Iterable[SeriesRecord]] | None) -> None:
-        """List the records that `query` returns; it is called on a worker thread."""
-        self._reset(None if query is None else Listing(query))
+    def show(self, query: Query | None) -> None:
+        """List what `query` returns; it is called on a worker thread, page by page."""
+        self._query = query
+        self._reset()
 
-    def _reset(self, listing: Listing[SeriesRecord] | None) -> None:
+    def _reset(self) -> None:
         self.beginResetModel()
         self._generation += 1
-        self._listing = listing
         self._records = []
-        self._has_more = listing is not None
+        self._has_more = self._query is not None
         self._is_waiting = False
         self.endResetModel()
         self.fetchMore(QModelIndex())
@@ -131,23 +132,16 @@ class SeriesTableModel(QAbstractTableModel):
         """Ask for the next page; it arrives later."""
         if not self.canFetchMore(parent):
             return
-        assert self._listing is not None
         self._is_waiting = True
         generation = self._generation
-        key, descending = (None, False) if self._sort is None else self._sort_key(*self._sort)
         self._runner.submit(
-            self._listing.page,
+            read_page,
+            self._query,
             len(self._records),
-            PAGE_SIZE,
-            key,
-            descending,
+            None if self._sort is None else (_ORDERS[self._sort[0]], self._sort[1]),
             returned=lambda page: self._append(generation, page),
             failed=lambda error: self._fail(generation, error),
         )
-
-    @staticmethod
-    def _sort_key(column: int, descending: bool) -> tuple[Callable[[SeriesRecord], Any], bool]:
-        return _KEYS[column], descending
 
     def _append(self, generation: int, page: tuple[list[SeriesRecord], bool]) -> None:
         if generation != self._generation:
@@ -169,7 +163,7 @@ class SeriesTableModel(QAbstractTableModel):
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; -1 returns to the database's order."""
         self._sort = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
-        self._reset(self._listing)
+        self._reset()
 
     def headerData(  # noqa: D102
         self,

@@ -1,0 +1,71 @@
+"""How facts are written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+from napari_dicomdb.widgets import _text
+
+PATIENT = PatientRecord(1, "4711", "Doe^John", "1950-03-02", "M", "", 1, 2, 3, "2019-01-02", 0.0)
+STUDY = StudyRecord(
+    1, 1, "1.2", "77", "2019-01-02", "10:11:12", "CT Thorax", "", "", "", ("CT",), 1, 2, 0.0
+)
+SERIES = SeriesRecord(
+    1, 1, 1, "1.2.3", "1.2", "CT", 4, "Thorax 1.0", "2019-01-02", "10:11", "LIVER", "", "", "",
+    "", "", 512, 400, 10, 10, 5_242_880, "linked", 0.0,
+)  # fmt: skip
+
+
+def test_count_groups_digits():
+    assert _text.count(1, "study", "studies") == "1 study"
+    assert _text.count(0, "file") == "0 files"
+    assert _text.count(1_234_567, "file") == "1\u2009234\u2009567 files"
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (123_456_789, "123 MB"), (4.2e12, "4.2 TB")],
+)
+def test_file_size(size, words):
+    assert _text.file_size(int(size)) == words
+
+
+def test_matrix_is_width_first():
+    assert _text.matrix(400, 512) == "400 × 512"
+    assert _text.matrix(0, 0) == ""
+
+
+def test_namesakes_are_told_apart():
+    assert _text.patient_facts(PATIENT) == "ID 4711 · male · 1950-03-02"
+    bare = replace(PATIENT, patient_id="", sex="", birth_date="")
+    assert _text.patient_facts(bare) == "no ID"
+
+
+def test_titles_fall_back():
+    assert _text.study_title(STUDY) == "CT Thorax"
+    assert _text.study_title(replace(STUDY, description="")) == "Study 77"
+    bare = replace(STUDY, description="", study_id="")
+    assert _text.study_title(bare) == "Study without description"
+    assert _text.series_title(SERIES) == "Thorax 1.0"
+    assert _text.series_title(replace(SERIES, description="", protocol="Routine")) == "Routine"
+    bare = replace(SERIES, description="", body_part="")
+    assert _text.series_title(bare) == "CT without description"
+
+
+def test_series_facts():
+    assert _text.series_facts(SERIES) == "#4 · 2019-01-02 · Liver"
+    copied = replace(SERIES, number=None, storage="copied", body_part="THORAX")
+    assert _text.series_facts(copied) == "2019-01-02 · copied"
+
+
+def test_hostile_text_fits_one_row():
+    nasty = "a\nb\x00c\u202e" + "x" * 10_000
+    shown = _text.one_line(nasty)
+    assert "\n" not in shown
+    assert "\x00" not in shown
+    assert "\u202e" not in shown, "a right-to-left override would turn the rest of the row"
+    assert len(shown) <= 300
+    assert shown.endswith("…")
