@@ -1,0 +1,145 @@
+"""What the canvas shows, pixel by pixel, against an analytic body in the patient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_dicomdb.viewer.open import add_volume
+from napari_dicomdb.viewer.planes import Plane, set_plane
+
+KINDS = ("axial CT", "oblique MR", "sagittal MR", "tilted CT")
+
+
+#: Of the canvas's pixels only each fourth, both ways, is compared: enough, and quick.
+STEP = 4
+
+
+def canvas(viewer):
+    from qtpy.QtWidgets import QApplication
+
+    QApplication.processEvents()
+    return viewer.screenshot(canvas_only=True, flash=False)[..., 0].astype(float)
+
+
+def world_of_pixels(viewer, shape):
+    """World position of each fourth pixel of the canvas, on the slice shown."""
+    height, width = shape
+    zoom, centre = viewer.scene.camera.zoom, viewer.scene.camera.center
+    down = centre[-2] + (np.arange(0, height, STEP) + 0.5 - height / 2) / zoom
+    right = centre[-1] + (np.arange(0, width, STEP) + 0.5 - width / 2) / zoom
+    sliced, vertical, horizontal = viewer.dims.order
+    world = np.zeros((down.size, right.size, 3))
+    world[..., sliced] = viewer.dims.point[sliced]
+    world[..., vertical] = down[:, None]
+    world[..., horizontal] = right
+    return world
+
+
+def lps_of(world, frame):
+    physical = world @ frame[:3, :3]  # the inverse of a rotation is its transpose
+    return np.stack([physical[..., 2], physical[..., 1], -physical[..., 0]], axis=-1)
+
+
+def on_slice(layer, position, axis):
+    """World position of the centre of the layer's slice that is nearest to `position`."""
+    corner = np.asarray(layer.data_to_world([0, 0, 0]))
+    step = np.asarray(layer.data_to_world([1, 1, 1])) - corner
+    return corner[axis] + np.rint((position - corner[axis]) / step[axis]) * step[axis]
+
+
+@pytest.mark.parametrize("first", KINDS)
+def test_four_volumes_in_all_planes_and_3d(make_napari_viewer, make_volume, body, first):
+    viewer = make_napari_viewer(show=True)
+    layers = []
+    for kind in (first, *(k for k in KINDS if k != first)):
+        layers += add_volume(viewer, make_volume(kind))
+    frame = layers[0].metadata["dicomdb"]["frame"]
+    assert layers[0].metadata["dicomdb"]["native"] is (first != "tilted CT")
+    assert np.allclose(frame, np.eye(4)) is (first in ("axial CT", "sagittal MR"))
+
+    checked = 0
+    for plane in Plane:
+        set_plane(viewer, plane)
+        viewer.fit_to_view()
+        axis = viewer.dims.order[0]
+        middle = viewer.dims.point[axis]
+        for offset in (-12.0, 0.0, 15.0):
+            viewer.dims.set_point(axis, middle + offset)
+            for layer in layers:
+                for other in layers:
+                    other.visible = other is layer
+                shown = canvas(viewer)
+                world = world_of_pixels(viewer, shown.shape)
+                world[..., axis] = on_slice(layer, viewer.dims.point[axis], axis)
+                assert abs(world[0, 0, axis] - viewer.dims.point[axis]) < 1.8
+                expected = body(lps_of(world, frame))
+                inside = expected > 20
+                error = np.abs(shown[::STEP, ::STEP] - expected)[inside]
+                assert inside.sum() > 300
+                where = f"{layer.name} after {first}, {plane}, {offset:+} mm"
+                # Half a voxel on the flank of the brightest ball is 17 of 255.
+                assert np.mean(error < 22) > 0.98, where
+                assert np.median(error) < 6, where
+                checked += 1
+        viewer.dims.set_point(axis, middle)
+    assert checked == 3 * 3 * 4
+
+    viewer.dims.ndisplay = 3
+    for plane in Plane:
+        set_plane(viewer, plane)
+        viewer.reset_view()
+        deepest = brightest_along_depth(viewer, canvas(viewer).shape, body, frame)
+        inside = deepest > 60
+        assert inside.sum() > 300
+        for layer in layers:
+            for other in layers:
+                other.visible = other is layer
+            error = np.abs(canvas(viewer)[::STEP, ::STEP] - deepest)[inside]
+            assert np.mean(error < 25) > 0.97, f"{layer.name} after {first}, 3D, {plane}"
+
+
+def brightest_along_depth(viewer, shape, body, frame):
+    """The maximum intensity projection of the body, through the camera's eye."""
+    world = world_of_pixels(viewer, shape)
+    depth = viewer.dims.order[0]
+    deepest = np.zeros(world.shape[:2])
+    for away in np.arange(-70.0, 70.0, 2.5):
+        world[..., depth] = viewer.scene.camera.center[0] + away
+        deepest = np.maximum(deepest, body(lps_of(world, frame)))
+    return deepest
+
+
+def test_left_of_the_patient_is_on_the_right_and_the_head_is_up(
+    make_napari_viewer, make_volume, body
+):
+    viewer = make_napari_viewer(show=True)
+    add_volume(viewer, make_volume("axial CT"))
+
+    def brightest(shown):
+        rows, columns = np.nonzero(shown > 230)
+        assert rows.size > 20
+        height, width = shown.shape
+        return rows.mean() / height - 0.5, columns.mean() / width - 0.5
+
+    set_plane(viewer, "axial")
+    _, x = brightest(canvas(viewer))  # the left ball is the brightest
+    assert x > 0.1
+    set_plane(viewer, "coronal")
+    viewer.fit_to_view()
+    _, x = brightest(canvas(viewer))
+    assert x > 0.1
+    # The superior ball, alone in its slice, is above the centre.
+    viewer.layers[0].contrast_limits = (0, 120)
+    shown = canvas(viewer)
+    column = shown[:, shown.shape[1] // 2 - 15 : shown.shape[1] // 2]
+    assert column[: shown.shape[0] // 4 + 20].max() > 200
+    assert column[3 * shown.shape[0] // 4 :].max() < 120
+    set_plane(viewer, "sagittal")
+    viewer.fit_to_view()
+    viewer.layers[0].contrast_limits = (0, 250)
+    shown = canvas(viewer)
+    # The nose points to the left of the screen.
+    middle = shown[shown.shape[0] // 2 - 10 : shown.shape[0] // 2 + 10]
+    half = shown.shape[1] // 2
+    assert middle[:, : half - 60].max() > 150 > middle[:, half + 90 :].max()
