@@ -8,23 +8,17 @@ import os
 import shutil
 import tempfile
 import threading
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from napari_dicomdb.database import listing, schema, search, slicer, thumbnails
+from napari_dicomdb.database import schema, slicer, thumbnails
+from napari_dicomdb.database.browsing import Browsing, Key
 from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
-from napari_dicomdb.database.records import (
-    InstanceRecord,
-    PatientRecord,
-    SeriesRecord,
-    StudyRecord,
-)
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances, scrub
-from napari_dicomdb.errors import DatabaseError, DicomDbError, NotFoundError
+from napari_dicomdb.errors import DatabaseError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -32,18 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
 
-    from napari_dicomdb.database.listing import Condition
+    from napari_dicomdb.database.records import (
+        InstanceRecord,
+    )
     from napari_dicomdb.database.report import ImportReport, RemovalReport
 
 __all__ = ["INDEX_NAME", "Database"]
 
 INDEX_NAME = "dicomdb.sqlite"
 
-Key = int | str | PatientRecord | StudyRecord | SeriesRecord | InstanceRecord
-"""A record, its `key`, or its UID (of a patient: the PatientID)."""
 
-
-class Database:
+class Database(Browsing):
     """A DICOM database. Open one with `open` or `in_memory`.
 
     May be used from any thread: each call borrows a connection from a pool.
@@ -61,14 +54,16 @@ class Database:
     """Seconds that a writer waits for another one before `DatabaseBusyError`."""
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
-        self.path = path
-        self.read_only = read_only
-        self._root = path if path is not None else Path(_temporary_directory())
-        self._connections = Connections(
-            None if path is None else path / INDEX_NAME,
-            read_only=read_only,
-            busy_seconds=self.wait_for_writer,
+        super().__init__(
+            path,
+            path if path is not None else Path(_temporary_directory()),
+            Connections(
+                None if path is None else path / INDEX_NAME,
+                read_only=read_only,
+                busy_seconds=self.wait_for_writer,
+            ),
         )
+        self.read_only = read_only
         self._lock = WriterLock(path)
         self._watch: sqlite3.Connection | None = None
         self._watching = threading.Lock()
@@ -268,187 +263,6 @@ class Database:
         ):
             yield
 
-    # Listing
-
-    def patients(
-        self,
-        *,
-        text: str = "",
-        order: str = "name",
-        descending: bool = False,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> list[PatientRecord]:
-        """List patients.
-
-        Parameters
-        ----------
-        text : str
-            Only those with a series that this search text finds, see `search`.
-        order : str
-            "name", "patient_id", "birth_date", "last_study_date", "added", "study_count",
-            "series_count".
-        descending : bool
-            Turn the order round.
-        limit, offset : int
-            Which page of the list.
-        """
-        condition = search.condition_of(text) if text.strip() else None
-        with self._connections.borrow() as connection:
-            return listing.patients(
-                connection,
-                condition if condition and condition[0] else None,
-                order=order,
-                descending=descending,
-                limit=limit,
-                offset=offset,
-            )
-
-    def patient(self, key: Key) -> PatientRecord:
-        """Return the patient with this key or PatientID.
-
-        Raises
-        ------
-        NotFoundError
-            If there is none.
-        """
-        row = self._key("patient", key)
-        with self._connections.borrow() as connection:
-            return listing.patients(connection, ("patient.id = ?", [row]), order="name")[0]
-
-    def studies(
-        self,
-        patient: Key | None = None,
-        *,
-        text: str = "",
-        order: str = "date",
-        descending: bool = False,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> list[StudyRecord]:
-        """List studies, of one patient or all; parameters as for `patients`.
-
-        Orders: "date", "description", "accession_number", "modalities", "series_count",
-        "added".
-        """
-        condition = self._condition(text, [("study.patient", "patient", patient)])
-        with self._connections.borrow() as connection:
-            return listing.studies(
-                connection,
-                condition,
-                order=order,
-                descending=descending,
-                limit=limit,
-                offset=offset,
-            )
-
-    def series(
-        self,
-        study: Key | None = None,
-        *,
-        modality: str | None = None,
-        patient: Key | None = None,
-        text: str = "",
-        order: str = "number",
-        descending: bool = False,
-        limit: int | None = None,
-        offset: int = 0,
-    ) -> list[SeriesRecord]:
-        """List series, of one study, patient, modality or all; otherwise as `patients`.
-
-        Orders: "number" (within its study), "description", "modality", "date",
-        "instance_count", "frame_count", "matrix", "size", "body_part", "added".
-        """
-        sql, parameters = self._condition(
-            text, [("series.study", "study", study), ("study.patient", "patient", patient)]
-        )
-        if modality is not None:
-            sql = f"{sql} AND series.modality = ?" if sql else "series.modality = ?"
-            parameters = [*parameters, modality]
-        with self._connections.borrow() as connection:
-            return listing.series(
-                connection,
-                (sql, parameters),
-                order=order,
-                descending=descending,
-                limit=limit,
-                offset=offset,
-            )
-
-    def find_series(self, uid: Key) -> SeriesRecord:
-        """Return the series with this SeriesInstanceUID (or key).
-
-        Raises
-        ------
-        NotFoundError
-            If there is none.
-        """
-        key = self._key("series", uid)
-        with self._connections.borrow() as connection:
-            return listing.series(connection, ("series.id = ?", [key]), order="number")[0]
-
-    def search(
-        self, text: str, *, limit: int | None = None, offset: int = 0
-    ) -> list[SeriesRecord]:
-        """List the series that a text finds, see `database.search.condition_of`.
-
-        Examples
-        --------
-        ``chest modality:CT date:2019-01-01.. id:123 desc:"arterial phase"``
-        """
-        return self.series(text=text, order="date", descending=True, limit=limit, offset=offset)
-
-    def instances(
-        self,
-        series: Key | None = None,
-        *,
-        uid: str | None = None,
-        paths: Sequence[str | os.PathLike[str]] | None = None,
-    ) -> list[InstanceRecord]:
-        """List instances: of a series, with a SOPInstanceUID, or held by files; else all."""
-        with self._connections.borrow() as connection:
-            if paths is not None:
-                places = [Path(os.path.abspath(os.fspath(path))) for path in paths]
-                return listing.instances_of_files(connection, self._root, places)
-            if uid is not None:
-                return listing.instances(connection, self._root, "instance.uid = ?", [uid])
-            if series is None:
-                return listing.instances(connection, self._root, "1", [])
-            key = self._key("series", series)
-            return listing.instances(connection, self._root, "instance.series = ?", [key])
-
-    def info(self) -> dict[str, Any]:
-        """Return where the database is, what it holds and how much room it takes."""
-        with self._connections.borrow() as connection:
-            counts = {
-                name: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for name, table in (
-                    ("patients", "patient"),
-                    ("studies", "study"),
-                    ("series", "series"),
-                    ("instances", "instance"),
-                )
-            }
-            total = connection.execute(
-                "SELECT coalesce(sum(size), 0), coalesce(sum(frame_count), 0) FROM series"
-            ).fetchone()
-            refused, copied = connection.execute(
-                "SELECT count(*) FILTER (WHERE reason IS NOT NULL),"
-                " count(*) FILTER (WHERE storage = 'copied') FROM file"
-            ).fetchone()
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            size = pages * connection.execute("PRAGMA page_size").fetchone()[0]
-        return {
-            "path": None if self.path is None else str(self.path),
-            "schema_version": schema.SCHEMA_VERSION,
-            **counts,
-            "frames": total[1],
-            "size": total[0],
-            "copied_files": copied,
-            "refused_files": refused,
-            "index_size": size,
-        }
-
     @property
     def change_counter(self) -> int:
         """A number that differs after any process or thread has changed the index."""
@@ -483,66 +297,12 @@ class Database:
 
         None when there is none to make; the reason is remembered.
         """
-        key = self._key("series", series_uid)
-        folder = self._root / "thumbnails"
-        with self._connections.borrow() as connection:
-            row = connection.execute(
-                "SELECT name, reason, uid FROM series LEFT JOIN thumbnail"
-                " ON thumbnail.series = series.id WHERE series.id = ?",
-                (key,),
-            ).fetchone()
-        if row[0] is not None and (folder / row[0]).is_file():
-            return folder / str(row[0])
-        if row[1] is not None:
-            return None
-        name, reason = thumbnails.thumbnail_name(row[2]), None
-        middle = thumbnails.middle_instance(self.instances(key))
-        if middle is None:
-            reason = "no-image: no instance of this series has pixels"
-        else:
-            try:
-                png = thumbnails.render(self.refresh_instance(middle))
-                thumbnails.write(folder, name, png)
-            except (DicomDbError, OSError, MemoryError) as error:
-                reason, lasting = thumbnails.reason_of(error)
-                if not lasting:
-                    return None
-        if not self.read_only:
-            with self._connections.transaction() as connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO thumbnail (series, name, reason, made)"
-                    " SELECT id, ?, ?, ? FROM series WHERE id = ?",
-                    (None if reason else name, reason, time.time(), key),
-                )
-        return None if reason else folder / name
-
-    def _condition(self, text: str, parents: Sequence[tuple[str, str, Key | None]]) -> Condition:
-        parts: list[str] = []
-        parameters: list[Any] = []
-        for column, table, which in parents:
-            if which is not None:
-                parts.append(f"{column} = ?")
-                parameters.append(self._key(table, which))
-        sql, found = search.condition_of(text)
-        if sql:
-            parts.append(sql)
-            parameters += found
-        return " AND ".join(parts), parameters
-
-    def _key(self, table: str, which: Key) -> int:
-        """Return the row id of a record, key or UID; raises NotFoundError."""
-        if not isinstance(which, int | str):
-            which = which.key
-        column = "id" if isinstance(which, int) else "uid"
-        if column == "uid" and table == "patient":
-            column = "patient_id"
-        with self._connections.borrow() as connection:
-            row = connection.execute(
-                f"SELECT id FROM {table} WHERE {column} = ? ORDER BY id", (which,)
-            ).fetchone()
-        if row is None:
-            raise NotFoundError(f"the database has no {table} {which!r:.200}")
-        return int(row[0])
+        return thumbnails.thumbnail_of(
+            self._connections,
+            self._root,
+            self.find_series(series_uid),
+            lambda: self.instances(series_uid),
+        )
 
 
 def _temporary_directory() -> str:

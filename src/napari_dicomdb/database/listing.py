@@ -57,6 +57,9 @@ _INSTANCE = (
     " position_x, position_y, position_z, row_x, row_y, row_z, column_x, column_y, column_z,"
     " spacing_rows, spacing_columns, instance.series, overrides, frames.data"
 )
+_ALL_LEVELS = (
+    " FROM series JOIN study ON study.id = series.study JOIN patient ON patient.id = study.patient"
+)
 _INSTANCE_TABLES = (
     " FROM instance JOIN series ON series.id = instance.series"
     " JOIN file ON file.id = instance.file JOIN directory ON directory.id = file.directory"
@@ -103,10 +106,7 @@ def patients(
     """List patients; those with a matching series when there is a condition."""
     where, parameters = _where(condition)
     if condition is not None:
-        where = (
-            " WHERE patient.id IN (SELECT study.patient FROM series"
-            f" JOIN study ON study.id = series.study JOIN patient ON patient.id = study.patient{where})"
-        )
+        where = f" WHERE patient.id IN (SELECT study.patient{_ALL_LEVELS}{where})"
     sql = f"SELECT {_PATIENT} FROM patient{where}{_paged('patient', **paging)}"
     return [PatientRecord(*row) for row in connection.execute(sql, parameters)]
 
@@ -116,16 +116,15 @@ def studies(
 ) -> list[StudyRecord]:
     """List studies; those with a matching series when the condition needs series."""
     where, parameters = _where(condition)
-    if condition is not None and "series" in condition[0]:
-        where = (
-            " WHERE study.id IN (SELECT series.study FROM series"
-            f" JOIN study ON study.id = series.study JOIN patient ON patient.id = study.patient{where})"
-        )
+    if condition is not None and where:
+        where = f" WHERE study.id IN (SELECT series.study{_ALL_LEVELS}{where})"
     sql = f"SELECT {_STUDY} FROM study{where}{_paged('study', **paging)}"
-    return [
-        StudyRecord(*row[:10], tuple(row[10].split("\\")) if row[10] else (), *row[11:])
-        for row in connection.execute(sql, parameters)
-    ]
+    found: list[StudyRecord] = []
+    for row in connection.execute(sql, parameters):
+        modalities = tuple(row[10].split("\\")) if row[10] else ()
+        fields = (*row[:10], modalities, *row[11:])
+        found.append(StudyRecord(*fields))
+    return found
 
 
 def series(
@@ -133,10 +132,7 @@ def series(
 ) -> list[SeriesRecord]:
     """List series."""
     where, parameters = _where(condition)
-    sql = (
-        f"SELECT {_SERIES} FROM series JOIN study ON study.id = series.study"
-        f" JOIN patient ON patient.id = study.patient{where}{_paged('series', **paging)}"
-    )
+    sql = f"SELECT {_SERIES}{_ALL_LEVELS}{where}{_paged('series', **paging)}"
     return [SeriesRecord(*row) for row in connection.execute(sql, parameters)]
 
 
@@ -173,7 +169,7 @@ def _instance(
         path = folder / name
     else:
         path = path_of(root, directory, name)
-    return InstanceRecord(
+    fields = (
         *row[:6],
         path,
         *row[8:27],
@@ -184,6 +180,7 @@ def _instance(
         row[39],
         row[40],
     )
+    return InstanceRecord(*fields)
 
 
 def instances_of_files(

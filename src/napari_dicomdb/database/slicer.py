@@ -22,7 +22,7 @@ SLICER_INDEX = "ctkDICOM.sql"
 def expanded(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Replace Slicer's database directories (or their index) by the files they list."""
     found: list[str] = []
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(one) for one in paths):
         index = (
             path if os.path.basename(path) == SLICER_INDEX else os.path.join(path, SLICER_INDEX)
         )

@@ -6,20 +6,31 @@ import hashlib
 import io
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.errors import DicomDbError, PixelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.database.connection import Connections
+    from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
 
-__all__ = ["LARGEST_SIDE", "middle_instance", "picture", "render", "thumbnail_name", "write"]
+__all__ = [
+    "LARGEST_SIDE",
+    "middle_instance",
+    "picture",
+    "render",
+    "thumbnail_name",
+    "thumbnail_of",
+    "write",
+]
 
 LARGEST_SIDE = 128
 """Pixels of a thumbnail's longer side."""
@@ -147,8 +158,50 @@ def write(folder: Path, name: str, png: bytes) -> Path:
     return folder / name
 
 
-def reason_of(error: DicomDbError | OSError) -> tuple[str, bool]:
-    """Return why there is no thumbnail, and whether that will stay so."""
-    if isinstance(error, DicomDbError):
-        return f"{error.reason}: {error}", True
-    return str(error), False
+def thumbnail_of(
+    connections: Connections,
+    root: Path,
+    series: SeriesRecord,
+    instances: Callable[[], list[InstanceRecord]],
+) -> Path | None:
+    """Return the picture of a series; make it, or remember why there is none.
+
+    Parameters
+    ----------
+    connections : Connections
+        Of the index.
+    root : Path
+        The database directory.
+    series : SeriesRecord
+        The series.
+    instances : callable
+        Lists its instances.
+    """
+    folder = root / "thumbnails"
+    with connections.borrow() as connection:
+        known = connection.execute(
+            "SELECT name, reason FROM thumbnail WHERE series = ?", (series.key,)
+        ).fetchone()
+    if known is not None and known[0] is None:
+        return None
+    if known is not None and (folder / known[0]).is_file():
+        return folder / str(known[0])
+    name, reason = thumbnail_name(series.uid), None
+    middle = middle_instance(instances())
+    if middle is None:
+        reason = "no-image: no instance of this series has pixels"
+    else:
+        try:
+            write(folder, name, render(refreshed(connections, root, middle)))
+        except (DicomDbError, MemoryError) as error:
+            reason = f"{getattr(error, 'reason', 'too-large')}: {error}"
+        except OSError:
+            return None  # tried again when the file is readable
+    if not connections.read_only:
+        with connections.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO thumbnail (series, name, reason, made)"
+                " SELECT id, ?, ?, ? FROM series WHERE id = ?",
+                (None if reason else name, reason, time.time(), series.key),
+            )
+    return None if reason else folder / name

@@ -165,9 +165,9 @@ class Writer:
                 folder, folder_id = file.directory, self.folder(file.directory)
             file_id, key = self.new_ids()
             home, shared = homes[found.group]
+            name = to_sql(file.name)
             files.append(
-                (file_id, folder_id, to_sql(file.name), file.size, file.mtime_ns, "linked")
-                + (None, None, None)
+                (file_id, folder_id, name, file.size, file.mtime_ns, "linked", None, None, None)
             )
             row = found.row
             if shared:
@@ -414,7 +414,7 @@ def _next_id(connection: sqlite3.Connection, table: str) -> int:
 
 def _spliced(shared: str, own: str) -> str:
     # Both are bodies of JSON objects whose keywords do not overlap.
-    return "{" + shared + "," + own[1:] if own else "{" + shared + "}"
+    return f"{{{shared},{own[1:]}" if own else f"{{{shared}}}"
 
 
 def _storable(text: str | None) -> str | None:
