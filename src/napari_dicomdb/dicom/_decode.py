@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._charset import decode_text, is_latin
-from napari_dicomdb.dicom.values import Value
+
+if TYPE_CHECKING:
+    from napari_dicomdb.dicom.values import Value
 
 __all__ = [
     "CHARSET_VRS",
@@ -87,8 +90,7 @@ def decode_value(
     if vr == "AT":
         halves = struct.unpack(f"{order}{len(raw) // 4 * 2}H", raw[: len(raw) // 4 * 4])
         numbers = [
-            group << 16 | element
-            for group, element in zip(halves[::2], halves[1::2], strict=True)
+            group << 16 | element for group, element in zip(halves[::2], halves[1::2], strict=True)
         ]
     else:
         code = _FORMATS.get(vr, "H")

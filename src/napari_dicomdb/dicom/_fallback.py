@@ -8,9 +8,9 @@ import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from napari_dicomdb.dicom._charset import charsets_of
-from napari_dicomdb.dicom._decode import UnusualHeader, decode_value, fit_to_vr
+from napari_dicomdb.dicom._decode import LONG_VRS, UnusualHeader, decode_value, fit_to_vr
+from napari_dicomdb.dicom._found import CREATORS, PIXELS, SEQUENCES, Found
 from napari_dicomdb.dicom._sequences import UNDEFINED
-from napari_dicomdb.dicom._walk import CREATORS, PIXELS, SEQUENCES, Found
 from napari_dicomdb.dicom.functional_groups import items_of_sequence
 from napari_dicomdb.dicom.keywords import TAG_OF, VR_OF
 
@@ -30,7 +30,7 @@ _PYDICOM_ERRORS = (
     OSError,
     RecursionError,
     TypeError,
-    ValueError,  # BytesLengthException, InvalidDicomError, UnicodeError ...
+    ValueError,  # UnicodeError among them
     struct.error,
     zlib.error,
 )
@@ -62,6 +62,7 @@ def read_with_pydicom(
         pydicom cannot read it either.
     """
     from pydicom import dcmread
+    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filereader import read_dataset
 
     found = Found()
@@ -80,9 +81,9 @@ def read_with_pydicom(
                     stream, implicit, little, stop_when=lambda tag, vr, length: tag in PIXELS
                 )
             _collect(dataset, found, bool(little))
-            _find_pixels(stream, found, bool(implicit), bool(little))
-        except _PYDICOM_ERRORS as error:
-            raise UnusualHeader(f"{type(error).__name__}: {error}") from error
+            _find_pixels(stream, found, bool(little))
+        except (*_PYDICOM_ERRORS, BytesLengthException, InvalidDicomError) as error:
+            raise UnusualHeader(f"{type(error).__name__}: {str(error)[:200]}") from error
     texts = {str(warning.message).partition("\n")[0][:200] for warning in caught}
     found.problems += [("pydicom-warning", text) for text in sorted(texts)]
     return found, meta
@@ -93,7 +94,7 @@ def _collect(dataset: Dataset, found: Found, little: bool) -> None:
     if charset is not None:
         found.values["SpecificCharacterSet"] = charset
     charsets = found.charsets
-    tags = sorted(int(tag) for tag in dataset.keys())
+    tags = sorted(map(int, dataset.keys()))
     for tag in tags:
         group, element = tag >> 16, tag & 0xFFFF
         if group in CREATORS and 0x10 <= element <= 0xFF:
@@ -125,12 +126,13 @@ def _note_cut(dataset: Dataset, tag: int, found: Found) -> None:
     element = dataset.get_item(tag)
     length = getattr(element, "length", None)
     value = getattr(element, "value", None)
-    if isinstance(length, int) and length != UNDEFINED and isinstance(value, bytes):
-        if len(value) < length:
-            found.cut = f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) ends beyond the file"
+    if not isinstance(length, int) or length == UNDEFINED or not isinstance(value, bytes):
+        return
+    if len(value) < length:
+        found.cut = f"element ({tag >> 16:04X},{tag & 0xFFFF:04X}) ends beyond the file"
 
 
-def _find_pixels(stream: BinaryIO, found: Found, implicit: bool, little: bool) -> None:
+def _find_pixels(stream: BinaryIO, found: Found, little: bool) -> None:
     """Read the header of the element at which pydicom stopped, if it is the pixels."""
     start = stream.tell()
     head = stream.read(12)
@@ -141,6 +143,8 @@ def _find_pixels(stream: BinaryIO, found: Found, implicit: bool, little: bool) -
     keyword = PIXELS.get(group << 16 | element)
     if keyword is None:
         return
+    # pydicom reports the declared encoding, even where it read by another.
+    implicit = head[4:6] not in LONG_VRS
     if implicit:
         (length,) = struct.unpack_from(f"{order}L", head, 4)
     elif len(head) == 12:
@@ -153,9 +157,7 @@ def _find_pixels(stream: BinaryIO, found: Found, implicit: bool, little: bool) -
     found.pixel_length = None if length == UNDEFINED else length
 
 
-def value_of(
-    dataset: Dataset, tag: int, vr: str, charsets: tuple[str, ...] = ()
-) -> Any:
+def value_of(dataset: Dataset, tag: int, vr: str, charsets: tuple[str, ...] = ()) -> Any:
     """Kept form of one element of a pydicom data set, None when it has none.
 
     Elements that pydicom has not converted yet are decoded from their bytes by
@@ -175,7 +177,7 @@ def value_of(
 
 
 def _plain(value: Any) -> Any:
-    """A converted pydicom value as JSON; None for what is not kept."""
+    """Return a converted pydicom value as JSON; None for what is not kept."""
     if value is None:
         return ""
     if isinstance(value, bytes):

@@ -64,6 +64,7 @@ class Reading(io.RawIOBase):
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
         super().__init__()
+        self.name = ""  # pydicom asks
         self._read_at = read
         self._size = size
         self._position = 0

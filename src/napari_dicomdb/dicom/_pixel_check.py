@@ -10,7 +10,8 @@ from napari_dicomdb.dicom.values import Value, parse_is
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_dicomdb.dicom._walk import Found, Window
+    from napari_dicomdb.dicom._found import Found
+    from napari_dicomdb.dicom._window import Window
 
 __all__ = ["check_pixels", "native_length"]
 

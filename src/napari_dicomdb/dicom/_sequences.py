@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom._charset import charsets_of
 from napari_dicomdb.dicom._decode import (
@@ -13,8 +13,10 @@ from napari_dicomdb.dicom._decode import (
     UnusualHeader,
     decode_value,
 )
-from napari_dicomdb.dicom._dictionary import Tree
 from napari_dicomdb.errors import HeaderError
+
+if TYPE_CHECKING:
+    from napari_dicomdb.dicom._dictionary import Tree
 
 __all__ = ["UNDEFINED", "Item", "NeedMore", "Syntax", "read_sequence"]
 

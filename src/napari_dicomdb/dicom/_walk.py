@@ -9,169 +9,31 @@ not a comparison, say that the window has ended.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
-from napari_dicomdb.dicom._charset import charsets_of
 from napari_dicomdb.dicom._decode import (
     LONG_VRS,
     MAX_LIST,
-    MAX_TEXT,
     NUMBER_VRS,
     PADDING,
     TEXT_VRS,
     UnusualHeader,
-    decode_value,
-    fit_to_vr,
-    is_number_vr,
 )
-from napari_dicomdb.dicom._dictionary import Tree
+from napari_dicomdb.dicom._found import CREATORS, NUMBER_KEYWORDS, PIXELS, SEQUENCES, Found
 from napari_dicomdb.dicom._sequences import (
     IMPLICIT_LITTLE,
     UNDEFINED,
-    Item,
     NeedMore,
     Syntax,
     read_sequence,
 )
-from napari_dicomdb.dicom.functional_groups import GROUPS_TREE
-from napari_dicomdb.dicom.keywords import (
-    KEPT_KEYWORDS,
-    NESTED_TREES,
-    PRIVATE_ELEMENTS,
-    TAG_OF,
-    VR_OF,
-)
-from napari_dicomdb.dicom.values import Value
-from napari_dicomdb.errors import HeaderError
+from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, TAG_OF, VR_OF
 
-__all__ = ["Found", "Window", "walk"]
+if TYPE_CHECKING:
+    from napari_dicomdb.dicom._dictionary import Tree
+    from napari_dicomdb.dicom._window import Window
 
-WINDOW = 131_072  # holds any element with a 16-bit length
-MAX_BYTES = 268_435_456  # of headers read in one file; more is hostile
-
-PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
-SEQUENCES: Tree = {
-    TAG_OF[k]: (k, "SQ", NESTED_TREES.get(TAG_OF[k], ("", "", {}))[2])
-    for k in KEPT_KEYWORDS
-    if VR_OF[k] == "SQ"
-} | GROUPS_TREE
-NUMBER_KEYWORDS = frozenset(k for k in KEPT_KEYWORDS if is_number_vr(VR_OF[k]))
-CREATORS = {group: {c for g, c in PRIVATE_ELEMENTS if g == group} for group, _ in PRIVATE_ELEMENTS}
-
-
-class Window:
-    """Part of a file in memory, moved forward as the walk goes on."""
-
-    __slots__ = ("base", "buffer", "read", "size", "spent")
-
-    def __init__(self, buffer: bytes, size: int, read: Callable[[int, int], bytes]) -> None:
-        self.buffer = buffer
-        self.base = 0
-        self.size = size
-        self.read = read  # (offset, count) -> bytes
-        self.spent = len(buffer)
-
-    @property
-    def at_end(self) -> bool:
-        """Whether no byte of the file lies beyond the window."""
-        return self.base + len(self.buffer) >= self.size
-
-    def load(self, start: int, need: int = WINDOW) -> None:
-        """Move the window to `start` (absolute), with `need` bytes if there are so many."""
-        need = max(need, WINDOW)
-        if self.spent + min(need, max(self.size - start, 0)) > MAX_BYTES:
-            raise HeaderError(
-                f"the header is longer than {MAX_BYTES >> 20} MB", reason="header-too-large"
-            )
-        self.buffer = self.read(start, need)
-        self.base = start
-        self.spent += len(self.buffer)
-        if len(self.buffer) < need:  # also when the file is shorter than was said
-            self.size = min(self.size, start + len(self.buffer))
-
-
-class Found:
-    """What the walk has found so far."""
-
-    __slots__ = (
-        "cut",
-        "end",
-        "groups",
-        "pixel_keyword",
-        "pixel_length",
-        "pixel_offset",
-        "private",
-        "problems",
-        "values",
-    )
-
-    def __init__(self) -> None:
-        self.values: dict[str, Value] = {}
-        self.groups: dict[str, list[Item]] = {}
-        self.problems: list[tuple[str, str]] = []
-        self.private: dict[int, tuple[str, str]] = {}
-        self.pixel_keyword = ""
-        self.pixel_offset: int | None = None
-        self.pixel_length: int | None = None
-        self.end = 0  # how far, roughly
-        self.cut = ""  # why the walk ended before its time
-
-    @property
-    def charsets(self) -> tuple[str, ...]:
-        """Terms of SpecificCharacterSet, as far as seen."""
-        return charsets_of(str(self.values.get("SpecificCharacterSet", "")))
-
-    def keep_raw(self, name: str, raw: bytes, vr: str, little: bool) -> None:
-        """Keep a value that is not plain ASCII text or one short."""
-        if len(raw) > MAX_TEXT:
-            self.problems.append(
-                ("long-value", f"{name} has {len(raw)} bytes; it is cut or left out")
-            )
-        value = decode_value(raw, vr, little, self.charsets)
-        if value is not None and name in VR_OF:
-            value = fit_to_vr(value, VR_OF[name])
-        if value is not None:
-            self.values[name] = value
-
-    def keep_items(self, keyword: str, items: list[Item]) -> None:
-        """Keep what NESTED_KEYWORDS wants of a top-level sequence."""
-        if keyword not in VR_OF:
-            self.groups[keyword] = items
-            return
-        self.values[keyword] = len(items)
-        _, _, tree = NESTED_TREES.get(TAG_OF[keyword], ("", "", None))
-        if tree:
-            for path in _paths(tree):
-                column = [_dig(item, path) for item in items]
-                if any(value != "" for value in column):
-                    self.values[".".join((keyword, *path))] = column
-
-    def add_creator(self, group: int, element: int, creator: str) -> None:
-        """Note that the block `element` of `group` is reserved by `creator`."""
-        wanted = PRIVATE_ELEMENTS.get((group, creator.strip(PADDING)))
-        if wanted:
-            for low, entry in wanted.items():
-                self.private[group << 16 | element << 8 | low] = entry
-
-
-def _paths(tree: Tree) -> list[tuple[str, ...]]:
-    paths: list[tuple[str, ...]] = []
-    for keyword, _, below in tree.values():
-        paths += [(keyword, *rest) for rest in _paths(below)] if below else [(keyword,)]
-    return paths
-
-
-def _dig(item: Item, path: tuple[str, ...]) -> Value:
-    """Value at `path`; "" when absent; of nested sequences the first item that has it."""
-    here: Any = item.get(path[0], "")
-    if len(path) == 1:
-        return here  # type: ignore[no-any-return]
-    for below in here or []:
-        value = _dig(below, path[1:])
-        if value != "":
-            return value
-    return ""
+__all__ = ["walk"]
 
 
 class _Order:
@@ -232,9 +94,7 @@ def _words(private: dict[int, tuple[str, str]], order: _Order) -> dict[int, tupl
     return {order.word(tag): entry for tag, entry in private.items()}
 
 
-def _walk_explicit(
-    window: Window, pos: int, found: Found, order: _Order, syntax: Syntax
-) -> None:
+def _walk_explicit(window: Window, pos: int, found: Found, order: _Order, syntax: Syntax) -> None:
     unpack, unpack_short, unpack_long = order.explicit, order.short, order.long
     name_of, special, odd, creators = order.names.get, order.special, order.odd, order.creators
     text_vrs, number_vrs, long_vrs, padding = TEXT_VRS, NUMBER_VRS, LONG_VRS, PADDING
@@ -287,9 +147,7 @@ def _walk_explicit(
             pos = _move_on(window, start, pos, found, order)
 
 
-def _walk_implicit(
-    window: Window, pos: int, found: Found, order: _Order, syntax: Syntax
-) -> None:
+def _walk_implicit(window: Window, pos: int, found: Found, order: _Order, syntax: Syntax) -> None:
     unpack, odd, padding = order.implicit, order.odd, PADDING
     text_name_of, special, creators = order.text_names.get, order.special, order.creators
     values = found.values

@@ -12,8 +12,9 @@ from napari_dicomdb.dicom._dictionary import NESTED_ELEMENTS, Tree, tree_of
 from napari_dicomdb.dicom.values import Value, parse_ds, parse_is
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydicom.dataset import Dataset
-    from pydicom.sequence import Sequence
 
 __all__ = ["GROUPS_TREE", "FrameTable", "FrameValue", "from_dataset", "from_items"]
 
@@ -88,6 +89,8 @@ GROUPS_TREE: Tree = {
 }
 """What to read of the three top-level sequences."""
 
+# A code is kept under the name of what it codes.
+_RENAMED = {"CodeValue": "MeasurementUnits"}
 _KEYWORD_OF_TAG = {tag: keyword for keyword, (tag, _) in NESTED_ELEMENTS.items()}
 
 
@@ -171,7 +174,7 @@ def _flatten(
         for keyword, inner in (value[0] if value else {}).items():
             if isinstance(inner, list) and inner and isinstance(inner[0], dict):
                 for deeper, deepest in _flatten({keyword: inner}, problems, where).items():
-                    flat.setdefault("MeasurementUnits" if deeper == "CodeValue" else deeper, deepest)
+                    flat.setdefault(_RENAMED.get(deeper, deeper), deepest)
             elif inner not in ("", []) and keyword not in flat:
                 number = _as_number(keyword, inner)
                 if number is None:
@@ -220,7 +223,7 @@ def from_dataset(dataset: Dataset) -> FrameTable | None:
 
 
 def items_of_sequence(
-    sequence: Sequence, tree: Tree, charsets: tuple[str, ...] = ()
+    sequence: Iterable[Dataset], tree: Tree, charsets: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
     """Items of a pydicom sequence in the form that the walker gives them."""
     from napari_dicomdb.dicom._fallback import charsets_in, value_of

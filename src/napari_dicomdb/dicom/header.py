@@ -21,9 +21,11 @@ from napari_dicomdb.dicom._decode import (
     fit_to_vr,
 )
 from napari_dicomdb.dicom._fallback import read_with_pydicom
+from napari_dicomdb.dicom._found import NUMBER_KEYWORDS, Found
 from napari_dicomdb.dicom._inflate import MAX_INFLATED, Inflated, Reading
 from napari_dicomdb.dicom._pixel_check import check_pixels
-from napari_dicomdb.dicom._walk import MAX_BYTES, NUMBER_KEYWORDS, Found, Window, walk
+from napari_dicomdb.dicom._walk import walk
+from napari_dicomdb.dicom._window import MAX_BYTES, Window
 from napari_dicomdb.dicom.functional_groups import FrameTable, from_items
 from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
 from napari_dicomdb.dicom.values import Value, parse_is
@@ -289,7 +291,7 @@ def _require_plausible(window: Window, explicit: bool, little: bool) -> bool:
         group, element = struct.unpack_from(f"{order}HH", head)
         (length,) = struct.unpack_from(f"{order}{'xxxxxxH' if explicit else 'xxxxL'}", head)
         if group in {0x0004, 0x0008} and element < 0x3000 and length <= min(window.size, 4096):
-            return group == 0x0004
+            return bool(group == 0x0004)
     raise NotDicomError("not a DICOM file")
 
 

@@ -212,8 +212,8 @@ _INSTANCE: dict[str, tuple[int, str]] = {
 SERIES_KEYWORDS: tuple[str, ...] = tuple(_SERIES)
 INSTANCE_KEYWORDS: tuple[str, ...] = tuple(_INSTANCE)
 KEPT_KEYWORDS: tuple[str, ...] = SERIES_KEYWORDS + INSTANCE_KEYWORDS
-TAG_OF: dict[str, int] = {k: tag for table in (_SERIES, _INSTANCE) for k, (tag, _) in table.items()}
-VR_OF: dict[str, str] = {k: vr for table in (_SERIES, _INSTANCE) for k, (_, vr) in table.items()}
+TAG_OF: dict[str, int] = {keyword: tag for keyword, (tag, _) in (_SERIES | _INSTANCE).items()}
+VR_OF: dict[str, str] = {keyword: vr for keyword, (_, vr) in (_SERIES | _INSTANCE).items()}
 
 NESTED_KEYWORDS: tuple[str, ...] = (
     "RadiopharmaceuticalInformationSequence.Radiopharmaceutical",

@@ -223,8 +223,7 @@ class PersonName:
         """Alphabetic, ideographic and phonetic groups of the first name in `text`."""
         first = text.split("\\", 1)[0]
         groups = [
-            cls(*(part.strip() for part in group.split("^")[:5]))
-            for group in first.split("=")[:3]
+            cls(*(part.strip() for part in group.split("^")[:5])) for group in first.split("=")[:3]
         ]
         groups += [cls()] * (3 - len(groups))
         return groups[0], groups[1], groups[2]

@@ -1,0 +1,125 @@
+"""What a scan has found so far, and which elements it is to look for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.dicom._charset import charsets_of
+from napari_dicomdb.dicom._decode import (
+    MAX_TEXT,
+    PADDING,
+    decode_value,
+    fit_to_vr,
+    is_number_vr,
+)
+from napari_dicomdb.dicom.functional_groups import GROUPS_TREE
+from napari_dicomdb.dicom.keywords import (
+    KEPT_KEYWORDS,
+    NESTED_TREES,
+    PRIVATE_ELEMENTS,
+    TAG_OF,
+    VR_OF,
+)
+
+if TYPE_CHECKING:
+    from napari_dicomdb.dicom._dictionary import Tree
+    from napari_dicomdb.dicom._sequences import Item
+    from napari_dicomdb.dicom.values import Value
+
+__all__ = ["CREATORS", "NUMBER_KEYWORDS", "PIXELS", "SEQUENCES", "Found"]
+
+PIXELS = {
+    0x7FE00008: "FloatPixelData",
+    0x7FE00009: "DoubleFloatPixelData",
+    0x7FE00010: "PixelData",
+}
+SEQUENCES: Tree = {
+    TAG_OF[k]: (k, "SQ", NESTED_TREES.get(TAG_OF[k], ("", "", {}))[2])
+    for k in KEPT_KEYWORDS
+    if VR_OF[k] == "SQ"
+} | GROUPS_TREE
+NUMBER_KEYWORDS = frozenset(k for k in KEPT_KEYWORDS if is_number_vr(VR_OF[k]))
+CREATORS = {group: {c for g, c in PRIVATE_ELEMENTS if g == group} for group, _ in PRIVATE_ELEMENTS}
+
+
+class Found:
+    """What the walk has found so far."""
+
+    __slots__ = (
+        "cut",
+        "end",
+        "groups",
+        "pixel_keyword",
+        "pixel_length",
+        "pixel_offset",
+        "private",
+        "problems",
+        "values",
+    )
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.groups: dict[str, list[Item]] = {}
+        self.problems: list[tuple[str, str]] = []
+        self.private: dict[int, tuple[str, str]] = {}
+        self.pixel_keyword = ""
+        self.pixel_offset: int | None = None
+        self.pixel_length: int | None = None
+        self.end = 0  # how far, roughly
+        self.cut = ""  # why the walk ended before its time
+
+    @property
+    def charsets(self) -> tuple[str, ...]:
+        """Terms of SpecificCharacterSet, as far as seen."""
+        return charsets_of(str(self.values.get("SpecificCharacterSet", "")))
+
+    def keep_raw(self, name: str, raw: bytes, vr: str, little: bool) -> None:
+        """Keep a value that is not plain ASCII text or one short."""
+        if len(raw) > MAX_TEXT:
+            self.problems.append(
+                ("long-value", f"{name} has {len(raw)} bytes; it is cut or left out")
+            )
+        value = decode_value(raw, vr, little, self.charsets)
+        if value is not None and name in VR_OF:
+            value = fit_to_vr(value, VR_OF[name])
+        if value is not None:
+            self.values[name] = value
+
+    def keep_items(self, keyword: str, items: list[Item]) -> None:
+        """Keep what NESTED_KEYWORDS wants of a top-level sequence."""
+        if keyword not in VR_OF:
+            self.groups[keyword] = items
+            return
+        self.values[keyword] = len(items)
+        _, _, tree = NESTED_TREES.get(TAG_OF[keyword], ("", "", None))
+        if tree:
+            for path in _paths(tree):
+                column = [_dig(item, path) for item in items]
+                if any(value != "" for value in column):
+                    self.values[".".join((keyword, *path))] = column
+
+    def add_creator(self, group: int, element: int, creator: str) -> None:
+        """Note that the block `element` of `group` is reserved by `creator`."""
+        wanted = PRIVATE_ELEMENTS.get((group, creator.strip(PADDING)))
+        if wanted:
+            for low, entry in wanted.items():
+                self.private[group << 16 | element << 8 | low] = entry
+
+
+def _paths(tree: Tree) -> list[tuple[str, ...]]:
+    paths: list[tuple[str, ...]] = []
+    for keyword, _, below in tree.values():
+        paths += [(keyword, *rest) for rest in _paths(below)] if below else [(keyword,)]
+    return paths
+
+
+def _dig(item: Item, path: tuple[str, ...]) -> Value:
+    """Value at `path`; "" when absent; of nested sequences the first item that has it."""
+    here: Any = item.get(path[0], "")
+    if len(path) == 1:
+        return here  # type: ignore[no-any-return]
+    for below in here or []:
+        value = _dig(below, path[1:])
+        if value != "":
+            return value
+    return ""
