@@ -95,6 +95,16 @@ def settle(milliseconds: int = 700) -> None:
     loop.exec()
 
 
+def wait_for(signal: Any, milliseconds: int = 20_000) -> None:
+    """Let the window run until `signal`, or until that long has passed."""
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    loop = QEventLoop()
+    signal.connect(loop.quit)
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
 def picture(viewer: Any, name: str) -> None:
     settle()
     path = DEMO / f"{name}.png"
@@ -102,20 +112,31 @@ def picture(viewer: Any, name: str) -> None:
     print(f"screenshot: {path.relative_to(DEMO.parent)}")
 
 
-def take_pictures(viewer: Any) -> None:
+def take_pictures(viewer: Any, browser: Any, database: Database, uids: list[str]) -> None:
     from napari_dicomdb.viewer.planes import set_plane
 
+    def examine(uid: str) -> None:
+        browser.show_series([database.find_series(uid)])
+        wait_for(browser.examined)
+
+    if uids:
+        examine(uids[0])
     picture(viewer, "browser")
     for plane in ("axial", "coronal", "sagittal"):
         set_plane(viewer, plane)
         viewer.reset_view()
         picture(viewer, plane)
     set_plane(viewer, "axial")
+    if uids:
+        # The last series of the phantom study lacks a slice: the panel says so.
+        examine(uids[-1])
+        picture(viewer, "examine")
     viewer.dims.ndisplay = 3
     for layer in viewer.layers:
         if hasattr(layer, "rendering"):
             layer.rendering = "attenuated_mip"
     viewer.reset_view()
+    viewer.scene.camera.angles = (-20, 25, 100)
     picture(viewer, "volume")
     viewer.dims.ndisplay = 2
 
@@ -146,17 +167,18 @@ def main(arguments: list[str]) -> int:
 
         viewer = napari.Viewer(title="napari-dicomdb demo")
         viewer.window.resize(*WINDOW_SIZE)
-        viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+        _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
         for number, loadable in enumerate(volumes_of_one_patient(database, uids)):
             for layer in add_volume(viewer, loadable.load()):
                 if not getattr(layer, "rgb", False) and hasattr(layer, "colormap"):
                     layer.colormap = COLORMAPS[number]
                     layer.opacity = 1 if number == 0 else 0.5
-    if HEADLESS:
-        take_pictures(viewer)
-        viewer.close()
-    else:
-        napari.run()
+        if HEADLESS:
+            settle(2000)  # the browser opens the database in the background
+            take_pictures(viewer, browser, database, uids)
+            viewer.close()
+            return 0
+    napari.run()
     return 0
 
 
