@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from napari_dicomdb.cli.output import (
 )
 from napari_dicomdb.cli.targets import choose, examined
 from napari_dicomdb.errors import LoadError, MissingLibraryError
+from napari_dicomdb.settings import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
     from napari_dicomdb.loading.loadable import Loadable
@@ -234,7 +236,20 @@ def view(
         raise MissingLibraryError(
             f"napari is needed for this ({error}): pip install 'napari-dicomdb[all]'"
         ) from error
-    launch(targets or [], database=db)
+    if db is not None:
+        # The browser opens the default database; for this process it is the one named.
+        os.environ[DATABASE_VARIABLE] = str(db)
+    if not targets:
+        launch()
+        return
+    with progress_bar() as progress, examined(targets, db, progress) as found:
+        _say_rejected(found.rejected)
+        chosen = choose(found, None)
+    if found.are_paths and len({x.instances[0].series_uid for x in chosen}) > 1:
+        # Many series: rather than a heap of layers, the browser to choose from.
+        launch(paths=targets)
+    else:
+        launch(chosen)
 
 
 def register(app: typer.Typer) -> None:

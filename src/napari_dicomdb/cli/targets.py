@@ -28,6 +28,7 @@ class Examined:
     database: Database
     loadables: list[Loadable]
     rejected: list[tuple[str, str, str]]
+    are_paths: bool
 
 
 @contextmanager
@@ -55,11 +56,11 @@ def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterato
                 why = f" ({rejected[0][2]})" if rejected else ""
                 raise LoadError(f"no DICOM found in {', '.join(paths)}{why}", reason="not-dicom")
             loadables = [x for s in series for x in database.examine(s.uid)]
-            yield Examined(database, loadables, rejected)
+            yield Examined(database, loadables, rejected, are_paths=True)
         return
     with open_database(db, read_only=True) as database:
         loadables = [x for uid in uids for x in database.examine(uid)]
-        yield Examined(database, loadables, [])
+        yield Examined(database, loadables, [], are_paths=False)
 
 
 @contextmanager
