@@ -205,14 +205,24 @@ def mixed_orientation(
     )
 
 
-def single_position(count: int, distance: float) -> Finding:
-    """Say that all images are at one place."""
+def single_position(count: int, distance: float, aside: float) -> Finding:
+    """Say that all images are at one place, or beside each other in one plane."""
+    where = f"({mm(distance)} mm along the normal)"
+    if aside > GAP_TOLERANCE:
+        text = (
+            f"All {count} images are in one plane {where}, up to {mm(aside)} mm beside each "
+            "other: they make no volume"
+        )
+    else:
+        text = (
+            f"All {count} images are at one position {where}: they make no volume, but may be "
+            "a time course or several contrasts"
+        )
     return Finding(
         FindingCode.SINGLE_POSITION,
         Severity.WARNING,
-        f"All {count} images are at one position ({mm(distance)} mm along the normal): "
-        "they make no volume, but may be a time course or several contrasts",
-        {"count": count, "position_mm": distance},
+        text,
+        {"count": count, "position_mm": distance, "aside_mm": aside},
     )
 
 

@@ -31,11 +31,17 @@ DRIFT_WARNING_FRACTION = 0.05
 SAME_POSITION_FRACTION = 0.1
 """Of the widest gap, at most `GAP_TOLERANCE`: closer slices are at one position."""
 
+SAME_POSITION = 1e-4
+"""mm. Closer is one position for any scanner: what differs is the rounding."""
+
 MULTIPLE_TOLERANCE = 0.1
 """Of the step: a gap this close to 2, 3, ... steps means that slices are missing."""
 
 MISSING_FRACTION = 0.5
 """Of the gaps: when more are wide, the spacing varies and nothing is missing."""
+
+MISSING_GROWTH = 8
+"""Times the slices there are (and 64 more): when more are missing, it is another stack."""
 
 MISSING_RUN = 3
 """So many equal wide gaps in a row are a part scanned with another spacing."""
@@ -81,7 +87,7 @@ class Gaps:
 def same_position_tolerance(distances: Floats) -> float:
     """Distance in mm within which sorted `distances` count as one position."""
     widest = float(np.diff(distances).max()) if len(distances) > 1 else 0.0
-    return min(GAP_TOLERANCE, SAME_POSITION_FRACTION * widest)
+    return max(min(GAP_TOLERANCE, SAME_POSITION_FRACTION * widest), SAME_POSITION)
 
 
 def measure_gaps(distances: Floats) -> Gaps:
@@ -121,10 +127,12 @@ def measure_gaps(distances: Floats) -> Gaps:
 
 def _multiples(gaps: Floats, step: float) -> NDArray[np.int64] | None:
     """Width of each gap in `step`; None where missing slices do not explain the gaps."""
-    multiples = np.maximum(np.rint(gaps / step), 1).astype(np.int64)
+    multiples = np.clip(np.rint(gaps / step), 1, 1e9).astype(np.int64)
     near = np.abs(gaps - multiples * step) <= MULTIPLE_TOLERANCE * step
     multiples[~near] = 1
     wide = multiples > 1
+    if multiples.sum() > MISSING_GROWTH * (len(gaps) + MISSING_GROWTH):
+        return None
     if not wide.any():
         return multiples if near.all() else None
     if near.mean() < NEAR_FRACTION or wide.mean() > MISSING_FRACTION:

@@ -212,6 +212,11 @@ def regular_grid(stack: Stack) -> RegularGrid:
     extent = np.array([stack.rows, stack.columns]) + np.ceil(
         places.max(axis=0) - low - 1e-3
     ).astype(np.int64)
+    if extent.max() > GROWTH_LIMIT * max(stack.rows, stack.columns) + 64:
+        raise GeometryError(
+            f"images of {stack.rows} x {stack.columns} pixels lie so far beside each other that "
+            f"one of {extent[0]} x {extent[1]} would be needed: split the series instead"
+        )
     first = stack.positions[0] + (low - places[0]) @ (
         np.stack([cosines[3:], cosines[:3]]) * np.array(stack.spacing)[:, None]
     )

@@ -29,6 +29,12 @@ __all__ = ["Stack", "examine_stack"]
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
+FARTHEST = 1e7
+"""mm. A position 10 km away is junk and would only overflow what is computed of it."""
+
+SMALLEST, LARGEST = 1e-7, 1e5
+"""mm. Pixels and slices of 0.1 nm, or of 100 m, are junk as well."""
+
 # What the affine already expresses, or what was put right, does not make a stack irregular.
 _HARMLESS = frozenset(
     {
@@ -181,9 +187,9 @@ def examine_stack(
     >>> print(stack.findings[0].text)
     1 slice is missing: 1 after slice 2 (at 4 mm)
     """
-    where = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
-    cosines = np.asarray(orientations, dtype=np.float64).reshape(-1, 6)
-    spacings = np.asarray(pixel_spacings, dtype=np.float64).reshape(-1, 2)
+    positions = where = _sane(positions, 3, 0.0, FARTHEST)
+    cosines = _sane(orientations, 6, 0.0, FARTHEST)
+    spacings = _sane(pixel_spacings, 2, SMALLEST, LARGEST)
     count = len(where)
     if count == 0:
         raise GeometryError("no image to examine")
@@ -202,13 +208,13 @@ def examine_stack(
         return _without_geometry(count, cosines, spacings, matrix, thickness)
     findings: list[Finding | None] = [words.no_geometry(unplaced, count, labels)]
 
-    where, cosines, given = where[placed], cosines[placed], spacings
+    where, cosines = where[placed], cosines[placed]
     spacings, matrix = spacings[placed], matrix[placed]
     reference = reference_row(cosines)
     problem = check_orientation(cosines[reference])
     orientation = _perpendicular(cosines[reference])
     findings.append(words.bad_orientation(problem))
-    spacing = _usable_spacing(spacings[reference], given)
+    spacing = _usable_spacing(spacings[reference], spacings)
     shape = (int(matrix[reference, 0]), int(matrix[reference, 1]))
     findings += [
         words.no_spacing(spacing),
@@ -229,9 +235,10 @@ def examine_stack(
     order = tuple(placed[kept].tolist())
     names = words.Names(labels, order)
 
+    aside = _aside(groups, kept, placed, positions)
     if len(order) == 1:
         findings.append(
-            words.single_position(count - len(unplaced), float(distances[0]))
+            words.single_position(len(placed), float(distances[0]), aside)
             if duplicates
             else words.single_slice(thickness)
         )
@@ -258,7 +265,6 @@ def examine_stack(
     line = measure_line(where, distances, normal)
     step = gaps.step * (normal + line.slope)
     affine = affine_from_plane(where[0] + line.origin, orientation, spacing, step)
-    aside = _aside(groups, kept, placed, np.asarray(positions, dtype=np.float64).reshape(-1, 3))
     missing = words.missing_positions(distances, gaps)
     findings += [
         words.missing_slices(missing, gaps, names),
@@ -330,13 +336,21 @@ def _without_geometry(
     )
 
 
+def _sane(values: ArrayLike, width: int, low: float, high: float) -> Floats:
+    """Return the values as (N, width), NaN where their size is not between the limits."""
+    array = np.array(values, dtype=np.float64).reshape(-1, width)
+    size = np.abs(array)
+    array[~((size >= low) & (size <= high))] = np.nan
+    return array
+
+
 def _typical(values: ArrayLike | None) -> float:
     """Median of what headers claim; 0 when they claim nothing."""
     if values is None:
         return 0.0
     # NM writes SpacingBetweenSlices with the sign of the table's movement.
     claims = np.abs(np.atleast_1d(np.asarray(values, dtype=np.float64)))
-    claims = claims[np.isfinite(claims) & (claims > 0)]
+    claims = claims[(claims > SMALLEST) & (claims < LARGEST)]
     return float(np.median(claims)) if len(claims) else 0.0
 
 
@@ -362,7 +376,7 @@ def _perpendicular(cosines: Floats) -> Floats:
 
 def _usable_spacing(first: Floats, every: Floats) -> tuple[float, float] | None:
     usable = np.vstack([first, every])
-    usable = usable[np.isfinite(usable).all(axis=1) & (usable > 0).all(axis=1)]
+    usable = usable[(usable > 0).all(axis=1)]
     return (float(usable[0, 0]), float(usable[0, 1])) if len(usable) else None
 
 
