@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 
 from napari_dicomdb.dicom import geometry
 from napari_dicomdb.dicom.findings import FindingCode, Severity
-from napari_dicomdb.dicom.geometry import Stack, examine_stack
+from napari_dicomdb.dicom.geometry import Stack, examine_stack, regular_grid, split_at_gaps
+from napari_dicomdb.errors import GeometryError
 
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 HARMLESS_IN_4D = {FindingCode.DUPLICATE_SLICES, FindingCode.FEW_SLICES}
@@ -126,3 +128,34 @@ def test_examples_in_docstrings(name: str) -> None:
     failed, tried = doctest.testmod(module)
     assert tried > 0
     assert failed == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_junk_gives_findings_or_a_geometry_error_and_nothing_else(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    junk = [0, 1, -1, 1e-300, 1e300, float("nan"), np.inf, 1e16, 1e-9, 0.5]
+    for _ in range(20):
+        count = int(rng.integers(1, 9))
+
+        def some(width: int, count: int = count) -> np.ndarray:
+            if rng.random() < 0.5:
+                return rng.choice(junk, (count, width))
+            return rng.normal(size=(count, width))
+
+        orientations = some(6) if rng.random() < 0.5 else np.tile([1.0, 0, 0, 0, 1, 0], (count, 1))
+        stack = examine_stack(
+            some(3),
+            orientations,
+            some(2),
+            int(rng.integers(0, 70_000)),
+            rng.integers(0, 10, count),
+            slice_thickness=rng.choice(junk, count),
+            spacing_between_slices=rng.choice(junk),
+        )
+        together = (*stack.order, *stack.unplaced, *(i for d in stack.duplicates for i in d[1:]))
+        assert set(together) == set(range(count))
+        json.dumps([f.to_json() for f in stack.findings], allow_nan=False)
+        assert np.isfinite(stack.affine).all()
+        assert sorted(i for part in split_at_gaps(stack) for i in part) == sorted(stack.order)
+        with suppress(GeometryError):
+            assert np.isfinite(regular_grid(stack).affine).all()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
-from napari_dicomdb.dicom.remedies import regular_grid, split_at_gaps
 from napari_dicomdb.dicom.stack import Stack, examine_stack
 from napari_dicomdb.errors import GeometryError
 
@@ -440,34 +437,3 @@ def test_a_stray_slice_is_not_a_million_missing_ones() -> None:
     stack = axial([0, 1, 2, 3, 4, 1e6])
     assert stack.missing == ()
     assert finding(stack, FindingCode.UNEVEN_SPACING).numbers["max_mm"] == 1e6 - 4
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_junk_gives_findings_or_a_geometry_error_and_nothing_else(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    junk = [0, 1, -1, 1e-300, 1e300, NAN, np.inf, 1e16, 1e-9, 0.5]
-    for _ in range(20):
-        count = int(rng.integers(1, 9))
-
-        def some(width: int, count: int = count) -> np.ndarray:
-            if rng.random() < 0.5:
-                return rng.choice(junk, (count, width))
-            return rng.normal(size=(count, width))
-
-        orientations = some(6) if rng.random() < 0.5 else np.tile(AXIAL, (count, 1))
-        stack = examine_stack(
-            some(3),
-            orientations,
-            some(2),
-            int(rng.integers(0, 70_000)),
-            rng.integers(0, 10, count),
-            slice_thickness=rng.choice(junk, count),
-            spacing_between_slices=rng.choice(junk),
-        )
-        together = (*stack.order, *stack.unplaced, *(i for d in stack.duplicates for i in d[1:]))
-        assert set(together) == set(range(count))
-        json.dumps([f.to_json() for f in stack.findings], allow_nan=False)
-        assert np.isfinite(stack.affine).all()
-        assert sorted(i for part in split_at_gaps(stack) for i in part) == sorted(stack.order)
-        with suppress(GeometryError):
-            assert np.isfinite(regular_grid(stack).affine).all()
