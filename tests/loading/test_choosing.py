@@ -63,9 +63,7 @@ def test_a_full_tie_goes_to_the_first(series, records):
 def test_what_no_proposal_covers_is_filled(series, records):
     series.axial([0, 1])
     known = records(series.paths)
-    result = choose(
-        [offer("half", known[:1], 0.9), offer("rest", known[1:], 0.1, selected=False)]
-    )
+    result = choose([offer("half", known[:1], 0.9), offer("rest", known[1:], 0.1, selected=False)])
     assert chosen(result) == ["half", "rest"]
 
 
@@ -89,9 +87,15 @@ def test_the_default_covers_each_frame_once(series, records, reference_data):
     series.write(series.header(ImagePositionPatient=None), np.zeros((8, 8), np.uint8))
     series.write(series.header(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3"), None)
     folders = [reference_data / "bad_geometry", reference_data / "mr_vendors"]
-    for known in (records(series.paths), *(
-        records(p for p in d.rglob("*.dcm")) for f in folders for d in f.iterdir() if d.is_dir()
-    )):
+    for known in (
+        records(series.paths),
+        *(
+            records(p for p in d.rglob("*.dcm"))
+            for f in folders
+            for d in f.iterdir()
+            if d.is_dir()
+        ),
+    ):
         loadables = examine(known)
         shown = [f for one in loadables if one.selected for f in frames_of(one)]
         assert len(shown) == len(set(shown))

@@ -47,9 +47,7 @@ def test_orientation_matrix_and_spacing_are_set_apart(series, records):
     assert [len(part.indices) for part in parts] == [3, 1, 1, 2]
     names = dict(parts[1].labels)
     assert names["orientation"] == "coronal"
-    assert {"orientation", "Rows", "PixelSpacing"} <= set(
-        parts[0].findings[0].numbers["keywords"]
-    )
+    assert {"orientation", "Rows", "PixelSpacing"} <= set(parts[0].findings[0].numbers["keywords"])
 
 
 def test_a_rounded_orientation_is_the_same(series, records):
