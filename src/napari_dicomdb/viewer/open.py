@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.loadable import LayerData
     from napari_dicomdb.loading.volume import Volume
 
-__all__ = ["add_layers", "add_volume", "go_to_centre", "make_layer", "note_frame_of_reference"]
+__all__ = ["add_layers", "add_volume", "go_to_centre", "make_layer", "warn_of_frame_of_reference"]
 
 
 def add_volume(viewer: Any, volume: Volume, *, native_plane_first: bool = False) -> list[Any]:
@@ -51,10 +51,8 @@ def add_layers(
     first = current_frame(viewer) is None
     added = []
     for layer_data in layers:
-        warning = note_frame_of_reference(viewer, layer_data)
+        warn_of_frame_of_reference(viewer, layer_data)
         added.append(viewer.add_layer(make_layer(layer_data)))
-        if warning is not None:
-            _show_warning(warning.text)
     placed = [a for a in added if (dicom_metadata(a) or {}).get("frame") is not None]
     if first and placed:
         plane = native_plane(placed[0])
@@ -88,35 +86,26 @@ def go_to_centre(viewer: Any, layer: Any) -> None:
     viewer.dims.set_point(range(ndim - 3, ndim), [float(w) for w in world])
 
 
-def note_frame_of_reference(viewer: Any, layer_data: LayerData) -> Finding | None:
-    """Add a finding to a layer to come, when it stands in another frame of reference.
+def warn_of_frame_of_reference(viewer: Any, layer_data: LayerData) -> None:
+    """Warn, in napari and in its metadata, when a layer to come is of another frame of reference.
 
     Different FrameOfReferenceUIDs mean that the coordinates are not known to
     be comparable (PS3.3 Section C.7.4.1): it is shown, but never silently.
     """
+    from napari.utils.notifications import show_warning
+
     metadata = layer_data[1]["metadata"]["dicomdb"]
-    if metadata["frame"] is None:
-        return None
     own = metadata["frame_of_reference_uid"]
     others = frames_of_reference(viewer)
-    if not others or own in others:
-        return None
-    text = (
-        f"{layer_data[1]['name']!r} has another frame of reference than the layers beside it "
-        f"({own or 'none'}; theirs: {', '.join(sorted(others))}): "
-        "their positions need not match without a registration"
-    )
+    if metadata["frame"] is None or not others or own in others:
+        return
     finding = Finding(
         FindingCode.OTHER_FRAME_OF_REFERENCE,
         Severity.WARNING,
-        text,
+        f"{layer_data[1]['name']!r} has another frame of reference than the layers beside it "
+        f"({own or 'none'}; theirs: {', '.join(sorted(others))}): "
+        "their positions need not match without a registration",
         {"own": own, "others": sorted(others)},
     )
     metadata["findings"] = [*metadata["findings"], finding.to_json()]
-    return finding
-
-
-def _show_warning(text: str) -> None:
-    from napari.utils.notifications import show_warning
-
-    show_warning(text)
+    show_warning(finding.text)

@@ -19,16 +19,14 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import HeaderError, LoadError, NotDicomError
+from napari_dicomdb.viewer.direct import current_viewer, default_loadables, layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from napari_dicomdb.loading.loadable import LayerData, Loadable
 
 __all__ = ["get_reader", "is_dicom", "read"]
 
@@ -66,20 +64,20 @@ def read(path: str | Sequence[str]) -> list[Any]:
         When there is nothing in it to show; the message says why.
     """
     paths = _as_paths(path)
-    viewer = _current_viewer()
+    viewer = current_viewer()
     if viewer is not None and _for_browser(paths):
         from napari_dicomdb.viewer.browse import browse
 
         browse(viewer, paths)
         return _HANDLED
-    loadables = _default_loadables(paths, whole_series=viewer is not None and _whole_series())
+    loadables = default_loadables(paths, whole_series=viewer is not None and _whole_series())
     if not loadables:
         raise LoadError(
             f"{', '.join(map(str, paths))}: nothing in it can be shown as an image "
             "(the DICOM browser shows what it holds)",
             reason="no-loader",
         )
-    return _layers(loadables, viewer)
+    return layers_of(loadables, viewer)
 
 
 def is_dicom(path: str | os.PathLike[str]) -> bool:
@@ -124,12 +122,6 @@ def _files(folder: Path) -> Iterator[Path]:
             yield Path(directory) / name
 
 
-def _current_viewer() -> Any:
-    # Where napari has not been imported there is no viewer either.
-    napari = sys.modules.get("napari")
-    return None if napari is None else napari.current_viewer()
-
-
 def _whole_series() -> bool:
     from napari_dicomdb.viewer.preferences import opens_series_of_file
 
@@ -164,50 +156,3 @@ def _is_one_series(folders: Sequence[Path]) -> bool:
         if len(found) > 1:
             return False
     return len(found) == 1
-
-
-def _default_loadables(paths: Sequence[Path], *, whole_series: bool) -> list[Loadable]:
-    from napari_dicomdb.api import Database
-
-    with Database.in_memory() as database:
-        only_file = paths[0] if len(paths) == 1 and paths[0].is_file() else None
-        if whole_series and only_file is not None:
-            beside = [p for p in sorted(only_file.parent.iterdir()) if p.is_file()]
-            database.import_paths(beside)
-            opened = database.instances(paths=[only_file])
-            selections: list[Any] = sorted({i.series_uid for i in opened})
-        else:
-            report = database.import_paths(list(paths))
-            selections = list(database.series())
-            if not selections and report.rejected:
-                file, reason, text = report.rejected[0]
-                raise LoadError(f"{file}: {text}", reason=reason)
-        loadables = []
-        for selection in selections:
-            ways = database.examine(selection)
-            loadables += [way for way in ways if way.selected] or list(ways[:1])
-        return loadables
-
-
-def _layers(loadables: Sequence[Loadable], viewer: Any) -> list[LayerData | Any]:
-    """Make the layers of `loadables`, all in one frame.
-
-    For a viewer they are made here, because the range of the contrast slider
-    is no part of a ``LayerData`` tuple.
-    """
-    from napari_dicomdb.viewer.frame import current_frame
-
-    frame = None if viewer is None else current_frame(viewer)
-    layers: list[Any] = []
-    for loadable in loadables:
-        for layer_data in loadable.to_layers(loadable.load(), frame=frame):
-            placed = layer_data[1]["metadata"]["dicomdb"]["frame"]
-            frame = placed if frame is None else frame
-            if viewer is None:
-                layers.append(layer_data)
-                continue
-            from napari_dicomdb.viewer.open import make_layer, note_frame_of_reference
-
-            note_frame_of_reference(viewer, layer_data)
-            layers.append(make_layer(layer_data))
-    return layers
