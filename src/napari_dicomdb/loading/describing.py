@@ -117,17 +117,6 @@ def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
         found.append(
             Finding(FindingCode.MULTIFRAME_INCONSISTENT, Severity.WARNING, text, {"reason": code})
         )
-    for record, table in zip(frames.instances, frames.tables, strict=True):
-        if table is not None and table.count != record.frame_count:
-            found.append(
-                Finding(
-                    FindingCode.MULTIFRAME_INCONSISTENT,
-                    Severity.WARNING,
-                    f"{record.path.name}: NumberOfFrames says {record.frame_count}, functional "
-                    f"groups describe {table.count} frames",
-                    {"frames": record.frame_count, "described": table.count},
-                )
-            )
     return tuple(found)
 
 

@@ -28,6 +28,8 @@ __all__ = ["FRAMES_OPTION", "FrameLabels", "FrameSet", "comparable", "frame_coun
 FRAMES_OPTION = "frames"
 """Option of a loadable that uses some frames only: [[instance index, frame], ...]."""
 
+_MOST_LOST = 16
+
 _NAN3 = (np.nan,) * 3
 _NAN6 = (np.nan,) * 6
 _NAN2 = (np.nan,) * 2
@@ -53,13 +55,15 @@ def frame_count_of(record: InstanceRecord) -> int:
     if count == 1 or not record.file_size:
         return count
     if record.pixel_length is None:
-        least = 8.0
-    else:
-        cells = record.rows * record.columns * max(record.samples, 1)
-        least = max(cells * max(record.bits_allocated, 1) / 8, 1 / 8)
-        if "422" in record.photometric or "420" in record.photometric:
-            least /= 2
-    return max(1, min(count, math.ceil(record.file_size / least)))
+        return max(1, min(count, record.file_size // 8))
+    cells = record.rows * record.columns * max(record.samples, 1)
+    least = max(cells * max(record.bits_allocated, 1) / 8, 1 / 8)
+    if "422" in record.photometric or "420" in record.photometric:
+        least /= 2
+    # A download that broke off keeps its frames, the lost ones empty; a length that is
+    # beyond all measure is no more believed than a count.
+    length = min(record.pixel_length, _MOST_LOST * record.file_size)
+    return max(1, min(count, math.ceil(length / least)))
 
 
 def comparable(value: Any) -> Any:

@@ -315,15 +315,19 @@ def settle_failures(frames: Frames, failures: Sequence[tuple[int, Exception]]) -
 
 def note_failure(frames: Frames, index: int, error: Exception) -> None:
     """Remember in `frames.problems` that frame `index` could not be read."""
-    name = frames.frames.label(index) if isinstance(frames, FrameReader) else f"slice {index + 1}"
+    text = str(error)
+    name = f"slice {index + 1}"
+    if isinstance(frames, FrameReader):
+        name = frames.frames.label(index)
+        # The finding names the file itself.
+        text = text.removeprefix(f"{frames.frames.instance(index).path}: ")
     if isinstance(error, FileNotFoundError):
-        frames.problems.note("file-missing", "the file is gone; filled with padding", name)
+        reason, text = "file-missing", "the file is gone"
     elif isinstance(error, PixelError):
-        text = str(error).rsplit(": ", 1)[-1]
-        frames.problems.note(error.reason, f"{text}; filled with padding", name)
+        reason = error.reason
     else:
-        text = getattr(error, "strerror", None) or str(error)
-        frames.problems.note("unreadable-file", f"{text}; filled with padding", name)
+        reason, text = "unreadable-file", getattr(error, "strerror", None) or text
+    frames.problems.note(reason, f"{text}; filled with padding", name)
 
 
 def _held(value: float, dtype: np.dtype[Any]) -> float:

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_dicomdb.dicom.findings import FindingCode
+from napari_dicomdb.loading import describing, examine
+from napari_dicomdb.loading.frames import FrameSet
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ({}, "4: Thorax"),
+        ({"SeriesNumber": None}, "Thorax"),
+        ({"SeriesDescription": None, "ProtocolName": "t1_mpr"}, "4: t1_mpr"),
+        ({"SeriesDescription": None}, "4: CT"),
+    ],
+)
+def test_series_names(series, records, attributes, name):
+    series.axial([0], **attributes)
+    assert describing.series_name(records(series.paths)[0]) == name
+
+
+@pytest.mark.parametrize(
+    ("attributes", "units"),
+    [
+        ({"RescaleSlope": 1, "RescaleIntercept": -1024}, "HU"),
+        ({"RescaleSlope": 1, "RescaleIntercept": 0, "RescaleType": "HU"}, "HU"),
+        ({"RescaleSlope": 1, "RescaleIntercept": 0, "RescaleType": "US"}, ""),
+        ({"Modality": "PT", "Units": "BQML"}, "BQML"),
+        ({"Modality": "MR"}, ""),
+        ({}, ""),
+    ],
+)
+def test_units(series, records, attributes, units):
+    series.axial([0], **attributes)
+    assert describing.units_of(FrameSet.of(records(series.paths))) == units
+
+
+def test_windows_of_the_middle_slice(series, records):
+    for z, center in enumerate((10, 20, 30)):
+        series.axial([z], WindowCenter=center, WindowWidth=100)
+    (window,) = describing.windows_of_frames(FrameSet.of(records(series.paths)))
+    assert window.center == 20
+    assert "middle slice" in window.explanation
+
+
+def test_lossy_compression_is_told(series, records):
+    series.axial([0, 1], LossyImageCompression="01", LossyImageCompressionRatio="12")
+    told = {f.code: f for f in examine(records(series.paths))[0].findings}
+    assert "12:1" in told[FindingCode.LOSSY_COMPRESSION].text
+
+
+def test_counts_that_disagree_are_told(series, records):
+    series.enhanced([(0, 0, 0), (0, 0, 1)], np.zeros((3, 4, 4), np.uint16))
+    findings = describing.pixel_findings(FrameSet.of(records(series.paths)))
+    assert findings[0].code == FindingCode.MULTIFRAME_INCONSISTENT
+    assert findings[0].numbers == {"reason": "frame-count"}
+    assert "3" in findings[0].text
+
+
+def test_an_unknown_transfer_syntax_is_told_before_loading(series, records):
+    from dataclasses import replace
+
+    series.axial([0, 1])
+    known = [
+        replace(r, transfer_syntax_uid="1.2.840.10008.1.2.4.100") for r in records(series.paths)
+    ]
+    best = examine(known)[0]
+    assert FindingCode.UNDECODABLE_PIXELS in {f.code for f in best.findings}
