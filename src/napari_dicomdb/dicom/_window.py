@@ -34,8 +34,8 @@ class Window:
 
     def load(self, start: int, need: int = WINDOW) -> None:
         """Move the window to `start` (absolute), with `need` bytes if there are so many."""
-        need = max(need, WINDOW)
-        if self.spent + min(need, max(self.size - start, 0)) > MAX_BYTES:
+        need = min(max(need, WINDOW), max(self.size - start, 0))
+        if self.spent + need > MAX_BYTES:
             raise HeaderError(
                 f"the header is longer than {MAX_BYTES >> 20} MB", reason="header-too-large"
             )

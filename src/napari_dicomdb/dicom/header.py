@@ -25,7 +25,7 @@ from napari_dicomdb.dicom._found import NUMBER_KEYWORDS, Found
 from napari_dicomdb.dicom._inflate import MAX_INFLATED, Inflated, Reading
 from napari_dicomdb.dicom._pixel_check import check_pixels
 from napari_dicomdb.dicom._walk import walk
-from napari_dicomdb.dicom._window import MAX_BYTES, Window
+from napari_dicomdb.dicom._window import Window
 from napari_dicomdb.dicom.functional_groups import FrameTable, from_items
 from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
 from napari_dicomdb.dicom.values import Value, parse_is
@@ -34,6 +34,8 @@ from napari_dicomdb.errors import HeaderError, NotDicomError
 __all__ = ["Header", "scan_bytes", "scan_file"]
 
 FIRST_READ = 16_384
+# Not to wait for a writer where a named pipe lies among the files.
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
@@ -52,6 +54,7 @@ _GOOD_UIDS = re.compile(r"(?:[0-9][0-9.]{0,63} ){3}").fullmatch
 _SAFE_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}").fullmatch
 _UIDS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 _CHARSET_KEYWORDS = tuple(k for k in KEPT_KEYWORDS if VR_OF[k] in CHARSET_VRS)
+_NAME_KEYWORDS = tuple(k for k in KEPT_KEYWORDS if VR_OF[k] == "PN")
 _PIXEL_DESCRIPTION = (
     "Rows",
     "Columns",
@@ -129,18 +132,24 @@ def scan_file(
     OSError
         It cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, _READ_FLAGS)
+
+    def read(offset: int, count: int) -> bytes:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        data = os.read(descriptor, count)
+        while len(data) < count:  # network file systems may give less than asked
+            more = os.read(descriptor, count - len(data))
+            if not more:
+                break
+            data += more
+        return data
+
     try:
         if size is None:
             size = os.fstat(descriptor).st_size
         buffer = os.read(descriptor, FIRST_READ)
-        if len(buffer) < FIRST_READ:
-            size = len(buffer)
-
-        def read(offset: int, count: int) -> bytes:
-            os.lseek(descriptor, offset, os.SEEK_SET)
-            return os.read(descriptor, count)
-
+        if len(buffer) != min(size, FIRST_READ):
+            buffer, size = read(0, FIRST_READ), os.fstat(descriptor).st_size
         return _scan(Window(buffer, size, read), os.fspath(path), by)
     finally:
         os.close(descriptor)
@@ -151,7 +160,9 @@ def scan_bytes(data: bytes, *, name: str = "(data)", by: str = "walker") -> Head
 
     `name` stands for the file in messages.
     """
-    window = Window(data, len(data), lambda offset, count: data[offset : offset + count])
+    window = Window(
+        data[:FIRST_READ], len(data), lambda offset, count: data[offset : offset + count]
+    )
     return _scan(window, name, by)
 
 
@@ -236,10 +247,6 @@ def _read_meta(window: Window) -> tuple[int, dict[str, str], bool]:
         if window.at_end:
             raise HeaderError(
                 "the file ends within the file meta information", reason="truncated"
-            ) from None
-        if len(buffer) >= MAX_BYTES or pos > len(buffer):
-            raise HeaderError(
-                "the file meta information is too long", reason="header-too-large"
             ) from None
         window.load(0, 4 * len(buffer))
         return _read_meta(window)
@@ -331,6 +338,10 @@ def _finish(header: Header, found: Found, meta: dict[str, str], has_meta: bool) 
                 if not text.isascii() or "\x1b" in text:
                     raw = text.encode("latin_1", "replace")
                     values[keyword] = decode_text(raw, charsets, VR_OF[keyword]).strip(PADDING)
+    for keyword in _NAME_KEYWORDS:
+        name = values.get(keyword)
+        if type(name) is str and name.endswith("="):
+            values[keyword] = name.rstrip("=")  # empty groups, PS3.5 Section 6.2.1.2
     if found.end > MAX_TEXT:
         for keyword, value in values.items():
             if type(value) is str and len(value) > MAX_TEXT and VR_OF.get(keyword) in FREE_TEXT:
