@@ -10,7 +10,7 @@ import pytest
 from napari.layers import Image
 
 from napari_dicomdb.errors import LoadError
-from napari_dicomdb.viewer import direct, reader
+from napari_dicomdb.viewer import reader
 from napari_dicomdb.viewer.phantom import write_phantom_study
 from napari_dicomdb.viewer.reader import get_reader, is_dicom, read
 
@@ -166,11 +166,6 @@ def test_nothing_to_show_is_said(tmp_path):
     assert get_reader(str(file)) is read
     with pytest.raises(LoadError, match="broken"):
         read(str(file))
-
-
-def test_no_viewer_without_napari(monkeypatch):
-    monkeypatch.setitem(direct.sys.modules, "napari", None)
-    assert direct.current_viewer() is None
 
 
 def test_opening_a_folder_in_napari(make_napari_viewer, series):

@@ -19,7 +19,7 @@ def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
     """Open the browser dock of `viewer` and let it import `paths`.
 
     The import runs in the background, with its progress and its report in the
-    browser; files stay where they are.
+    browser, by reference or by copy as chosen there.
 
     Returns
     -------

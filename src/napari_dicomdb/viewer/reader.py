@@ -7,8 +7,8 @@ What happens to a path:
 - a list of files: every series among them, its default loadables;
 - a folder that holds one series: its default loadables;
 - a folder with several, or with too many files to look at while napari waits,
-  or a DICOMDIR: goes to the browser, which imports it in the background, by
-  reference, into the database of the settings;
+  or a DICOMDIR: goes to the browser, which imports it in the background into the
+  database that is open there, by reference unless copying was chosen;
 - without a viewer (``npe2.read``): the default loadables of everything.
 
 What is opened directly is indexed in memory only: looking at a file leaves no
