@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import lzma
 import os
@@ -19,7 +18,6 @@ from napari_dicomdb.errors import DatabaseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_dicomdb.database.copying import CopyStore
     from napari_dicomdb.database.known import Known, KnownFiles
     from napari_dicomdb.database.report import ImportReport
 
@@ -50,10 +48,8 @@ class _Bomb(Exception):
 def members(
     archive: FoundFile,
     known: KnownFiles,
-    copies: CopyStore,
+    folder: str,
     report: ImportReport,
-    *,
-    keep: bool,
 ) -> Iterator[FoundFile]:
     """Yield the members of an archive that need scanning, then the archive itself.
 
@@ -63,13 +59,11 @@ def members(
         A zip or tar file.
     known : KnownFiles
         Tells which members an interrupted import has stored already.
-    copies : CopyStore
-        Where the temporary files go; a linked import copies members, too,
+    folder : str
+        Where the temporary files go. A linked import copies members, too,
         because nothing can be read lazily out of an archive.
     report : ImportReport
         Takes the note and the refusals.
-    keep : bool
-        False for a dry run: the temporary files go elsewhere and are deleted.
 
     Yields
     ------
@@ -77,46 +71,40 @@ def members(
         With `temporary` set; at last the archive with `container` set.
     """
     path = archive.path
-    with contextlib.ExitStack() as stack:
-        folder = (
-            copies.begin()
-            if keep
-            else stack.enter_context(tempfile.TemporaryDirectory(prefix="napari-dicomdb-"))
-        )
-        yielded = 0
-        try:
-            for name, size, stream in _opened(path, archive.size):
-                if is_archive(name):
-                    text = "an archive within an archive is not opened: unpack it first"
-                    report.rejected.append((f"{path}!/{name}", "nested-archive", text))
-                    continue
-                short = _short(name)
-                # The archive's time stands for the member's: when the one changes,
-                # the other may have.
-                row = known.between(path, [short]).get(short)
-                if row is not None and (row.size, row.mtime_ns) == (size, archive.mtime_ns):
-                    _count_known(report, known, row, f"{path}!/{name}")
-                    continue
-                temporary = _extract(stream, folder)
-                yielded += 1
-                yield FoundFile(path, short, size, archive.mtime_ns, row, temporary)
-        except _Bomb:
-            text = f"expands to more than {_MOST_EXPANSION} times its size: not unpacked further"
-            report.rejected.append((path, "archive-bomb", text))
-            return
-        except OSError as error:
-            if isinstance(error, DatabaseError):
-                raise
-            report.rejected.append((path, "unreadable", error.strerror or str(error)))
-            return
-        except _BAD_ARCHIVE as error:
-            report.rejected.append((path, "bad-archive", f"cannot be unpacked: {error}"))
-            return
-        if yielded:
-            text = "members of an archive cannot be linked: their DICOM was copied"
-            report.notes.append((path, "archive-copied", text))
-        archive.container = True
-        yield archive
+    yielded = 0
+    try:
+        for name, size, stream in _opened(path, archive.size):
+            if is_archive(name):
+                text = "an archive within an archive is not opened: unpack it first"
+                report.rejected.append((f"{path}!/{name}", "nested-archive", text))
+                continue
+            short = _short(name)
+            # The archive's time stands for the member's: when the one changes,
+            # the other may have.
+            row = known.between(path, [short]).get(short)
+            if row is not None and (row.size, row.mtime_ns) == (size, archive.mtime_ns):
+                _count_known(report, known, row, f"{path}!/{name}")
+                continue
+            temporary = _extract(stream, folder)
+            yielded += 1
+            yield FoundFile(path, short, size, archive.mtime_ns, row, temporary)
+    except _Bomb:
+        text = f"expands to more than {_MOST_EXPANSION} times its size: not unpacked further"
+        report.rejected.append((path, "archive-bomb", text))
+        return
+    except OSError as error:
+        if isinstance(error, DatabaseError):
+            raise
+        report.rejected.append((path, "unreadable", error.strerror or str(error)))
+        return
+    except _BAD_ARCHIVE as error:
+        report.rejected.append((path, "bad-archive", f"cannot be unpacked: {error}"))
+        return
+    if yielded:
+        text = "members of an archive cannot be linked: their DICOM was copied"
+        report.notes.append((path, "archive-copied", text))
+    archive.container = True
+    yield archive
 
 
 def _count_known(report: ImportReport, known: KnownFiles, row: Known, path: str) -> None:

@@ -87,7 +87,7 @@ class Browsing:
         NotFoundError
             If there is none.
         """
-        row = self._key("patient", key)
+        row = self._existing_key("patient", key)
         with self._connections.borrow() as connection:
             return listing.patients(connection, ("patient.id = ?", [row]), order="name")[0]
 
@@ -158,7 +158,7 @@ class Browsing:
         NotFoundError
             If there is none.
         """
-        key = self._key("series", uid)
+        key = self._existing_key("series", uid)
         with self._connections.borrow() as connection:
             return listing.series(connection, ("series.id = ?", [key]), order="number")[0]
 
@@ -238,12 +238,12 @@ class Browsing:
         return " AND ".join(parts), parameters
 
     def _key(self, table: str, which: Key) -> int:
-        """Return the row id of a record, key or UID; raises NotFoundError."""
+        """Return the row id of a record, key or UID; raises NotFoundError for a UID."""
         if not isinstance(which, int | str):
             which = which.key
-        column = "id" if isinstance(which, int) else "uid"
-        if column == "uid" and table == "patient":
-            column = "patient_id"
+        if isinstance(which, int):
+            return which
+        column = "patient_id" if table == "patient" else "uid"
         with self._connections.borrow() as connection:
             row = connection.execute(
                 f"SELECT id FROM {table} WHERE {column} = ? ORDER BY id", (which,)
@@ -251,3 +251,12 @@ class Browsing:
         if row is None:
             raise NotFoundError(f"the database has no {table} {which!r:.200}")
         return int(row[0])
+
+    def _existing_key(self, table: str, which: Key) -> int:
+        """Return the row id, making sure that the row is (still) there."""
+        key = self._key(table, which)
+        with self._connections.borrow() as connection:
+            row = connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (key,)).fetchone()
+        if row is None:
+            raise NotFoundError(f"the database has no {table} {which!r:.200}")
+        return key

@@ -241,7 +241,7 @@ class Database(Browsing):
                 self._connections,
                 self._root,
                 f"{column} = ?",
-                self._key(table, which),
+                self._existing_key(table, which),
                 delete_copies=delete_copies,
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.database import media
@@ -49,6 +50,8 @@ class DryRun:
                 ).fetchall()
             )
         for file, entry in zip(chunk.files, scanned.files, strict=True):
+            if file.temporary:
+                Path(file.temporary).unlink()
             if isinstance(entry, Refused):
                 report.rejected.append((file.path, entry.reason, entry.text))
             elif entry is None:
@@ -71,3 +74,6 @@ class DryRun:
     def flush(self) -> None:
         """Finish the report."""
         self._report.series_uids = list(self._series)
+
+    def close(self) -> None:
+        """Nothing is open."""

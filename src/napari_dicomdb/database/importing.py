@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from napari_dicomdb.database import archives, media
-from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.dry_run import DryRun
 from napari_dicomdb.database.known import KnownFiles
@@ -21,10 +21,11 @@ from napari_dicomdb.errors import Cancelled, DatabaseError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
+
+    from napari_dicomdb.database.connection import Connections
 
 __all__ = ["Import"]
 
@@ -38,6 +39,7 @@ class _Store(Protocol):
 
     def take(self, chunk: Chunk, scanned: Scanned) -> None: ...
     def flush(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Import:
@@ -72,9 +74,9 @@ class Import:
             self.report,
             avoid=str(root) if connections.path is not None else None,
             relink=copy,
-            seen=self._saw,
         )
-        self._found = 0
+        self._cleanup = contextlib.ExitStack()
+        self._members = ""
         self._total: int | None = None
         self._last_progress = 0.0
 
@@ -88,6 +90,7 @@ class Import:
         else:
             store = _Batches(self._root, self._connections, self.report, self._copies)
         try:
+            self._members = self._cleanup.enter_context(self._members_folder())
             self._total = self._count(places) if self._progress is not no_progress else None
             for chunk, scanned in self._pool.results(self._chunks(places)):
                 store.take(chunk, scanned)
@@ -109,8 +112,8 @@ class Import:
                 store.flush()
         finally:
             self._pool.close()
-            if not self._dry_run:
-                self._copies.finish()
+            self._cleanup.close()
+            store.close()
         # Two DICOMDIRs may list the same file.
         self.report.missing = list({entry[0]: entry for entry in self.report.missing}.values())
         self.report.seconds = time.perf_counter() - started
@@ -118,8 +121,14 @@ class Import:
             self._tell("Done", final=True)
         return self.report
 
-    def _saw(self, count: int) -> None:
-        self._found += count
+    @contextlib.contextmanager
+    def _members_folder(self) -> Iterator[str]:
+        """Where members of archives are unpacked: a dry run leaves the database alone."""
+        if self._dry_run:
+            with tempfile.TemporaryDirectory(prefix="napari-dicomdb-") as folder:
+                yield folder
+        else:
+            yield self._copies.begin()
 
     def _tell(self, text: str, *, final: bool = False) -> None:
         now = time.monotonic()
@@ -143,7 +152,7 @@ class Import:
                 visited.add((status.st_dev, status.st_ino))
                 with os.scandir(place) as entries:
                     for entry in entries:
-                        if entry.is_dir():
+                        if entry.is_dir(follow_symlinks=False) or entry.is_symlink():
                             pending.append(entry.path)
                         else:
                             count += 1
@@ -204,9 +213,7 @@ class Import:
                 self.report.unchanged += unchanged
                 self.report.rejected += refused
             else:
-                yield from archives.members(
-                    file, self._known, self._copies, self.report, keep=not self._dry_run
-                )
+                yield from archives.members(file, self._known, self._members, self.report)
 
 
 def _disk_full(scanned: Scanned) -> bool:
@@ -226,15 +233,22 @@ class _Batches:
         self._pending: list[tuple[Chunk, Scanned]] = []
         self._instances = 0
         self._last = time.monotonic()
-        self._recover(copies)
+        self._copies = copies
+        self._copies.recover(self._has_file)
 
-    def _recover(self, copies: CopyStore) -> None:
+    def close(self) -> None:
+        """Delete temporary copies that were not stored, and those of a failed batch."""
+        self._copies.recover(self._has_file)
+        self._copies.finish()
+
+    def _has_file(self, directory: str, name: str) -> bool:
         with self._connections.borrow() as connection:
-
-            def is_known(directory: str, name: str) -> bool:
-                return _has_file(connection, directory, name)
-
-            copies.recover(is_known)
+            row = connection.execute(
+                "SELECT 1 FROM file JOIN directory ON directory.id = file.directory"
+                " WHERE path = ? AND name = ?",
+                (directory, name),
+            ).fetchone()
+        return row is not None
 
     def take(self, chunk: Chunk, scanned: Scanned) -> None:
         """Add a chunk; store the batch when it is large or old enough."""
@@ -260,13 +274,3 @@ class _Batches:
             raise
         self._writer.settled()
         self._last = time.monotonic()
-
-
-def _has_file(connection: sqlite3.Connection, directory: str, name: str) -> bool:
-    with explained("the index"):
-        row = connection.execute(
-            "SELECT 1 FROM file JOIN directory ON directory.id = file.directory"
-            " WHERE path = ? AND name = ?",
-            (directory, name),
-        ).fetchone()
-    return row is not None

@@ -70,8 +70,9 @@ def _correct(
 ) -> None:
     with connections.transaction() as connection:
         connection.execute(
-            f"UPDATE instance SET {', '.join(f'{c} = ?' for c in INSTANCE_COLUMNS)} WHERE id = ?",
-            (*row, record.key),
+            f"UPDATE instance SET {', '.join(f'{c} = ?' for c in INSTANCE_COLUMNS)} WHERE id = ?"
+            " AND uid = ?",  # the row may be another instance's by now
+            (*row, record.key, record.uid),
         )
         connection.execute("DELETE FROM frames WHERE instance = ?", (record.key,))
         if frames is not None:

@@ -12,10 +12,13 @@ APPLICATION_ID = 0x4E_44_43_4D
 """`PRAGMA application_id` of our index: "NDCM"."""
 
 _TABLES = """
+-- AUTOINCREMENT where the GUI holds records for long: a key is never given to
+-- another patient, study or series after its first owner was removed.
+
 -- Identity: ID, issuer, name and birth date. `apart` is the StudyInstanceUID of
 -- a patient without an ID, which keeps nameless patients from flowing together.
 CREATE TABLE patient (
-    id              INTEGER PRIMARY KEY,
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
     patient_id      TEXT NOT NULL,
     issuer          TEXT NOT NULL,
     name            TEXT NOT NULL,
@@ -35,7 +38,7 @@ CREATE INDEX patient_by_added ON patient (added, id);
 CREATE INDEX patient_by_study_date ON patient (last_study_date, id);
 
 CREATE TABLE study (
-    id                  INTEGER PRIMARY KEY,
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
     patient             INTEGER NOT NULL REFERENCES patient ON DELETE CASCADE,
     uid                 TEXT NOT NULL UNIQUE,
     study_id            TEXT NOT NULL,
@@ -56,7 +59,7 @@ CREATE INDEX study_by_accession ON study (accession_number);
 
 -- `defaults`: the kept header values of the series' first instance, as JSON.
 CREATE TABLE series (
-    id                     INTEGER PRIMARY KEY,
+    id                     INTEGER PRIMARY KEY AUTOINCREMENT,
     study                  INTEGER NOT NULL REFERENCES study ON DELETE CASCADE,
     uid                    TEXT NOT NULL UNIQUE,
     modality               TEXT NOT NULL,

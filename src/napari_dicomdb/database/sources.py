@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.database.scanning import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari_dicomdb.database.known import Known, KnownFiles
     from napari_dicomdb.database.report import ImportReport
@@ -30,6 +30,11 @@ ARCHIVE_SUFFIXES = (
 
 _SLICE = 4096
 """Files of one folder that are looked up at once; bounds memory in a folder of a million."""
+
+_UNUSABLE = {
+    "link": ("broken-link", "a link to nothing, or in a circle"),
+    "special": ("special-file", "a device, pipe or socket"),
+}
 
 
 @dataclass(slots=True)
@@ -79,8 +84,6 @@ class Walk:
         The database directory, whose own copies are no news.
     relink : bool
         Treat linked files as news, because this import copies.
-    seen : callable
-        Told how many files were found, for progress.
     """
 
     def __init__(
@@ -90,13 +93,11 @@ class Walk:
         *,
         avoid: str | None = None,
         relink: bool = False,
-        seen: Callable[[int], None] = lambda count: None,
     ) -> None:
         self._known = known
         self._report = report
         self._avoid = os.path.realpath(avoid) if avoid is not None else None
         self._relink = relink
-        self._seen = seen
         self._visited: set[tuple[int, int]] = set()
 
     def folder(self, root: str) -> Iterator[FoundFile]:
@@ -142,12 +143,13 @@ class Walk:
                 return None
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.is_dir():
+                    kind = _kind(entry)
+                    if kind == "folder":
                         folders.append(entry.name)
-                    elif entry.is_file():
+                    elif kind == "file":
                         names.append(entry.name)
                     else:
-                        self._refuse_special(entry)
+                        self._report.rejected.append((entry.path, *_UNUSABLE[kind]))
         except OSError as error:
             reason = "unreadable-folder" if reason_of(error) == "unreadable" else reason_of(error)
             self._report.rejected.append((folder, reason, error.strerror or str(error)))
@@ -156,13 +158,6 @@ class Walk:
         folders.sort()
         return names, folders
 
-    def _refuse_special(self, entry: os.DirEntry[str]) -> None:
-        if entry.is_symlink():
-            remark = (entry.path, "broken-link", "a link to nothing, or in a circle")
-        else:
-            remark = (entry.path, "special-file", "a device, pipe or socket")
-        self._report.rejected.append(remark)
-
     def _news(self, folder: str, names: Sequence[str]) -> Iterator[FoundFile]:
         # The inner loop of a re-import: 50 000 files a second and more.
         known = self._known.between(folder, names)
@@ -170,7 +165,6 @@ class Walk:
         news: list[FoundFile] = []
         unchanged = 0
         prefix = folder if folder.endswith(os.sep) else folder + os.sep
-        self._seen(len(names))
         for name in names:
             try:
                 status = os.stat(prefix + name)
@@ -196,3 +190,14 @@ class Walk:
             news.append(FoundFile(folder, name, status.st_size, status.st_mtime_ns, row))
         report.unchanged += unchanged
         return iter(news)
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+    except OSError:  # a link to itself
+        return "link"
+    return "link" if entry.is_symlink() else "special"

@@ -35,6 +35,9 @@ __all__ = [
 LARGEST_SIDE = 128
 """Pixels of a thumbnail's longer side."""
 
+_PASSING = ("file-missing", "missing-decoder", "other-object")
+"""Reasons that may be gone next time."""
+
 _MOST_PIXELS = 1 << 28
 """Pixels of an image that is still decoded for a thumbnail."""
 
@@ -194,6 +197,8 @@ def thumbnail_of(
         try:
             write(folder, name, render(refreshed(connections, root, middle)))
         except (DicomDbError, MemoryError) as error:
+            if getattr(error, "reason", "") in _PASSING:
+                return None
             reason = f"{getattr(error, 'reason', 'too-large')}: {error}"
         except OSError:
             return None  # tried again when the file is readable

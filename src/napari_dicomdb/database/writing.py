@@ -428,4 +428,4 @@ def _first_of(group: Group, chunk: Chunk, scanned: Scanned) -> str:
     for file, entry in zip(chunk.files, scanned.files, strict=True):
         if isinstance(entry, int) and scanned.accepted[entry].group == wanted:
             return file.path
-    return group.series[0]
+    return group.identity[0]
