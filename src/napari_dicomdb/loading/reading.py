@@ -36,7 +36,6 @@ _SHOWN = 3
 
 _CODE_OF = {
     "truncated-pixels": FindingCode.TRUNCATED_PIXELS,
-    "bad-header-value": FindingCode.BAD_HEADER_VALUE,
     "file-missing": FindingCode.FILE_MISSING,
     "file-changed": FindingCode.FILE_CHANGED,
     "other-object": FindingCode.OTHER_OBJECT,
@@ -72,11 +71,21 @@ class ReadProblems:
     """What went wrong while frames were read; shared by readers and lazy arrays."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], list[str]] = {}
+        self._found: dict[tuple[str, str, bool], list[str]] = {}
 
-    def note(self, reason: str, text: str, frame: str) -> None:
-        """Remember `reason` for `frame`; the same again costs nothing."""
-        frames = self._found.setdefault((reason, text), [])
+    def note(self, reason: str, text: str, frame: str, *, lost: bool = True) -> None:
+        """Remember `reason` for `frame`; the same again costs nothing.
+
+        Parameters
+        ----------
+        reason, text : str
+            For machines and for people.
+        frame : str
+            Name of the frame.
+        lost : bool
+            Whether pixels are lost; False for what could be repaired.
+        """
+        frames = self._found.setdefault((reason, text, lost), [])
         if frame not in frames:
             frames.append(frame)
 
@@ -86,13 +95,13 @@ class ReadProblems:
     def findings(self) -> tuple[Finding, ...]:
         """Return one finding per kind of problem, naming the frames."""
         found = []
-        for (reason, text), frames in list(self._found.items()):
-            code = _CODE_OF.get(reason, FindingCode.UNDECODABLE_PIXELS)
+        for (reason, text, lost), frames in list(self._found.items()):
+            otherwise = FindingCode.UNDECODABLE_PIXELS if lost else FindingCode.BAD_HEADER_VALUE
             more = f" and {len(frames) - _SHOWN} more" if len(frames) > _SHOWN else ""
             found.append(
                 Finding(
-                    code,
-                    Severity.ERROR,
+                    _CODE_OF.get(reason, otherwise),
+                    Severity.ERROR if lost else Severity.INFO,
                     f"{', '.join(frames[:_SHOWN])}{more}: {text}",
                     {"frames": list(frames), "reason": reason},
                 )
@@ -199,7 +208,8 @@ class FrameReader:
             else:
                 out[...] = modality_rescale(values, slope, intercept, dtype)
         for reason, text in notes:
-            self.problems.note(reason, text, self.frames.label(index))
+            lost = reason == "truncated-pixels"
+            self.problems.note(reason, text, self.frames.label(index), lost=lost)
         return out
 
     def rescale(self) -> list[tuple[float, float]]:
