@@ -109,7 +109,9 @@ class DatabaseSession(QObject):
     def use(self, database: Database) -> None:
         """Show `database` in all docks from now on."""
         old, self.database = self.database, database
-        self.cancel_import()
+        if old is not None:
+            # What waits for the first database to open is meant for it.
+            self.cancel_import()
         self.opened.emit(database)
         self._start_waiting()
         if old is not None and old is not database:
