@@ -52,7 +52,7 @@ def test_names_of_all_character_sets(reference_data: Path) -> None:
         ("ISO_IR 126", "Διονυσιος"),
         ("ISO_IR 127", "قباني^لنزار"),
         ("ISO_IR 138", "שרון^דבורה"),
-        ("ISO_IR 144", "Люкceмбypг"),
+        ("ISO_IR 144", "Люкceмбypг"),  # noqa: RUF001
         ("ISO_IR 148", "Çavuşoğlu"),
         ("ISO_IR 166", "นามสกุล"),
         ("ISO_IR 13", "ﾔﾏﾀﾞ^ﾀﾛｳ"),
