@@ -11,7 +11,7 @@ import zarr
 
 from napari_dicomdb.errors import LoadError, MissingLibraryError
 from napari_dicomdb.loading import Coord, Volume, VolumeGeometry, convert, examine
-from napari_dicomdb.loading.squaring import is_right_angled, right_angled
+from napari_dicomdb.loading.squaring import is_right_angled
 
 OBLIQUE = np.array(
     [
@@ -170,16 +170,6 @@ def test_simpleitk_gets_right_angles():
             assert abs(got[k, r, c] - y) < 1e-4
             inside += 1
     assert inside >= array.size
-
-
-def test_right_angles_of_colour_keep_all_samples():
-    affine = np.array([[0, 0, 1, 0], [1, 1, 0, 0], [2, 0, 0, 0], [0, 0, 0, 1.0]])
-    array = np.zeros((3, 4, 2, 3), np.uint8)
-    array[:] = (10, 20, 30)
-    squared, new = right_angled(array, affine, 0, is_rgb=True)
-    assert squared.shape == (3, 6, 2, 3)
-    assert is_right_angled(new)
-    assert sorted({tuple(v) for v in squared.reshape(-1, 3).tolist()}) == [(0, 0, 0), (10, 20, 30)]
 
 
 def test_simpleitk_of_colour_and_time():
