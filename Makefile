@@ -9,11 +9,11 @@ STAMP := $(VENV)/.made-from-pyproject
 OLDEST_VENV := .venv-oldest
 DATA ?=
 
-.PHONY: help demo test check types imports manifest format pytest test-oldest bench wheel clean system
+.PHONY: help demo test check types imports manifest format pytest test-oldest bench validate wheel clean system
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 4
-	@echo "also: check (lint, types, layers, manifest), format, pytest [ARGS=...], test-oldest, wheel, clean"
+	@echo "also: check (lint, types, layers, manifest), format, pytest [ARGS=...], test-oldest, bench, validate, wheel, clean"
 
 $(STAMP): pyproject.toml scripts/setup-venv.sh
 	@scripts/setup-venv.sh $(VENV) dev
@@ -52,6 +52,10 @@ test-oldest: system
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# Compares what we load with known answers; writes docs/validation.md.
+validate: $(STAMP)
+	$(BIN)/python scripts/validate.py
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --outdir dist

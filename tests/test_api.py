@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -131,3 +132,21 @@ def test_examine_paths_says_why_there_is_nothing(tmp_path: Path) -> None:
 def test_examine_needs_a_path() -> None:
     with pytest.raises(TypeError, match="at least one path"):
         examine()
+
+
+def test_the_index_learns_of_files_that_changed(ct_folder: Path) -> None:
+    with Database.in_memory() as database:
+        database.import_paths([ct_folder])
+        series = database.series()[0]
+        path = next(ct_folder.iterdir())
+        ds = dcmread(path)
+        ds.PatientComments = "a longer header" * 30
+        ds.save_as(path)
+        before = {r.uid: r.pixel_offset for r in database.instances(series)}
+        volume = database.load(series, lazy=False)
+        assert np.array_equal(
+            volume.array, np.stack([stored(k) for k in range(SLICES)]).astype(np.int32) - 1024
+        )
+        after = {r.uid: r.pixel_offset for r in database.instances(series)}
+        assert [uid for uid in before if before[uid] != after[uid]] == [ds.SOPInstanceUID]
+        assert not database.load(series).meta["changed_instances"]

@@ -98,7 +98,13 @@ class Database(_IndexDatabase):
                 "there is no way to open this selection: no loader understands what it holds",
                 reason="no-loader",
             )
-        return loadables[0].load(progress=progress, lazy=lazy)
+        volume = loadables[0].load(progress=progress, lazy=lazy)
+        # Files found changed were read by their new headers; the index learns of it too.
+        changed = set(volume.meta.get("changed_instances", ()))
+        for record in loadables[0].instances:
+            if record.uid in changed:
+                self.refresh_instance(record)
+        return volume
 
     def _instances_of(
         self, selection: str | SeriesRecord | Iterable[InstanceRecord]
