@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dicomdb.viewer.indexing import AxisPick, DuckArray, spell_out
@@ -25,6 +25,7 @@ class Duck(DuckArray):
 ARRAY = np.arange(120).reshape(SHAPE)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.integers(-4, 3), st.slices(6), st.none(), st.just(Ellipsis)), max_size=5)
 )
@@ -50,6 +51,7 @@ def test_integers_of_any_kind(index):
     np.testing.assert_array_equal(Duck(ARRAY)[index], ARRAY[index])
 
 
+@settings(deadline=None)
 @given(st.slices(7))
 def test_ascending_and_mirrored(part):
     picks, _ = spell_out(part, (7,))

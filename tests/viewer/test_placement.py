@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -97,6 +97,7 @@ def test_slice_row_column_end_up_where_they_point():
     assert layout.flips == (False, False, True)
 
 
+@settings(deadline=None)
 @given(
     quaternion=st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1),
     shape=st.tuples(*[st.integers(1, 9)] * 3),
@@ -132,6 +133,7 @@ def test_any_first_volume_is_never_interpolated(quaternion, shape, spacing, posi
     )
 
 
+@settings(deadline=None)
 @given(
     quaternion=st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1),
     frame_quaternion=st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1),

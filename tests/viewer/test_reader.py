@@ -178,3 +178,17 @@ def test_opening_a_folder_in_napari(make_napari_viewer, series):
         second.metadata["dicomdb"]["frame"], layer.metadata["dicomdb"]["frame"]
     )
     assert not second.metadata["dicomdb"]["native"]
+
+
+def test_opening_a_folder_of_several_series_in_napari(
+    make_napari_viewer, study, qtbot, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DICOMDB_DATABASE", str(tmp_path / "db"))
+    viewer = make_napari_viewer()
+    assert viewer.open(str(study), plugin="napari-dicomdb") == []
+    assert len(viewer.layers) == 0
+    _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+    qtbot.waitUntil(
+        lambda: browser.database is not None and len(browser.database.series()) == 2,
+        timeout=30_000,
+    )

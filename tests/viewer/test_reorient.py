@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dicomdb.viewer.reorient import TransposedArray, reoriented
@@ -53,6 +53,7 @@ parts = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(
     axes=st.permutations(range(4)),
     flips=st.tuples(*[st.booleans()] * 4),
