@@ -1,0 +1,78 @@
+"""The walk: fixed order, looked up a slice at a time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from napari_dicomdb.database import sources
+from napari_dicomdb.database.connection import Connections
+from napari_dicomdb.database.known import Known, KnownFiles, path_of, to_sql
+from napari_dicomdb.database.report import ImportReport
+from napari_dicomdb.database.sources import Walk, is_archive
+
+
+class Nothing(KnownFiles):
+    """Knows no file; remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def between(self, directory: str, names: object) -> dict[str, Known]:
+        assert isinstance(names, list)
+        assert names == sorted(names)
+        self.asked.append(len(names))
+        return {}
+
+
+def walked(root: Path, known: KnownFiles) -> list[str]:
+    walk = Walk(known, ImportReport())
+    return [os.path.relpath(found.path, root) for found in walk.folder(str(root))]
+
+
+def test_order_is_fixed(tmp_path: Path) -> None:
+    for name in ("b/2", "b/10", "a/z", "a/sub/1", "top", ".hidden"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    assert walked(tmp_path, Nothing()) == [".hidden", "top", "a/z", "a/sub/1", "b/10", "b/2"]
+
+
+def test_large_folder_is_looked_up_in_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_SLICE", 10)
+    for number in range(35):
+        (tmp_path / f"{number:03d}").write_text("")
+    known = Nothing()
+    assert len(walked(tmp_path, known)) == 35
+    assert known.asked == [10, 10, 10, 5]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.zip", True), ("A.TAR.GZ", True), ("x.tgz", True), ("x.gz", False), ("zip", False)],
+)
+def test_archives_by_name(name: str, expected: bool) -> None:
+    assert is_archive(name) is expected
+
+
+def test_names_of_any_bytes() -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    assert to_sql("café") == "café"
+    assert to_sql(odd) == b"caf\xe9"
+    assert path_of(Path("/db"), "files/aa", "x") == Path("/db/files/aa/x")
+    assert (
+        path_of(Path("/db"), b"/data/\xff", b"caf\xe9") == Path(os.fsdecode(b"/data/\xff")) / odd
+    )
+
+
+def test_unknown_directory() -> None:
+    connections = Connections(None)
+    with connections.borrow() as connection:
+        connection.execute("CREATE TABLE directory (id, path)")
+    assert KnownFiles(connections).between("/nowhere", ["a"]) == {}
+    assert KnownFiles(connections).between("/nowhere", []) == {}
+    connections.close()
