@@ -233,7 +233,7 @@ def _datasets(draw: st.DrawFn) -> Dataset:
 
 
 @settings(
-    max_examples=250,
+    max_examples=120,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -611,6 +611,42 @@ def test_nested_values_are_lists_over_items() -> None:
     assert values["SequenceOfUltrasoundRegions.PhysicalDeltaX"] == [0.01, 0.02]
     assert values["SequenceOfUltrasoundRegions.PhysicalUnitsXDirection"] == [3, 3]
     assert "SequenceOfUltrasoundRegions.PhysicalDeltaY" not in values
+
+
+def test_number_of_frames_against_functional_groups() -> None:
+    dataset = ct_dataset()
+    dataset.NumberOfFrames = 5
+    dataset.add_new(0x7FE00010, "OW", bytes(5 * 48))
+    dataset.PerFrameFunctionalGroupsSequence = [Dataset(), Dataset()]
+    header = scan_bytes(encode(dataset))
+    assert header.frames is not None
+    assert header.frames.count == 2
+    assert [code for code, _ in header.problems] == ["frame-count"]
+    assert header.frames.problems == header.problems
+
+
+def test_empty_groups_of_a_name_are_left_out() -> None:
+    dataset = ct_dataset()
+    dataset.PatientName = "Doe^Jane^=="
+    assert scan_bytes(encode(dataset)).values["PatientName"] == "Doe^Jane^"
+
+
+def test_long_file_meta_information(tmp_path: Path) -> None:
+    data = encode(ct_dataset())
+    data = data[:132] + element(0x00020102, b"OB", bytes(50_000)) + data[132:]
+    path = tmp_path / "meta"
+    path.write_bytes(data)
+    assert scan_file(path).values["PatientID"] == "P1"
+    with pytest.raises(HeaderError) as caught:
+        scan_bytes(data[:30_000])
+    assert caught.value.reason == "truncated"
+
+
+def test_damaged_deflation() -> None:
+    data = encode(ct_dataset(), DeflatedExplicitVRLittleEndian)
+    start = 144 + struct.unpack_from("<L", data, 140)[0]
+    with pytest.raises(HeaderError, match="deflated data set is damaged"):
+        scan_bytes(data[:start] + b"\xff" * 100)
 
 
 def test_private_element_needs_its_creator() -> None:
