@@ -113,15 +113,19 @@ class SeriesDelegate(_Delegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self._draw_thumbnail(painter, picture, index.data(Qt.ItemDataRole.DecorationRole))
-        height = QFontMetrics(first).height() + QFontMetrics(second).height() + 3
-        top = rect.top() + (rect.height() - height) // 2
-        text = QRect(picture.right() + 9, top, rect.right() - picture.right() - 9, height)
-        painter.setPen(self.palette.text)
-        upper = QRect(text.left(), top, text.width(), QFontMetrics(first).height())
-        _draw_elided(painter, first, upper, str(index.data() or ""))
-        painter.setPen(self.palette.dim)
-        lower = QRect(text.left(), upper.bottom() + 4, text.width(), QFontMetrics(second).height())
-        _draw_elided(painter, second, lower, str(index.data(SecondaryTextRole) or ""))
+        left = picture.right() + 9
+        text = QRect(left, rect.top(), rect.right() - left, rect.height())
+        title, facts = str(index.data() or ""), str(index.data(SecondaryTextRole) or "")
+        lines = [(first, self.palette.text, line) for line in _in_two(first, text.width(), title)]
+        lines.append((second, self.palette.dim, facts))
+        gap = 3 if len(lines) == 2 else 0
+        height = sum(QFontMetrics(font).height() + gap for font, _, _ in lines) - gap
+        top = text.top() + (text.height() - height) // 2
+        for font, colour, line in lines:
+            painter.setPen(colour)
+            place = QRect(text.left(), top, text.width(), QFontMetrics(font).height())
+            _draw_elided(painter, font, place, line)
+            top += place.height() + gap
         painter.restore()
 
     def _draw_thumbnail(self, painter: QPainter, frame: QRect, picture: Any) -> None:
@@ -140,6 +144,19 @@ class SeriesDelegate(_Delegate):
             symbol = pixmap("series", self.palette.dim, 18)
             painter.drawPixmap(frame.center().x() - 8, frame.center().y() - 8, symbol)
         painter.restore()
+
+
+def _in_two(font: QFont, width: int, text: str) -> list[str]:
+    """Return `text` as one line, or broken at a blank into two when it is too long."""
+    metrics = QFontMetrics(font)
+    if metrics.horizontalAdvance(text) <= width:
+        return [text]
+    words = text.split(" ")
+    for number in range(len(words) - 1, 0, -1):
+        line = " ".join(words[:number])
+        if metrics.horizontalAdvance(line) <= width:
+            return [line, " ".join(words[number:])]
+    return [text]
 
 
 def _draw_elided(painter: QPainter, font: QFont, rect: QRect, text: str) -> int:

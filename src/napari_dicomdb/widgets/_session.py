@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DatabaseSession",
     "ImportRequest",
+    "as_paths",
     "attach_session",
+    "end_with",
     "recall",
     "remember",
 ]
@@ -220,6 +223,16 @@ def _close(session: DatabaseSession) -> None:
 def _close_shared() -> None:
     if _shared is not None:
         _close(_shared)
+
+
+def end_with(dock: QObject, let_go: Callable[..., None], *parts: Any) -> None:
+    """Call ``let_go(*parts)`` once, when `dock` is destroyed or collected.
+
+    Qt destroys it with its window, and Python when nobody refers to it: then
+    the connections to `destroyed` may be gone before it is emitted.
+    """
+    finalizer = weakref.finalize(dock, let_go, *parts)
+    dock.destroyed.connect(lambda *_: finalizer())
 
 
 def as_paths(paths: Sequence[Any]) -> tuple[Path, ...]:

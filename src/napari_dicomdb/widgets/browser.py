@@ -29,6 +29,7 @@ from napari_dicomdb.widgets._session import (
     ImportRequest,
     as_paths,
     attach_session,
+    end_with,
     recall,
     remember,
 )
@@ -103,7 +104,7 @@ class DicomBrowser(QWidget):
         self._connect()
         self._apply_palette(palette)
         runners = (self._queries, self._painter, self._loads)
-        self.destroyed.connect(partial(_let_go, self._theme, self.loader, runners, detach))
+        end_with(self, _let_go, self._theme, self.loader, runners, detach)
 
         if database is not None:
             self._session.use(database)

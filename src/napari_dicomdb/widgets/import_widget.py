@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,13 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-from napari_dicomdb.widgets._session import ImportRequest, as_paths, attach_session, recall
+from napari_dicomdb.widgets._session import (
+    ImportRequest,
+    as_paths,
+    attach_session,
+    end_with,
+    recall,
+)
 from napari_dicomdb.widgets._theme import Palette, ThemeWatcher, style_sheet
 from napari_dicomdb.widgets.drop_target import DropTarget
 from napari_dicomdb.widgets.import_bar import ImportBar
@@ -111,7 +116,7 @@ class DicomImport(QWidget):
         session.import_started.connect(self._on_started)
         session.import_finished.connect(self._on_finished)
         self._theme.changed.connect(self._apply_palette)
-        self.destroyed.connect(partial(_let_go, self._theme, detach))
+        end_with(self, _let_go, self._theme, detach)
         self._apply_palette(self._theme.palette)
         if database is not None:
             session.use(database)

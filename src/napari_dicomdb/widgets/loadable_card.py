@@ -120,8 +120,9 @@ class LoadableCard(QFrame):
             box.setToolTip(str(finding.code))
             self.boxes.append(box)
             body.addWidget(box)
-        if loadable.reasons:
-            reasons = QLabel(" · ".join(loadable.reasons))
+        told = [r for r in loadable.reasons if not any(f.text in r for f in loadable.findings)]
+        if told:
+            reasons = QLabel(" · ".join(told))
             reasons.setObjectName("dim")
             reasons.setWordWrap(True)
             reasons.setTextFormat(Qt.TextFormat.PlainText)

@@ -274,10 +274,16 @@ class StudyLists(QSplitter):
         rows = [self.tree_model.index(row, 0) for row in range(self.tree_model.rowCount())]
         for row in rows:
             key = self.tree_model.record(row).key
-            if len(rows) <= _EXPANDED_AT_ONCE and key not in self._known_patients:
-                self.tree.expand(row)
+            is_new = bool(self._text) or key not in self._known_patients
+            if len(rows) <= _EXPANDED_AT_ONCE and is_new:
+                self._unfold(row)
             self._known_patients.add(key)
         self.filled.emit()
+
+    def _unfold(self, patient: QModelIndex) -> None:
+        self.tree.expand(patient)
+        # A view that is not on the screen would ask for the studies only later.
+        self.tree_model.fetchMore(patient)
 
     def _restore(self, *_: object) -> None:
         if self._wanted is None:
@@ -287,7 +293,7 @@ class StudyLists(QSplitter):
             index = self.tree_model.index_of_patient(key)
             if index.isValid():
                 unfolded.remove(key)
-                self.tree.expand(index)
+                self._unfold(index)
         for patient, study in list(branches):
             if study is None:
                 index = self.tree_model.index_of_patient(patient)
@@ -318,7 +324,8 @@ class StudyLists(QSplitter):
     def _select(view: RecordView, index: QModelIndex) -> None:
         flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
         view.selectionModel().select(index, flags)
-        view.scrollTo(index)
+        if not view.viewport().rect().contains(view.visualRect(index)):
+            view.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
 
     # -- columns ----------------------------------------------------------------------
 
@@ -332,12 +339,12 @@ class StudyLists(QSplitter):
 
         tree = self.tree.header()
         tree.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, sample in ((1, "Modality"), (2, "2000-00-00"), (3, "Series")):
+        for column, sample in ((1, "CR CT MR"), (2, "2000-00-00"), (3, "Series")):
             self.tree.setColumnWidth(column, width(sample))
         series = self.series.header()
         series.setSectionResizeMode(SeriesColumn.SERIES, QHeaderView.ResizeMode.Stretch)
         samples = {
-            SeriesColumn.MODALITY: "RTSTRUCT",
+            SeriesColumn.MODALITY: "RTSTRU",
             SeriesColumn.IMAGES: "Images",
             SeriesColumn.MATRIX: "512 × 512",
             SeriesColumn.NUMBER: "00000",

@@ -40,10 +40,16 @@ class ReportRow:
 
 def report_rows(report: ImportReport) -> list[ReportRow]:
     """Return every refused file, absent file and remark of `report`, gravest first."""
-    rows = [ReportRow("error", str(p), str(r), str(t)) for p, r, t in report.rejected]
-    rows += [ReportRow("warning", str(p), str(r), str(t)) for p, r, t in report.missing]
-    rows += [ReportRow("info", str(p), str(r), str(t)) for p, r, t in report.notes]
-    return rows
+    return [
+        # Messages begin with the file they are about, which has its own column.
+        ReportRow(severity, path, reason, text.removeprefix(f"{path}: "))
+        for severity, remarks in (
+            ("error", report.rejected),
+            ("warning", report.missing),
+            ("info", report.notes),
+        )
+        for path, reason, text in remarks
+    ]
 
 
 def rows_to_csv(rows: Iterable[ReportRow]) -> str:

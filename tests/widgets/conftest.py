@@ -1,0 +1,83 @@
+"""A small phantom study in a database, and the browser dock on it."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+from qtpy.QtCore import QEvent
+
+from napari_dicomdb import Database
+from napari_dicomdb.viewer.phantom import write_phantom_study
+from napari_dicomdb.widgets import _session
+from napari_dicomdb.widgets._theme import current_palette
+
+SERIES = ("axial-ct", "oblique-mr", "sagittal-mr", "missing-slice")
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory):
+    """PhantomSeries by name; their files are never written to."""
+    folder = tmp_path_factory.mktemp("phantom")
+    made = write_phantom_study(folder, SERIES, matrix=32, slices=8)
+    return {series.name: series for series in made}
+
+
+@pytest.fixture(scope="session")
+def phantom_folder(phantom):
+    """The folder that holds all series of `phantom`."""
+    return phantom["axial-ct"].paths[0].parent.parent
+
+
+@pytest.fixture
+def database(user_folders, phantom_folder):
+    """The default database, with the phantom study in it."""
+    made = Database.open()
+    made.import_paths([phantom_folder], workers=0)
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(qapp, user_folders):
+    """Every dock lets go of the shared session when it is destroyed; no thread stays."""
+    yield
+    gc.collect()
+    for _ in range(3):
+        qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete.value))
+        qapp.processEvents()
+    left = _session._shared
+    if left is not None:
+        _session._close(left)
+    assert left is None, f"{left.users} docks still hold the session"
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("dicomdb-")]
+
+
+@pytest.fixture
+def palette():
+    """Colours of napari's present theme."""
+    return current_palette()
+
+
+@pytest.fixture
+def make_browser(make_napari_viewer, qtbot):
+    """Open the browser dock as napari's menu does; it shows the default database."""
+
+    def make():
+        viewer = make_napari_viewer()
+        _, widget = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+        qtbot.waitUntil(lambda: widget.database is not None, timeout=20_000)
+        widget.resize(440, 800)
+        return widget
+
+    return make
+
+
+@pytest.fixture
+def browser(database, make_browser, qtbot):
+    """The browser dock on the phantom study, its rows read."""
+    widget = make_browser()
+    lists = widget.lists
+    qtbot.waitUntil(lambda: lists.series_model.rowCount() == len(SERIES), timeout=20_000)
+    return widget

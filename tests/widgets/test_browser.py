@@ -1,0 +1,398 @@
+"""The browser dock in a real viewer: clicks, keys and drops, and what comes of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.settings import get_settings
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QFileDialog, QShortcut
+
+from napari_dicomdb import Database
+from napari_dicomdb.dicom.findings import Severity
+from napari_dicomdb.widgets.browser import DicomBrowser
+
+LEFT = Qt.MouseButton.LeftButton
+MISSING = "missing-slice"
+
+
+def row_of(browser, phantom, name):
+    model = browser.lists.series_model
+    return model.index(model.row_of(phantom[name].series_uid), 0)
+
+
+def click(qtbot, view, index, *, double=False):
+    view.scrollTo(index)
+    place = view.visualRect(index).center()
+    qtbot.mouseClick(view.viewport(), LEFT, pos=place)
+    if double:
+        qtbot.mouseDClick(view.viewport(), LEFT, pos=place)
+
+
+def drop(widget, *paths):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(p)) for p in paths])
+    how = (Qt.DropAction.CopyAction, mime, LEFT, Qt.KeyboardModifier.NoModifier)
+    # Over the list, as a hand would: it is the dock that takes it.
+    QApplication.sendEvent(widget.lists.tree.viewport(), QDragEnterEvent(QPoint(20, 20), *how))
+    QApplication.sendEvent(widget, QDropEvent(QPointF(20, 20), *how))
+
+
+def has_panel(browser, number):
+    return lambda: len(browser.panel.cards) == number
+
+
+def layers(browser):
+    return browser._viewer.layers
+
+
+def test_rows(browser, phantom, qtbot):
+    lists = browser.lists
+    tree = lists.tree_model
+    patient = tree.index(0, 0)
+    assert patient.data() == "Phantom, Ada"
+    assert lists.tree.isExpanded(patient), "few patients: unfolded"
+    qtbot.waitUntil(lambda: tree.rowCount(patient) == 1)
+    assert tree.index(0, 0, patient).data() == "Synthetic head phantom"
+    model = lists.series_model
+    for name, series in phantom.items():
+        row = model.row_of(series.series_uid)
+        assert model.index(row, 1).data() == series.modality
+        assert model.index(row, 2).data() == str(len(series.paths))
+        assert model.index(row, 3).data() == "32 × 32", name
+
+
+def test_thumbnails_are_pictures_of_the_series(browser, phantom, qtbot):
+    index = row_of(browser, phantom, "axial-ct")
+
+    def picture():
+        return index.data(Qt.ItemDataRole.DecorationRole)
+
+    qtbot.waitUntil(lambda: picture() is not None)
+    image = picture().toImage()
+    grey = [image.pixelColor(x, image.height() // 2).value() for x in range(image.width())]
+    assert grey[0] < 30, "air around the head"
+    assert max(grey) > 200, "skull"
+
+
+def test_counts_in_the_status_line(browser, qtbot, phantom):
+    files = sum(len(s.paths) for s in phantom.values())
+    words = f"1 patient · 1 study · 4 series · {files} files"
+    qtbot.waitUntil(lambda: browser.status.text() == words)
+
+
+def test_double_click_loads_where_it_belongs(browser, phantom, qtbot):
+    series = phantom["axial-ct"]
+    click(qtbot, browser.lists.series, row_of(browser, phantom, "axial-ct"), double=True)
+    qtbot.waitUntil(lambda: len(layers(browser)) == 1, timeout=20_000)
+    layer = layers(browser)[0]
+    spacing = np.linalg.norm(series.affine[:3, :3], axis=0)
+    np.testing.assert_allclose(layer.scale, spacing, rtol=1e-5)
+    assert layer.metadata["dicomdb"]["series_uid"] == series.series_uid
+    assert [str(u) for u in layer.units] == ["millimeter"] * 3
+    # (-z, y, x) of the first slice's first pixel lies at one corner of the layer.
+    corner = (series.affine @ [0, 0, 0, 1])[:3]
+    world = np.array([layer.data_to_world(c) for c in np.ndindex(2, 2, 2)])
+    ends = [layer.data_to_world(i * (np.array(layer.data.shape) - 1)) for i in (0, 1)]
+    low, high = np.min(ends, axis=0), np.max(ends, axis=0)
+    assert world.shape == (8, 3)
+    wanted = np.array([-corner[2], corner[1], corner[0]])
+    assert np.all(np.isclose(wanted, low, atol=1e-2) | np.isclose(wanted, high, atol=1e-2))
+
+
+def test_button_loads_what_is_checked(browser, phantom, qtbot):
+    click(qtbot, browser.lists.series, row_of(browser, phantom, "sagittal-mr"))
+    qtbot.waitUntil(lambda: bool(browser.panel.cards))
+    qtbot.mouseClick(browser.panel.load_button, LEFT)
+    qtbot.waitUntil(lambda: len(layers(browser)) == 1, timeout=20_000)
+    assert layers(browser)[0].metadata["dicomdb"]["modality"] == "MR"
+
+
+def test_enter_loads_all_selected(browser, phantom, qtbot):
+    view = browser.lists.series
+    click(qtbot, view, row_of(browser, phantom, "axial-ct"))
+    place = view.visualRect(row_of(browser, phantom, "oblique-mr")).center()
+    qtbot.mouseClick(view.viewport(), LEFT, Qt.KeyboardModifier.ControlModifier, place)
+    assert len(browser.lists.selected_series()) == 2
+    qtbot.keyClick(view, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(layers(browser)) == 2, timeout=20_000)
+    found = {layer.metadata["dicomdb"]["series_uid"] for layer in layers(browser)}
+    assert found == {phantom["axial-ct"].series_uid, phantom["oblique-mr"].series_uid}
+
+
+def test_findings_show_before_loading(browser, phantom, qtbot):
+    click(qtbot, browser.lists.series, row_of(browser, phantom, MISSING))
+    qtbot.waitUntil(lambda: bool(browser.panel.cards))
+    loadables = browser.database.examine(phantom[MISSING].series_uid)
+    assert [c.loadable.name for c in browser.panel.cards] == [x.name for x in loadables]
+    for card, loadable in zip(browser.panel.cards, loadables, strict=True):
+        assert sorted(b.text() for b in card.boxes) == sorted(f.text for f in loadable.findings)
+    assert any("missing" in b.text() for b in browser.panel.cards[0].boxes)
+    assert len(layers(browser)) == 0
+
+
+def choose_only_errors(browser):
+    """Check the first loadable with an error finding, and nothing else."""
+    panel = browser.panel
+    wrong = next(c for c in panel.cards if c.severity is Severity.ERROR)
+    for card in panel.cards:
+        card.check.setChecked(card is wrong)
+    return wrong
+
+
+def test_errors_ask_before_loading(browser, phantom, qtbot, monkeypatch):
+    warned = []
+    monkeypatch.setattr("napari_dicomdb.widgets.loading.show_warning", warned.append)
+    browser.show()
+    click(qtbot, browser.lists.series, row_of(browser, phantom, MISSING))
+    qtbot.waitUntil(lambda: bool(browser.panel.cards))
+    wrong = choose_only_errors(browser)
+    panel = browser.panel
+    assert not panel.alarm.isHidden()
+    assert panel.load_button.isHidden()
+    assert panel.alarm.button.text() == "Load anyway"
+    assert len(layers(browser)) == 0
+    qtbot.mouseClick(panel.alarm.button, LEFT)
+    qtbot.waitUntil(lambda: len(layers(browser)) == 1, timeout=20_000)
+    (error,) = (f.text for f in wrong.loadable.findings if f.severity is Severity.ERROR)
+    assert len(warned) == 1
+    assert error in warned[0]
+
+
+def test_study_filters_series(browser, qtbot, user_folders, tmp_path):
+    from pydicom.data import get_testdata_file
+
+    browser.import_paths([get_testdata_file("MR_small.dcm")])
+    lists = browser.lists
+    qtbot.waitUntil(lambda: lists.tree_model.rowCount() == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: lists.series_model.rowCount() == 1, timeout=20_000)
+    assert [s.modality for s in lists.selected_series()] == ["MR"], "what came is selected"
+    lists.tree.clearSelection()
+    qtbot.waitUntil(lambda: lists.series_model.rowCount() == 5)
+    phantom_row = next(
+        lists.tree_model.index(r, 0)
+        for r in range(2)
+        if lists.tree_model.index(r, 0).data() == "Phantom, Ada"
+    )
+    click(qtbot, lists.tree, phantom_row)
+    qtbot.waitUntil(lambda: lists.series_model.rowCount() == 4)
+
+
+def test_search_as_one_types(browser, qtbot):
+    lists = browser.lists
+    qtbot.keyClicks(browser.search, "modality:MR")
+    qtbot.waitUntil(lambda: lists.series_model.rowCount() == 2)
+    browser.search.setText("no such thing")
+    qtbot.waitUntil(lambda: browser._stack.currentWidget() is browser.empty)
+    assert "no such thing" in browser.empty.text.text()
+    browser.search.clear()
+    qtbot.waitUntil(lambda: lists.series_model.rowCount() == 4)
+    assert browser._stack.currentWidget() is not browser.empty
+
+
+def test_hostile_search_is_only_words(browser, qtbot):
+    for words in ("'; DROP TABLE series; --", '"', "*", "modality:", "date:x..", "(((", "a OR"):
+        browser.search.setText(words)
+        browser._run_search()
+        qtbot.waitUntil(lambda: not browser._queries.is_busy)
+        assert browser.notice.isHidden(), (words, browser.notice.text())
+    browser.search.clear()
+    qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 4)
+
+
+def test_empty_database_says_what_to_do(make_browser, qtbot):
+    browser = make_browser()
+    qtbot.waitUntil(lambda: browser.empty.heading.text() == "No images yet")
+    assert browser._stack.currentWidget() is browser.empty
+    assert "Drop a folder" in browser.empty.text.text()
+
+
+def test_drop_imports_and_reports_each_refused_file(make_browser, qtbot, phantom, tmp_path):
+    folder = tmp_path / "cd"
+    shutil.copytree(phantom["axial-ct"].paths[0].parent, folder / "images")
+    (folder / "README.txt").write_text("no image")
+    whole = phantom["axial-ct"].paths[0].read_bytes()
+    (folder / "cut.dcm").write_bytes(whole[:400])
+    browser = make_browser()
+    with qtbot.waitSignal(browser._session.import_finished, timeout=30_000) as caught:
+        drop(browser, folder)
+    report = caught.args[1]
+    assert report.added == len(phantom["axial-ct"].paths)
+    qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 1)
+    assert not browser.import_bar.outcome.isHidden()
+    qtbot.mouseClick(browser.import_bar.outcome.button, LEFT)
+    table = browser._report_dialog.view.model
+    shown = {Path(r.path).name: (r.status, r.reason) for r in table.rows()}
+    assert shown == {
+        Path(path).name: ("refused", reason) for path, reason, _text in report.rejected
+    }
+    assert set(shown) == {"README.txt", "cut.dcm"}
+    browser._report_dialog.close()
+
+
+def test_folder_button_and_remembered_copy(make_browser, qtbot, phantom, monkeypatch):
+    folder = phantom["axial-ct"].paths[0].parent
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    browser = make_browser()
+    browser.copy_action.trigger()
+    with qtbot.waitSignal(browser._session.import_finished, timeout=30_000) as caught:
+        qtbot.mouseClick(browser.empty.folder_button, LEFT)
+    assert caught.args[0].copy
+    qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 1)
+    assert browser.lists.series_model.record(0).storage == "copied"
+    again = DicomBrowser(None)
+    qtbot.addWidget(again)
+    assert again.copy_action.isChecked()
+
+
+def test_cancel_keeps_what_is_done(make_browser, qtbot, phantom_folder):
+    browser = make_browser()
+    session = browser._session
+
+    def cancel(_request):
+        browser.import_bar.cancel_button.click()
+
+    session.import_started.connect(cancel)
+    browser.import_paths([phantom_folder])
+    qtbot.waitUntil(lambda: not session.is_importing, timeout=30_000)
+    assert not browser.import_bar.is_running
+    # The next import takes up where it stopped.
+    session.import_started.disconnect(cancel)
+    with qtbot.waitSignal(session.import_finished, timeout=30_000) as caught:
+        browser.import_paths([phantom_folder])
+    report = caught.args[1]
+    assert not report.cancelled
+    qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 4)
+
+
+def test_menu_removes_after_asking(browser, qtbot, phantom):
+    view = browser.lists.series
+    click(qtbot, view, row_of(browser, phantom, "axial-ct"))
+    view.customContextMenuRequested.emit(
+        view.visualRect(row_of(browser, phantom, "axial-ct")).center()
+    )
+    menu = QApplication.activePopupWidget()
+    labels = [a.text().split("\t")[0] for a in menu.actions() if not a.isSeparator()]
+    assert labels == [
+        "Load",
+        "Copy series UID",
+        "Show in folder",
+        "Rescan files",
+        "Remove from database…",
+    ]
+    menu.actions()[-1].trigger()
+    menu.close()
+    qtbot.waitUntil(lambda: browser.actions_.dialog is not None)
+    dialog = browser.actions_.dialog
+    assert browser.lists.series_model.rowCount() == 4, "nothing is removed before the answer"
+    qtbot.mouseClick(dialog.remove_button, LEFT)
+    qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 3)
+    assert browser.lists.series_model.row_of(phantom["axial-ct"].series_uid) == -1
+    assert all(p.exists() for p in phantom["axial-ct"].paths), "linked files are never touched"
+
+
+def test_keys_in_the_tree_do_not_reach_the_viewer(browser, qtbot, phantom):
+    """Delete on a row asks; it must not delete the viewer's layers."""
+    browser._viewer.add_image(np.zeros((4, 4)))
+    view = browser.lists.series
+    click(qtbot, view, row_of(browser, phantom, "axial-ct"))
+    qtbot.keyClick(view, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: browser.actions_.dialog is not None)
+    browser.actions_.dialog.reject()
+    assert len(layers(browser)) == 1
+    assert browser.lists.series_model.rowCount() == 4
+
+
+def test_copy_uid_by_key(browser, qtbot, phantom):
+    view = browser.lists.series
+    click(qtbot, view, row_of(browser, phantom, "oblique-mr"))
+    qtbot.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.clipboard().text() == phantom["oblique-mr"].series_uid
+
+
+def test_find_key(browser):
+    (find,) = browser.findChildren(QShortcut)
+    assert find.key().toString() == "Ctrl+F"
+    assert find.context() == Qt.ShortcutContext.WidgetWithChildrenShortcut
+    find.activated.emit()  # Xvfb has no window manager that would activate a window
+    assert browser.window().focusWidget() is browser.search
+
+
+def test_missing_file_is_told_in_the_dock(browser, qtbot, phantom, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    shutil.copytree(phantom["axial-ct"].paths[0].parent, folder)
+    with Database.in_memory() as other:
+        other.import_paths([folder], workers=0)
+        loadable = other.examine(phantom["axial-ct"].series_uid)[0]
+    shutil.rmtree(folder)
+    errors = []
+    monkeypatch.setattr("napari_dicomdb.widgets.browser.show_error", errors.append)
+    browser.loader.load([loadable])
+    qtbot.waitUntil(lambda: not browser.loader.is_busy, timeout=20_000)
+    told = bool(errors) and not browser.notice.isHidden()
+    marked = any(
+        f["severity"] == "error"
+        for layer in layers(browser)
+        for f in layer.metadata["dicomdb"]["findings"]
+    )
+    assert told or marked
+
+
+def test_theme_changes_all_at_once(browser, qtbot):
+    appearance = get_settings().appearance
+    before = appearance.theme
+    appearance.theme = "light"
+    assert "rgb" not in browser.styleSheet()
+    assert browser._theme.palette.background.name() in browser.styleSheet()
+    appearance.theme = before
+
+
+def test_two_docks_share_one_database(browser, qtbot):
+    viewer = browser._viewer
+    _, importer = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM import")
+    assert importer._session is browser._session
+
+
+def test_database_can_be_changed(browser, qtbot, tmp_path):
+    browser.database_button.chosen.emit(tmp_path / "other")
+    qtbot.waitUntil(lambda: browser.database.path == tmp_path / "other", timeout=20_000)
+    qtbot.waitUntil(lambda: browser._stack.currentWidget() is browser.empty)
+    browser.database_button.fill_menu()
+    listed = [a.data() for a in browser.database_button.menu().actions() if a.data()]
+    assert tmp_path / "other" in listed
+
+
+@pytest.mark.parametrize("problem", ["file in the way"])
+def test_unusable_database_is_explained(make_napari_viewer, qtbot, user_folders, problem):
+    user_folders.mkdir()
+    (user_folders / "database").write_text("not a directory")
+    viewer = make_napari_viewer()
+    _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+    qtbot.waitUntil(
+        lambda: browser.empty.heading.text() == "The database cannot be opened", timeout=20_000
+    )
+    assert str(user_folders / "database") in browser.empty.text.text()
+
+
+def test_closing_while_working_is_safe(make_napari_viewer, qtbot, phantom_folder):
+    import threading
+
+    viewer = make_napari_viewer()
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+    qtbot.waitUntil(lambda: widget.database is not None, timeout=20_000)
+    widget.import_paths([phantom_folder])
+    viewer.window.remove_dock_widget(dock)
+    widget.deleteLater()
+    qtbot.waitUntil(
+        lambda: not [t for t in threading.enumerate() if t.name.startswith("dicomdb-")],
+        timeout=30_000,
+    )
+
+
+def test_it_fits_a_dock(browser):
+    assert browser.sizeHint().width() == 440
+    assert browser.minimumSizeHint().width() <= 400
