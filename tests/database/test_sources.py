@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_dicomdb.database import sources
-from napari_dicomdb.database.connection import Connections
-from napari_dicomdb.database.known import Known, KnownFiles, path_of, to_sql
+from napari_dicomdb.database.known import Known, KnownFiles
 from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.database.sources import Walk, is_archive
 
@@ -57,22 +56,3 @@ def test_large_folder_is_looked_up_in_slices(
 )
 def test_archives_by_name(name: str, expected: bool) -> None:
     assert is_archive(name) is expected
-
-
-def test_names_of_any_bytes() -> None:
-    odd = os.fsdecode(b"caf\xe9")
-    assert to_sql("café") == "café"
-    assert to_sql(odd) == b"caf\xe9"
-    assert path_of(Path("/db"), "files/aa", "x") == Path("/db/files/aa/x")
-    assert (
-        path_of(Path("/db"), b"/data/\xff", b"caf\xe9") == Path(os.fsdecode(b"/data/\xff")) / odd
-    )
-
-
-def test_unknown_directory() -> None:
-    connections = Connections(None)
-    with connections.borrow() as connection:
-        connection.execute("CREATE TABLE directory (id, path)")
-    assert KnownFiles(connections).between("/nowhere", ["a"]) == {}
-    assert KnownFiles(connections).between("/nowhere", []) == {}
-    connections.close()

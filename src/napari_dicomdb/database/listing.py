@@ -144,17 +144,20 @@ def instances(
         f"SELECT {_INSTANCE}{_INSTANCE_TABLES} WHERE {where}"
         " ORDER BY instance.series, instance.number, instance.uid"
     )
-    defaults: dict[int, str] = {}
+    defaults: dict[int, str | None] = {}
     folders: dict[str | bytes, Path] = {}
     found: list[InstanceRecord] = []
     for row in connection.execute(sql, parameters).fetchall():
         key = row[1]
         if key not in defaults:
             # One string object per series: InstanceRecord.values parses it once.
-            defaults[key] = connection.execute(
+            shared = connection.execute(
                 "SELECT defaults FROM series WHERE id = ?", (key,)
-            ).fetchone()[0]
-        found.append(_instance(row, defaults[key], root, folders))
+            ).fetchone()
+            defaults[key] = None if shared is None else shared[0]
+        text = defaults[key]
+        if text is not None:  # None: another thread has just removed the series
+            found.append(_instance(row, text, root, folders))
     return found
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections import deque
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.database.scanning import Refused, Scanned, scan_chunk, scan_paths
+from napari_dicomdb.database.scanning import (
+    Refused,
+    Scanned,
+    end_with_parent,
+    scan_chunk,
+    scan_paths,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -215,7 +222,9 @@ def _start(workers: int) -> Executor:
     # so that a plain script and napari itself can import without a guard.
     from loky.process_executor import ProcessPoolExecutor
 
-    executor: Executor = ProcessPoolExecutor(max_workers=workers, timeout=60)
+    executor: Executor = ProcessPoolExecutor(
+        max_workers=workers, timeout=60, initializer=end_with_parent, initargs=(os.getpid(),)
+    )
     return executor
 
 

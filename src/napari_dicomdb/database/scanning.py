@@ -6,6 +6,9 @@ import errno
 import hashlib
 import os
 import pickle
+import sys
+import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ from napari_dicomdb.errors import DicomDbError
 if TYPE_CHECKING:
     from napari_dicomdb.dicom.header import Header
 
-__all__ = ["Refused", "Scanned", "reason_of", "scan_chunk", "scan_paths"]
+__all__ = ["Refused", "Scanned", "end_with_parent", "reason_of", "scan_chunk", "scan_paths"]
 
 _COPY_BLOCK = 1 << 20
 
@@ -115,3 +118,19 @@ def _copy(path: str, folder: str) -> str:
             os.unlink(target)
         raise
     return target
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this worker end soon after the process that started it.
+
+    A killed import must not leave workers behind. Polled, because the kernel's
+    parent-death signal is bound to the starting *thread*, which may end early.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    if sys.platform != "win32":  # there, the parent's id stays
+        threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
