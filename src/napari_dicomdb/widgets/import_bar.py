@@ -102,8 +102,9 @@ class ImportBar(QWidget):
     def _progress(self, done: int, total: int | None, text: str) -> None:
         if not self.cancel_button.isEnabled():
             return
-        self.bar.setRange(0, total or 0)
-        self.bar.setValue(done if total else 0)
+        # In thousandths: a count of files or bytes may exceed Qt's 32 bits.
+        self.bar.setRange(0, 1000 if total else 0)
+        self.bar.setValue(1000 * done // total if total else 0)
         of = f" of {total:,}".replace(",", "\u2009") if total else ""
         waiting = self._session.waiting_count
         behind = f", {count(waiting, 'import')} waiting" if waiting else ""
