@@ -94,6 +94,33 @@ def test_shared_and_own_values_give_back_the_header(of_all: list[dict[str, Any]]
         assert {k: v for k, v in merged.items() if v is not None} == header.values
 
 
+picture = st.fixed_dictionaries(
+    {},
+    optional={
+        "Rows": st.sampled_from([4, 5]),
+        "NumberOfFrames": st.sampled_from(["1", "3"]),
+        "RescaleSlope": st.sampled_from(["1", "2"]),
+        "ImagePositionPatient": st.sampled_from(["0\\0\\1", "0\\0\\2", "bad"]),
+        "PixelSpacing": st.sampled_from(["1\\1", "2\\2"]),
+        "InstanceNumber": st.sampled_from(["1", "+2", "x"]),
+    },
+)
+
+
+@given(st.lists(picture, min_size=1, max_size=5), st.sampled_from(["1.2", "1.2.1"]))
+def test_rows_of_a_group_are_those_of_its_instances(
+    of_all: list[dict[str, Any]], last_syntax: str
+) -> None:
+    headers = [
+        Header({**UIDS, "SOPInstanceUID": f"1.{i}", **values}, transfer_syntax_uid="1.2")
+        for i, values in enumerate(of_all)
+    ]
+    headers[-1].transfer_syntax_uid = last_syntax
+    _, accepted = rows_of(headers)
+    for header, row in zip(headers, accepted, strict=True):
+        assert row.row[:-1] == instance_row(header, "")[:-1]
+
+
 def test_series_of_two_patients_make_two_groups() -> None:
     headers = [Header({**UIDS, "PatientName": name}) for name in ("A", "B", "A")]
     groups, accepted = rows_of(headers)

@@ -153,21 +153,24 @@ def rows_of(headers: Sequence[Header]) -> tuple[list[Group], list[Accepted]]:
     headers : sequence of Header
         Objects that have their three UIDs.
     """
-    members: dict[Identity, list[int]] = {}
+    members: dict[tuple[Any, ...], list[int]] = {}
     for index, header in enumerate(headers):
-        members.setdefault(identity_of(header.values), []).append(index)
+        # As they are in the files: the same text nearly always, compared at no cost.
+        members.setdefault(tuple(map(header.values.get, _IDENTITY)), []).append(index)
     groups: list[Group] = []
     accepted: list[Accepted | None] = [None] * len(headers)
-    for identity, indices in members.items():
+    for indices in members.values():
         of_all = [headers[i].values for i in indices]
+        identity = identity_of(of_all[0])
         constants, varying = _split(of_all)
+        row_of = _RowMaker(headers[indices[0]], varying)
         for index in indices:
             header = headers[index]
-            values = header.values
-            own = {k: _bounded(values.get(k)) for k in varying}
+            get = header.values.get
+            own = {k: _bounded(get(k)) for k in varying}
             accepted[index] = Accepted(
                 group=len(groups),
-                row=instance_row(header, encode_json(own) if own else ""),
+                row=row_of(header, encode_json(own) if own else ""),
                 frames=header.frames.to_bytes() if header.frames is not None else None,
                 problems=header.problems,
             )
@@ -185,11 +188,10 @@ def _split(of_all: Sequence[Values]) -> tuple[dict[str, Any], tuple[str, ...]]:
         for keyword in differing:
             del constants[keyword]
             varying[keyword] = None
-        # All of `constants` is in `values` now, so a longer one has further keys.
-        if len(values) > len(constants):
-            for keyword in values.keys() - constants.keys():
-                varying[keyword] = None
-    varying.pop(_COLUMN_ONLY, None)
+        # All of `constants` is in `values` now; is there more than those and what varies?
+        expected = len(constants) + 1 + sum([keyword in values for keyword in varying])
+        if len(values) != expected:
+            varying.update(dict.fromkeys(values.keys() - constants.keys() - {_COLUMN_ONLY}))
     return {k: _bounded(v) for k, v in constants.items()}, tuple(sorted(varying))
 
 
@@ -301,6 +303,66 @@ def instance_row(header: Header, overrides: str) -> tuple[Any, ...]:
     )
 
 
+_FORMAT = frozenset(
+    {
+        "SOPClassUID",
+        "Rows",
+        "Columns",
+        "NumberOfFrames",
+        "SamplesPerPixel",
+        "PhotometricInterpretation",
+        "PlanarConfiguration",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "PixelRepresentation",
+        "RescaleSlope",
+        "RescaleIntercept",
+        "ImageOrientationPatient",
+        "PixelSpacing",
+    }
+)
+_SLOPE = INSTANCE_COLUMNS.index("slope")
+_SYNTAX = INSTANCE_COLUMNS.index("transfer_syntax_uid")
+_KEYWORD = INSTANCE_COLUMNS.index("pixel_keyword")
+_POSITION = INSTANCE_COLUMNS.index("position_x")
+
+
+class _RowMaker:
+    """Makes the rows of one group; what its usual instances share, once."""
+
+    def __init__(self, first: Header, varying: Sequence[str]) -> None:
+        row = instance_row(first, "")
+        self._alike = _FORMAT.isdisjoint(varying) and first.frames is None
+        self._syntax = first.transfer_syntax_uid
+        self._class = row[1]
+        self._format = row[_SYNTAX:_KEYWORD]
+        self._rescale = row[_SLOPE:_POSITION]
+        self._plane = row[_POSITION + 3 : -1]
+
+    def __call__(self, header: Header, overrides: str) -> tuple[Any, ...]:
+        if (
+            not self._alike
+            or header.transfer_syntax_uid != self._syntax
+            or header.frames is not None
+        ):
+            return instance_row(header, overrides)
+        get = header.values.get
+        return (
+            plain_text(get("SOPInstanceUID")),
+            self._class,
+            _integer_or_none(get("InstanceNumber")),
+            *self._format,
+            header.pixel_keyword,
+            header.pixel_offset,
+            header.pixel_length,
+            *self._rescale,
+            *_numbers(get("ImagePositionPatient"), 3),
+            *self._plane,
+            overrides,
+        )
+
+
 _NOTHING = {count: (None,) * count for count in (1, 2, 3, 6)}
 _isfinite = math.isfinite
 
@@ -329,6 +391,8 @@ def _integer_or_none(value: Any) -> int | None:
     if type(value) is not int:
         if value is None:
             return None
+        if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < 18:
+            return int(value)
         numbers = parse_is(value, lenient=True)
         if not numbers:
             return None
