@@ -19,18 +19,25 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.geometry import examine_stack, patient_direction, slice_normal
+from napari_dicomdb.loading.coding import (
+    codes_of,
+    combined_codes,
+    first_come,
+    mapped,
+    members_of,
+)
 from napari_dicomdb.loading.frames import FrameLabels
 from napari_dicomdb.loading.sorting import is_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from napari_dicomdb.dicom.geometry import Stack
     from napari_dicomdb.loading.frames import FrameSet
 
-__all__ = ["SOFT_KEYWORDS", "Part", "split_apart", "split_repeats", "stack_of"]
+__all__ = ["SOFT_KEYWORDS", "Part", "places_of", "split_apart", "split_repeats", "stack_of"]
 
 SOFT_KEYWORDS: tuple[str, ...] = (
     "ImageType",
@@ -144,11 +151,11 @@ def split_apart(frames: FrameSet) -> list[Part]:
         ("colour", [is_colour(i) for i in frames.instances]),
         ("FrameOfReferenceUID", frames.values("FrameOfReferenceUID")),
         ("StackID", frames.values("StackID")),
-        ("localizer", _mapped(_is_localizer, frames.values("ImageType"))),
+        ("localizer", mapped(_is_localizer, frames.values("ImageType"))),
     ]
     columns[2] = ("colour", [columns[2][1][i] for i in frames.owner.tolist()])
     differing = [
-        (name, values, code) for name, values in columns if (code := _codes(values)).max() > 0
+        (name, values, code) for name, values in columns if (code := codes_of(values)).max() > 0
     ]
     orientation = _clusters(frames.orientations, COSINE_TOLERANCE)
     if orientation.max() > 0:
@@ -159,14 +166,14 @@ def split_apart(frames: FrameSet) -> list[Part]:
         differing.append(("PixelSpacing", rows, spacing))
     combined = np.zeros(len(frames), dtype=np.intp)
     for _, _, code in differing:
-        combined = _codes((combined * (int(code.max()) + 1) + code).tolist())
+        combined = codes_of((combined * (int(code.max()) + 1) + code).tolist())
     return [
         Part(
             indices,
             tuple((name, values[indices[0]]) for name, values, _ in differing),
             _split_finding([name for name, _, _ in differing]),
         )
-        for indices in _members(combined)
+        for indices in members_of(combined)
     ]
 
 
@@ -188,14 +195,14 @@ def split_repeats(frames: FrameSet, stack: Stack | None = None) -> list[Part]:
     """
     stack = stack or stack_of(frames)
     everything = [Part(np.arange(len(frames)))]
-    place = _places(stack, len(frames))
+    place = places_of(stack, len(frames))
     repeats = int(np.bincount(place).max())
     if len(stack.order) == 1 or (repeats == 1 and stack.is_regular):
         return everything
     columns = {
         name: (values, codes)
         for name, values in _soft_columns(frames)
-        if 0 < (codes := _codes(values)).max() < len(frames) - 1
+        if 0 < (codes := codes_of(values)).max() < len(frames) - 1
     }
     telling = _telling(columns, place, repeats, frames)
     if telling:
@@ -222,7 +229,7 @@ def _telling(
     loose: tuple[str, ...] = ()
     for size in range(1, _MOST_COMBINED + 1):
         for names in combinations(columns, size):
-            codes = _combined([columns[name][1] for name in names])
+            codes = combined_codes([columns[name][1] for name in names])
             count = int(codes.max()) + 1
             if count < max(repeats, 2) or len(np.unique(place * count + codes)) < len(place):
                 continue
@@ -238,7 +245,7 @@ def _telling(
 def _all_even(frames: FrameSet, codes: NDArray[np.intp]) -> bool:
     return all(
         len(indices) >= _FEWEST_OF_A_PART and stack_of(frames.take(indices)).is_regular
-        for indices in _members(codes)
+        for indices in members_of(codes)
     )
 
 
@@ -247,7 +254,7 @@ def _parts_by(
     columns: dict[str, tuple[list[Any], NDArray[np.intp]]],
     place: NDArray[np.intp],
 ) -> list[Part]:
-    members = _members(_combined([columns[name][1] for name in names]))
+    members = members_of(combined_codes([columns[name][1] for name in names]))
     labels = [tuple(columns[name][0][indices[0]] for name in names) for indices in members]
     # By value where values have an order, so that echo 1 comes before echo 2.
     with suppress(ValueError, TypeError):
@@ -277,7 +284,7 @@ def _parts_by(
 
 def _parts_by_order(frames: FrameSet, place: NDArray[np.intp], stack: Stack) -> list[Part]:
     """Take the first of each position, then the second ... (InstanceNumber order)."""
-    numbers = np.array(_mapped(_sortable, frames.values("InstanceNumber")))
+    numbers = np.array(mapped(_sortable, frames.values("InstanceNumber")))
     turn = np.lexsort((frames.number, frames.owner, numbers, place))
     starts = np.searchsorted(place[turn], place[turn])
     rank = np.empty(len(frames), dtype=np.intp)
@@ -285,7 +292,7 @@ def _parts_by_order(frames: FrameSet, place: NDArray[np.intp], stack: Stack) -> 
     findings = tuple(f for f in stack.findings if f.code == FindingCode.DUPLICATE_SLICES)
     return [
         Part(indices, (("repeat", k + 1),), findings, by_order=True)
-        for k, indices in enumerate(_members(rank))
+        for k, indices in enumerate(members_of(rank))
     ]
 
 
@@ -296,43 +303,13 @@ def _ordered(value: Any) -> Any:
     return -np.inf if value is None else float(value)
 
 
-def _places(stack: Stack, count: int) -> NDArray[np.intp]:
+def places_of(stack: Stack, count: int) -> NDArray[np.intp]:
+    """Return for each of `count` frames which slice of `stack` it lies at."""
     place = np.zeros(count, dtype=np.intp)
     place[list(stack.order)] = np.arange(len(stack.order))
     for group in stack.duplicates:
         place[list(group)] = place[group[0]]
     return place
-
-
-def _combined(codes: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
-    combined = codes[0]
-    for code in codes[1:]:
-        combined = combined * (int(code.max()) + 1) + code
-    return _first_come(combined) if len(codes) > 1 else combined
-
-
-def _codes(values: Sequence[Any]) -> NDArray[np.intp]:
-    """Give values numbers in the order of their first appearance."""
-    known: dict[Any, int] = {}
-    return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.intp)
-
-
-def _mapped(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
-    """Apply `function` to each value, once for equal ones."""
-    of = {value: function(value) for value in set(values)}
-    return [of[value] for value in values]
-
-
-def _first_come(codes: NDArray[np.intp]) -> NDArray[np.intp]:
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.intp)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[inverse]
-
-
-def _members(codes: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    turn = np.argsort(codes, kind="stable")
-    return np.split(turn, np.flatnonzero(np.diff(codes[turn])) + 1)
 
 
 def _clusters(rows: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
@@ -348,7 +325,7 @@ def _clusters(rows: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
             near = (np.abs(unique - unique[i]) <= tolerance).all(axis=1) & (code < 0)
             code[near] = count
             count += 1
-    return _first_come(code[inverse.reshape(-1)])
+    return first_come(code[inverse.reshape(-1)])
 
 
 def _is_localizer(image_type: Any) -> bool:
@@ -399,6 +376,6 @@ def _sortable(value: Any) -> float:
 
 
 def _numbers(frames: FrameSet, keyword: str) -> NDArray[np.float64] | None:
-    numbers = np.array(_mapped(_sortable, frames.values(keyword)))
+    numbers = np.array(mapped(_sortable, frames.values(keyword)))
     numbers[np.isinf(numbers)] = np.nan
     return numbers if np.isfinite(numbers).any() else None
