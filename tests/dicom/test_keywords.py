@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+import pydicom
 import pytest
-from pydicom.datadict import dictionary_VR, private_dictionary_VR, tag_for_keyword
+from pydicom.datadict import (
+    dictionary_VR,
+    keyword_for_tag,
+    private_dictionary_VR,
+    tag_for_keyword,
+)
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from napari_dicomdb.dicom._dictionary import NESTED_ELEMENTS
+from napari_dicomdb.dicom.header import scan_bytes
 from napari_dicomdb.dicom.keywords import (
     INSTANCE_KEYWORDS,
     KEPT_KEYWORDS,
     NESTED_KEYWORDS,
     NESTED_TREES,
     PRIVATE_ELEMENTS,
+    REPEATED_TAGS,
     SERIES_KEYWORDS,
     TAG_OF,
     VR_OF,
@@ -20,7 +32,7 @@ from napari_dicomdb.dicom.keywords import (
 
 @pytest.mark.parametrize("keyword", KEPT_KEYWORDS)
 def test_kept_keywords_are_the_standards(keyword: str) -> None:
-    assert TAG_OF[keyword] == tag_for_keyword(keyword)
+    assert keyword_for_tag(TAG_OF[keyword]) == keyword
     assert VR_OF[keyword] == dictionary_VR(TAG_OF[keyword])
 
 
@@ -34,6 +46,13 @@ def test_nested_keywords_are_the_standards(keyword: str) -> None:
 def test_no_keyword_is_of_series_and_of_instance() -> None:
     assert not set(SERIES_KEYWORDS) & set(INSTANCE_KEYWORDS)
     assert len(KEPT_KEYWORDS) == len(set(KEPT_KEYWORDS))
+
+
+def test_repeated_tags_are_those_of_the_other_overlay_groups() -> None:
+    assert len(REPEATED_TAGS) == 15
+    for tag, keyword in REPEATED_TAGS.items():
+        assert keyword_for_tag(tag) == keyword
+        assert tag not in TAG_OF.values()
 
 
 def test_identity_and_pixel_description_are_kept() -> None:
@@ -62,3 +81,20 @@ def test_private_elements_have_the_vr_that_pydicom_knows(group: int, creator: st
         else:
             assert vr == known
     assert len(names) == len(PRIVATE_ELEMENTS[group, creator])
+
+
+@pytest.mark.parametrize("by", ["walker", "pydicom"])
+def test_presence_of_overlays_and_colour_profiles_is_kept(by: str) -> None:
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", "1.2.3"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.4", "1.2.5"
+    ds.ICCProfile = b"\0" * 70_000
+    ds.add_new(0x60040010, "US", 12)
+    buffer = BytesIO()
+    pydicom.dcmwrite(buffer, ds, enforce_file_format=True)
+    header = scan_bytes(buffer.getvalue(), by=by)
+    assert header.values["OverlayRows"] == 12
+    assert header.values["ICCProfile"] == 65_536
+    assert not header.problems

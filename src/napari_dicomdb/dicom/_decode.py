@@ -71,8 +71,11 @@ def decode_value(
     Returns
     -------
     Value or None
-        None for values that are not kept: binary blobs, lists that are too long.
+        None for values that are not kept: lists that are too long. Of a binary
+        blob the number of bytes at hand is kept: that it is there, not what it is.
     """
+    if vr == "OB":
+        return min(len(raw), MAX_LIST)
     if vr in _ALL_TEXT:
         if len(raw) > MAX_TEXT:
             if vr not in FREE_TEXT and len(raw) > MAX_LIST:
@@ -107,6 +110,8 @@ def fit_to_vr(value: Value, vr: str) -> Value | None:
 
     Returns None when it has no such form.
     """
+    if vr == "OB":
+        return value if isinstance(value, int) else None
     if is_number_vr(vr):
         if not isinstance(value, str) or not value:
             return value

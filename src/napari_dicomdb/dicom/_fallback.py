@@ -12,7 +12,7 @@ from napari_dicomdb.dicom._decode import LONG_VRS, UnusualHeader, decode_value, 
 from napari_dicomdb.dicom._found import CREATORS, PIXELS, SEQUENCES, Found
 from napari_dicomdb.dicom._sequences import UNDEFINED
 from napari_dicomdb.dicom.functional_groups import items_of_sequence
-from napari_dicomdb.dicom.keywords import TAG_OF, VR_OF
+from napari_dicomdb.dicom.keywords import PRIVATE_TREES, REPEATED_TAGS, TAG_OF, VR_OF
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -94,13 +94,17 @@ def _collect(dataset: Dataset, found: Found, little: bool) -> None:
     if charset is not None:
         found.values["SpecificCharacterSet"] = charset
     charsets = found.charsets
+    image_type = value_of(dataset, TAG_OF["ImageType"], "CS")
+    if image_type is not None:
+        found.values["ImageType"] = image_type  # decides about private elements
     tags = sorted(map(int, dataset.keys()))
     for tag in tags:
         group, element = tag >> 16, tag & 0xFFFF
         if group in CREATORS and 0x10 <= element <= 0xFF:
             creator = value_of(dataset, tag, "LO")
             found.add_creator(group, element, str(creator or ""))
-    for keyword, tag in TAG_OF.items():
+    repeated = ((keyword, tag) for tag, keyword in REPEATED_TAGS.items())
+    for keyword, tag in (*TAG_OF.items(), *repeated):
         if tag in dataset and VR_OF[keyword] != "SQ":
             _note_cut(dataset, tag, found)
             value = value_of(dataset, tag, VR_OF[keyword], charsets)
@@ -108,7 +112,17 @@ def _collect(dataset: Dataset, found: Found, little: bool) -> None:
             if value is not None:
                 found.values[keyword] = value
     for tag, (keyword, vr) in found.private.items():
-        if tag in dataset:
+        if tag not in dataset:
+            continue
+        if vr == "SQ":
+            items = dataset[tag].value
+            tree = PRIVATE_TREES[keyword]
+            if not isinstance(items, bytes):
+                found.keep_items(keyword, items_of_sequence(items or [], tree, charsets))
+        elif vr == "CSA":
+            raw = dataset.get_item(tag).value
+            found.keep_raw(keyword, raw if isinstance(raw, bytes) else b"", vr, little)
+        else:
             value = value_of(dataset, tag, vr, charsets)
             if value is not None:
                 found.values[keyword] = value
@@ -167,6 +181,8 @@ def value_of(dataset: Dataset, tag: int, vr: str, charsets: tuple[str, ...] = ()
     if element is None:
         return None
     if not hasattr(element, "is_raw") or not element.is_raw:
+        if vr == "OB" and isinstance(element.value, bytes):
+            return decode_value(element.value, vr, True)
         return fit_to_vr(_plain(element.value), vr)
     read_vr = element.VR
     if read_vr in {None, "UN", "OB", "OW"}:

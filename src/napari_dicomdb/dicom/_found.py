@@ -12,11 +12,14 @@ from napari_dicomdb.dicom._decode import (
     fit_to_vr,
     is_number_vr,
 )
+from napari_dicomdb.dicom.csa import csa_values, is_csa_wanted
 from napari_dicomdb.dicom.functional_groups import GROUPS_TREE
 from napari_dicomdb.dicom.keywords import (
     KEPT_KEYWORDS,
     NESTED_TREES,
+    NOTED_GROUPS,
     PRIVATE_ELEMENTS,
+    PRIVATE_TREES,
     TAG_OF,
     VR_OF,
 )
@@ -75,7 +78,10 @@ class Found:
 
     def keep_raw(self, name: str, raw: bytes, vr: str, little: bool) -> None:
         """Keep a value that is not plain ASCII text or one short."""
-        if len(raw) > MAX_TEXT:
+        if vr == "CSA":
+            self.values.update(csa_values(raw))
+            return
+        if len(raw) > MAX_TEXT and vr != "OB":
             self.problems.append(
                 ("long-value", f"{name} has {len(raw)} bytes; it is cut or left out")
             )
@@ -87,11 +93,13 @@ class Found:
 
     def keep_items(self, keyword: str, items: list[Item]) -> None:
         """Keep what NESTED_KEYWORDS wants of a top-level sequence."""
-        if keyword not in VR_OF:
+        tree = PRIVATE_TREES.get(keyword)
+        if keyword not in VR_OF and tree is None:
             self.groups[keyword] = items
             return
         self.values[keyword] = len(items)
-        _, _, tree = NESTED_TREES.get(TAG_OF[keyword], ("", "", None))
+        if tree is None:
+            _, _, tree = NESTED_TREES.get(TAG_OF[keyword], ("", "", None))
         if tree:
             for path in _paths(tree):
                 column = [_dig(item, path) for item in items]
@@ -100,10 +108,19 @@ class Found:
 
     def add_creator(self, group: int, element: int, creator: str) -> None:
         """Note that the block `element` of `group` is reserved by `creator`."""
-        wanted = PRIVATE_ELEMENTS.get((group, creator.strip(PADDING)))
+        creator = creator.strip(PADDING)
+        wanted = PRIVATE_ELEMENTS.get((group, creator))
         if wanted:
             for low, entry in wanted.items():
-                self.private[group << 16 | element << 8 | low] = entry
+                if entry[1] != "CSA" or is_csa_wanted(self.values.get("ImageType")):
+                    self.private[group << 16 | element << 8 | low] = entry
+        elif group in NOTED_GROUPS and (group, creator) not in PRIVATE_ELEMENTS:
+            self.values.setdefault(f"PrivateCreator_{group:04X}", creator[:64])
+
+    def private_sequence(self, tag: int) -> tuple[str, str, Tree] | None:
+        """Return keyword, VR and what to read of the private sequence `tag`, if it is wanted."""
+        name, vr = self.private.get(tag, ("", ""))
+        return (name, vr, PRIVATE_TREES[name]) if vr == "SQ" else None
 
 
 def _paths(tree: Tree) -> list[tuple[str, ...]]:

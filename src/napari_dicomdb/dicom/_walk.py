@@ -27,7 +27,7 @@ from napari_dicomdb.dicom._sequences import (
     Syntax,
     read_sequence,
 )
-from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, TAG_OF, VR_OF
+from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, REPEATED_TAGS, TAG_OF, VR_OF
 
 if TYPE_CHECKING:
     from napari_dicomdb.dicom._dictionary import Tree
@@ -49,6 +49,7 @@ class _Order:
         self.odd = 1 if little else 0x10000
 
         self.names = {self.word(TAG_OF[k]): k for k in KEPT_KEYWORDS if VR_OF[k] != "SQ"}
+        self.names |= {self.word(tag): k for tag, k in REPEATED_TAGS.items()}
         self.creators = {
             self.word(group << 16 | block): (group, block)
             for group in CREATORS
@@ -56,7 +57,7 @@ class _Order:
         }
         self.text_names = {w: k for w, k in self.names.items() if k not in NUMBER_KEYWORDS}
         special = set(PIXELS) | set(SEQUENCES) | {TAG_OF[k] for k in KEPT_KEYWORDS}
-        self.special = frozenset(map(self.word, special))
+        self.special = frozenset(map(self.word, special | set(REPEATED_TAGS)))
 
     def word(self, tag: int) -> int:
         """Return the tag as one unpacked word (and back: its own inverse)."""
@@ -174,6 +175,9 @@ def _walk_implicit(window: Window, pos: int, found: Found, order: _Order, syntax
                 elif word & odd:
                     if word in private:
                         name, vr = private[word]
+                        if vr == "SQ":
+                            pos = _special(window, pos, 8, b"", length, found, order, syntax)
+                            break
                         found.keep_raw(name, buffer[pos + 8 : end], vr, order.little)
                     elif word in creators:
                         found.add_creator(*creators[word], text[pos + 8 : end])
@@ -233,7 +237,7 @@ def _special(
         found.pixel_offset = absolute
         found.pixel_length = None if length == UNDEFINED else length
         return -1
-    entry = SEQUENCES.get(tag)
+    entry = SEQUENCES.get(tag) or found.private_sequence(tag)
     if length == UNDEFINED or (entry is not None and vr in {b"SQ", b"UN", b""}):
         inner = IMPLICIT_LITTLE if vr == b"UN" else syntax
         return _sequence(window, start, header, length, inner, entry, found)

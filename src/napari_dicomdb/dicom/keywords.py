@@ -16,7 +16,10 @@ __all__ = [
     "KEPT_KEYWORDS",
     "NESTED_KEYWORDS",
     "NESTED_TREES",
+    "NOTED_GROUPS",
     "PRIVATE_ELEMENTS",
+    "PRIVATE_TREES",
+    "REPEATED_TAGS",
     "SERIES_KEYWORDS",
     "TAG_OF",
     "VR_OF",
@@ -107,6 +110,7 @@ _SERIES: dict[str, tuple[int, str]] = {
     "SliceThickness": (0x00180050, "DS"),
     "SpacingBetweenSlices": (0x00180088, "DS"),
     "GantryDetectorTilt": (0x00181120, "DS"),
+    "VolumeFrameOfReferenceUID": (0x00209312, "UI"),
     "SequenceOfUltrasoundRegions": (0x00186011, "SQ"),
     # Acquisition: CT, MR
     "KVP": (0x00180060, "DS"),
@@ -117,6 +121,7 @@ _SERIES: dict[str, tuple[int, str]] = {
     "SequenceVariant": (0x00180021, "CS"),
     "SequenceName": (0x00180024, "SH"),
     "MRAcquisitionType": (0x00180023, "CS"),
+    "AcquisitionMatrix": (0x00181310, "US"),
     "RepetitionTime": (0x00180080, "DS"),
     "InPlanePhaseEncodingDirection": (0x00181312, "CS"),
     "NumberOfTemporalPositions": (0x00200105, "IS"),
@@ -136,6 +141,27 @@ _SERIES: dict[str, tuple[int, str]] = {
     "AngularViewVector": (0x00540090, "US"),
     "TimeSliceVector": (0x00540100, "US"),
     "DetectorInformationSequence": (0x00540022, "SQ"),
+    "FrameLabelVector": (0x00182002, "SH"),
+    "SliceLocationVector": (0x00182005, "DS"),
+    "PositionerPrimaryAngle": (0x00181510, "DS"),
+    "PositionerSecondaryAngle": (0x00181511, "DS"),
+    "PositionerPrimaryAngleIncrement": (0x00181520, "DS"),
+    "PositionerSecondaryAngleIncrement": (0x00181521, "DS"),
+    "EnergyWindowInformationSequence": (0x00540012, "SQ"),
+    "PhaseInformationSequence": (0x00540032, "SQ"),
+    "RotationInformationSequence": (0x00540052, "SQ"),
+    "GatedInformationSequence": (0x00540062, "SQ"),
+    # Projection radiography
+    "PresentationIntentType": (0x00080068, "CS"),
+    "PatientOrientation": (0x00200020, "CS"),
+    "BreastImplantPresent": (0x00281300, "CS"),
+    "ViewCodeSequence": (0x00540220, "SQ"),
+    # Colour, overlays, shutters: whether there are any; read from the file when loaded
+    "PixelPresentation": (0x00089205, "CS"),
+    "RedPaletteColorLookupTableDescriptor": (0x00281101, "US or SS"),
+    "ICCProfile": (0x00282000, "OB"),
+    "OverlayRows": (0x60000010, "US"),
+    "ShutterShape": (0x00181600, "CS"),
     # PET
     "Units": (0x00541001, "CS"),
     "SUVType": (0x00541006, "CS"),
@@ -164,6 +190,7 @@ _SERIES: dict[str, tuple[int, str]] = {
     "TotalPixelMatrixRows": (0x00480007, "UL"),
     "DimensionOrganizationType": (0x00209311, "CS"),
     "ConcatenationUID": (0x00209161, "UI"),
+    "InConcatenationTotalNumber": (0x00209163, "US"),
 }
 
 # Differs between the instances of a usual series.
@@ -215,6 +242,9 @@ KEPT_KEYWORDS: tuple[str, ...] = SERIES_KEYWORDS + INSTANCE_KEYWORDS
 TAG_OF: dict[str, int] = {keyword: tag for keyword, (tag, _) in (_SERIES | _INSTANCE).items()}
 VR_OF: dict[str, str] = {keyword: vr for keyword, (_, vr) in (_SERIES | _INSTANCE).items()}
 
+REPEATED_TAGS: dict[int, str] = {0x60000010 | n << 17: "OverlayRows" for n in range(1, 16)}
+"""Further tags of a kept keyword of a repeating group; of several the last is kept."""
+
 NESTED_KEYWORDS: tuple[str, ...] = (
     "RadiopharmaceuticalInformationSequence.Radiopharmaceutical",
     "RadiopharmaceuticalInformationSequence.RadiopharmaceuticalStartTime",
@@ -233,12 +263,27 @@ NESTED_KEYWORDS: tuple[str, ...] = (
     "SequenceOfUltrasoundRegions.PhysicalUnitsYDirection",
     "SequenceOfUltrasoundRegions.PhysicalDeltaX",
     "SequenceOfUltrasoundRegions.PhysicalDeltaY",
+    "SequenceOfUltrasoundRegions.ReferencePixelX0",
+    "SequenceOfUltrasoundRegions.ReferencePixelY0",
+    "SequenceOfUltrasoundRegions.ReferencePixelPhysicalValueX",
+    "SequenceOfUltrasoundRegions.ReferencePixelPhysicalValueY",
     "RealWorldValueMappingSequence.RealWorldValueSlope",
     "RealWorldValueMappingSequence.RealWorldValueIntercept",
     "RealWorldValueMappingSequence.LUTLabel",
     "RealWorldValueMappingSequence.MeasurementUnitsCodeSequence.CodeValue",
     "DetectorInformationSequence.ImagePositionPatient",
     "DetectorInformationSequence.ImageOrientationPatient",
+    "EnergyWindowInformationSequence.EnergyWindowName",
+    "EnergyWindowInformationSequence.EnergyWindowRangeSequence.EnergyWindowLowerLimit",
+    "EnergyWindowInformationSequence.EnergyWindowRangeSequence.EnergyWindowUpperLimit",
+    "PhaseInformationSequence.ActualFrameDuration",
+    "PhaseInformationSequence.PhaseDelay",
+    "PhaseInformationSequence.PauseBetweenFrames",
+    "RotationInformationSequence.StartAngle",
+    "RotationInformationSequence.AngularStep",
+    "RotationInformationSequence.RotationDirection",
+    "GatedInformationSequence.DataInformationSequence.FrameTime",
+    "ViewCodeSequence.CodeMeaning",
     "MRDiffusionSequence.DiffusionBValue",
     "MRDiffusionSequence.DiffusionDirectionality",
     "MRDiffusionSequence.DiffusionGradientDirectionSequence.DiffusionGradientOrientation",
@@ -251,7 +296,20 @@ NESTED_KEYWORDS: tuple[str, ...] = (
 )
 NESTED_TREES: Tree = tree_of(NESTED_KEYWORDS)
 
-# (group, creator) -> {element within the block: (name, VR when the file has UN or OB)}
+PRIVATE_TREES: dict[str, Tree] = {
+    "UIH_0065_1051": tree_of(["ImagePositionPatient", "AcquisitionTime"]),
+}
+"""What is read of the items of private sequences."""
+
+NOTED_GROUPS: tuple[int, ...] = (0x0019, 0x0065)
+"""Private groups whose unknown creators are kept, as ``"PrivateCreator_0019"``.
+
+The same element means other things to other makers: who asks for one and does
+not find it can tell why.
+"""
+
+# (group, creator) -> {element within the block: (name, VR when the file has UN or OB)};
+# VR "CSA" is what `dicom.csa` reads, under names of its own.
 PRIVATE_ELEMENTS: dict[tuple[int, str], dict[int, tuple[str, str]]] = {
     (0x0009, "GEMS_PETD_01"): {0x0D: ("GE_0009_100D", "DT")},  # scan start
     (0x0019, "GEMS_ACQU_01"): {  # gradient direction: frequency, phase, slice
@@ -271,6 +329,7 @@ PRIVATE_ELEMENTS: dict[tuple[int, str], dict[int, tuple[str, str]]] = {
         0x0E: ("SIEMENS_0019_100E", "FD"),  # gradient direction
         0x27: ("SIEMENS_0019_1027", "FD"),  # b-matrix
     },
+    (0x0029, "SIEMENS CSA HEADER"): {0x10: ("SIEMENS_CSA", "CSA")},
     (0x2001, "Philips Imaging DD 001"): {
         0x03: ("PHILIPS_2001_1003", "FL"),  # b-value
         0x04: ("PHILIPS_2001_1004", "CS"),  # directionality
@@ -292,6 +351,7 @@ PRIVATE_ELEMENTS: dict[tuple[int, str], dict[int, tuple[str, str]]] = {
         0x0A: ("UIH_0065_100A", "FD"),  # b-value, nominal
         0x37: ("UIH_0065_1037", "FD"),  # gradient direction
         0x50: ("UIH_0065_1050", "DS"),  # frames in a grid
+        0x51: ("UIH_0065_1051", "SQ"),  # one item a frame of the grid
     },
     (0x7053, "Philips PET Private Group"): {
         0x00: ("PHILIPS_7053_1000", "DS"),  # SUV per count
