@@ -204,10 +204,8 @@ def _append(merged: Scanned, one: Scanned) -> None:
     entry = one.files[0]
     if isinstance(entry, int):
         entry = len(merged.accepted)
-        accepted = one.accepted[0]
-        accepted.group = len(merged.groups)
+        merged.accepted.append(one.accepted[0]._replace(group=len(merged.groups)))
         merged.groups += one.groups
-        merged.accepted.append(accepted)
     merged.files.append(entry)
     merged.copies += one.copies or [""]
 

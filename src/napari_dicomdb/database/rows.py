@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_dicomdb.dicom.values import (
     display_name,
@@ -110,8 +110,7 @@ class Group:
     varying: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """One instance, ready to be stored but for its ids."""
 
     group: int
