@@ -11,6 +11,9 @@ from pydicom.pixels.processing import apply_modality_lut
 
 from napari_dicomdb.dicom.modality import (
     PaddingRange,
+    compact_dtype,
+    fitting_range,
+    is_within,
     modality_lut_of,
     modality_rescale,
     output_dtype,
@@ -58,6 +61,41 @@ def test_type_holds_for_all_slices():
     assert output_dtype(description(8, False, 8), [1], [-200]).name == "int16"
     assert output_dtype(description(16, True, 16, samples=3, photometric="RGB"), [2], [0]) == "i2"
     assert output_dtype(description(keyword="FloatPixelData", allocated=32), [1], [0]) == "f4"
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed", "allocated", "slope", "intercept", "name"),
+    [
+        (16, True, 16, 1, -1024, "int16"),
+        (16, False, 16, 1, -1024, "int16"),
+        (16, False, 16, 1, 1000, "uint16"),
+        (16, False, 16, 1, -8192, "int16"),
+        (16, False, 16, 1, -32768, "int16"),  # all fit
+        (16, False, 16, 1, -20000, "int32"),  # a gamble
+        (32, True, 32, 1, -1024, "int32"),
+        (8, False, 8, 1, -200, "int16"),
+        (12, False, 16, 1, -1024, "int16"),
+        (16, True, 16, 2, -1024, "float32"),
+        (16, True, 16, 1, 0, "int16"),
+    ],
+)
+def test_type_in_which_values_are_likely_to_fit(bits, signed, allocated, slope, intercept, name):
+    d = description(bits, signed, allocated)
+    assert compact_dtype(d, [slope], [intercept]).name == name
+
+
+@given(
+    stored=st.sampled_from(["i2", "u2"]),
+    name=st.sampled_from(["i2", "u2"]),
+    intercept=st.integers(-10000, 10000),
+    values=st.lists(st.integers(-32768, 65535), min_size=1),
+)
+def test_what_is_within_fits_when_rescaled_and_the_rest_does_not(stored, name, intercept, values):
+    cells = np.array(values, "i4").astype(stored)
+    limits = np.iinfo(name)
+    real = cells.astype(np.int64) + intercept
+    fits = bool((real >= limits.min).all() and (real <= limits.max).all())
+    assert is_within(cells, *fitting_range(np.dtype(name), intercept)) is fits
 
 
 @given(

@@ -10,8 +10,9 @@ from pydicom.pixels import apply_modality_lut
 from napari_dicomdb.dicom.findings import FindingCode, Severity
 from napari_dicomdb.errors import Cancelled, LoadError
 from napari_dicomdb.loading import examine
+from napari_dicomdb.loading.eager import read_all
 from napari_dicomdb.loading.frames import FrameSet
-from napari_dicomdb.loading.reading import FrameReader, read_all
+from napari_dicomdb.loading.reading import FrameReader
 
 
 def random_slices(series, count=7, dtype=np.uint16, high=4000, **attributes):

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_dicomdb.dicom.geometry import examine_stack, regular_grid
-from napari_dicomdb.loading.reading import ReadProblems, read_all
+from napari_dicomdb.loading.eager import read_all
+from napari_dicomdb.loading.reading import ReadProblems
 from napari_dicomdb.loading.resample import FilledReader, GridReader, fill_plan
 
 

@@ -47,6 +47,7 @@ class FindingCode(StrEnum):
     NO_SPACING = "no-spacing"
     TRUNCATED_PIXELS = "truncated-pixels"
     UNDECODABLE_PIXELS = "undecodable-pixels"
+    VALUES_CLIPPED = "values-clipped"
     BAD_HEADER_VALUE = "bad-header-value"
     FILE_MISSING = "file-missing"
     FILE_CHANGED = "file-changed"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = [
     "LookupTable",
     "PaddingRange",
+    "compact_dtype",
+    "fitting_range",
+    "is_within",
     "modality_lut_of",
     "modality_rescale",
     "output_dtype",
@@ -60,14 +63,60 @@ def output_dtype(
         else (0, (1 << bits) - 1)
     )
     low, high = low + int(min(shifts)), high + int(max(shifts))
-    # What BitsStored allows decides, not what the pixels hold: every slice fits
-    # without a look at it (16 signed bits at -1024 reach -33792: int32).
+    # What BitsStored allows decides, not what the pixels hold (see `compact_dtype`): every
+    # slice fits without a look at it (16 signed bits at -1024 reach -33792: int32).
     for name in (stored.name, "int16", "uint16", "int32", "uint32", "int64"):
         candidate = np.dtype(name)
         limits = np.iinfo(candidate)
         if candidate.itemsize >= stored.itemsize and limits.min <= low and high <= limits.max:
             return candidate
     return np.dtype(np.float32)
+
+
+def compact_dtype(
+    description: PixelDescription, slopes: Iterable[float], intercepts: Iterable[float]
+) -> np.dtype[Any]:
+    """Type no wider than that stored, in which rescaled values are likely to fit.
+
+    Most CT says BitsStored 16 and RescaleIntercept -1024, and holds nothing
+    near the -33792 that these two allow. Whoever uses this type must look at
+    the values (`is_within`).
+
+    Parameters
+    ----------
+    description, slopes, intercepts
+        As for `output_dtype`.
+
+    Returns
+    -------
+    numpy.dtype
+        That of `output_dtype` where it is no wider than the stored type
+        anyhow, where values are scaled, and where shifts are so large that it
+        would be a gamble.
+    """
+    stored, certain = description.stored_dtype, output_dtype(description, slopes, intercepts)
+    if certain.kind not in "iu" or certain.itemsize <= stored.itemsize or stored.itemsize < 2:
+        return certain
+    shifts = [int(value) for value in intercepts]
+    signed = stored.kind == "i" or min(shifts) < 0
+    likely = np.dtype(f"{'i' if signed else 'u'}{stored.itemsize}")
+    if max(map(abs, shifts)) > np.iinfo(likely).max // 3:
+        return certain
+    return likely
+
+
+def fitting_range(dtype: np.dtype[Any], intercept: float) -> tuple[int, int]:
+    """Lowest and highest stored values that fit `dtype` with `intercept` added."""
+    limits, shift = np.iinfo(dtype), int(intercept)
+    return int(limits.min) - shift, int(limits.max) - shift
+
+
+def is_within(stored: Array, low: int, high: int) -> bool:
+    """Whether no value is beyond `low` or `high`; an end the type cannot pass costs no look."""
+    limits = np.iinfo(stored.dtype)
+    return (low <= limits.min or int(stored.min()) >= low) and (
+        high >= limits.max or int(stored.max()) <= high
+    )
 
 
 def modality_rescale(

@@ -8,8 +8,10 @@ import numpy as np
 
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.describing import units_of, volume_meta
+from napari_dicomdb.loading.eager import read_all
 from napari_dicomdb.loading.lazy import LazyArray
-from napari_dicomdb.loading.reading import FrameReader, note_failure, read_all
+from napari_dicomdb.loading.lookup_tables import voi_luts
+from napari_dicomdb.loading.reading import FrameReader, note_failure
 from napari_dicomdb.loading.verify import verify
 from napari_dicomdb.loading.volume import Volume
 
@@ -76,8 +78,12 @@ def build_volume(
         )
         why = "; ".join(dict.fromkeys(str(e) for e in list(verified.refused.values())[:3]))
         raise LoadError(f"none of the files can be read: {why}", reason=reason) from first
-    images = FrameReader(verified.frames, verified.refused)
+    images = FrameReader(verified.frames, verified.refused, compact=True)
     slices = images if reader is None else reader(images)
+    if reader is not None and slices is not images:
+        # What is resampled is computed with every value there can be.
+        images.widen()
+        slices = reader(images)
     if leading is None:
         leading = (len(slices),)
     array: Any
@@ -88,11 +94,19 @@ def build_volume(
                 note_failure(images, k, error)
         places = np.arange(len(slices)).reshape(leading)
         array = LazyArray(slices, places)
-        array.probe()
+        try:
+            array.probe()
+        except OverflowError:
+            images.widen()
+            array = LazyArray(slices, places)
+            array.probe()
+        # The type is settled now: what a later slice has beyond it is clipped and told.
+        images.clip()
         progress(len(slices), len(slices), "Ready")
     else:
         array = read_all(slices, progress=progress).reshape(*leading, *slices.frame_shape)
-    told = (*findings, *verified.findings, *slices.problems.findings())
+    luts, lut_findings = voi_luts(verified.frames, verified.refused)
+    told = (*findings, *lut_findings, *verified.findings, *slices.problems.findings())
     return Volume(
         array=array,
         dims=dims,
@@ -107,6 +121,7 @@ def build_volume(
             **volume_meta(frames),
             "rescale": images.rescale(),
             "padding": images.padding,
+            "voi_luts": luts,
             "value_range": images.value_range,
             "findings": _distinct(told),
             "changed_instances": verified.changed_uids,

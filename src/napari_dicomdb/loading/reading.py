@@ -1,35 +1,35 @@
-"""Frames after the modality LUT: one at a time, or all at once in threads."""
+"""Frames after the modality LUT, one at a time (all at once: `loading.eager`)."""
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.modality import (
-    LookupTable,
+    compact_dtype,
+    fitting_range,
+    is_within,
     modality_rescale,
     output_dtype,
     padding_range,
     rescale_into,
 )
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
-from napari_dicomdb.errors import Cancelled, LoadError, MissingDecoderError, PixelError
-from napari_dicomdb.progress import no_progress
+from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.loading.lookup_tables import is_logarithmic, modality_lut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.dicom.modality import LookupTable
     from napari_dicomdb.loading.frames import FrameSet
-    from napari_dicomdb.progress import Progress
 
-__all__ = ["FrameReader", "Frames", "ReadProblems", "read_all", "thread_count"]
+__all__ = ["FrameReader", "Frames", "ReadProblems", "note_failure", "thread_count"]
 
 _MOST_THREADS = 8
 _SHOWN = 3
@@ -39,6 +39,7 @@ _CODE_OF = {
     "file-missing": FindingCode.FILE_MISSING,
     "file-changed": FindingCode.FILE_CHANGED,
     "other-object": FindingCode.OTHER_OBJECT,
+    "values-clipped": FindingCode.VALUES_CLIPPED,
 }
 
 
@@ -118,13 +119,19 @@ class FrameReader:
         All of one matrix; each an image.
     refused : mapping of str to Exception, optional
         By SOPInstanceUID: what is raised instead of reading (see `verify`).
+    compact : bool
+        Stay with a type no wider than that stored (`dicom.modality.compact_dtype`)
+        as long as the values fit it; `read` raises OverflowError when some do
+        not, until `widen` or `clip` says what shall become of them. Padding
+        beyond the type becomes its end: it has no value to lose.
 
     Attributes
     ----------
     frame_shape : tuple of int
         (rows, columns) or (rows, columns, 3).
     dtype : numpy.dtype
-        Of all frames after the modality LUT (`dicom.modality.output_dtype`).
+        Of all frames after the modality LUT (`dicom.modality.output_dtype`,
+        `compact_dtype`).
     slopes, intercepts : (N,) ndarray of float
         RescaleSlope and RescaleIntercept of each frame; 1 and 0 where absent
         or where a lookup table takes their place.
@@ -141,7 +148,13 @@ class FrameReader:
         If there is no image among the frames, or their matrices differ.
     """
 
-    def __init__(self, frames: FrameSet, refused: Mapping[str, Exception] | None = None) -> None:
+    def __init__(
+        self,
+        frames: FrameSet,
+        refused: Mapping[str, Exception] | None = None,
+        *,
+        compact: bool = False,
+    ) -> None:
         self.frames = frames
         self.problems = ReadProblems()
         self._refused = dict(refused or {})
@@ -156,14 +169,24 @@ class FrameReader:
                 reason="mixed-matrix",
             )
         self.frame_shape = shapes.pop()
-        self._luts = [_modality_lut(i) for i in frames.instances]
+        self._luts = [modality_lut(i) for i in frames.instances]
         self.slopes, self.intercepts = _rescale_of(frames, self._luts)
-        self.dtype = self._common_dtype()
-        first = self._descriptions[frames.owner[0]]
+        self._widest = self._common_dtype(compact=False)
+        self._clips = False
+        self._padded_frames: set[int] = set()
+        narrow = self._common_dtype(compact=compact)
+        self._settle(narrow if narrow.kind in "iu" else self._widest)
+
+    def _settle(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        first = self._descriptions[self.frames.owner[0]]
         slope, intercept = float(self.slopes[0]), float(self.intercepts[0])
-        padding = padding_range(frames.instance(0).values, first)
-        self.padding = None if padding is None else padding.rescaled(slope, intercept)
-        self.fill = _held(self.padding[0] if self.padding else intercept, self.dtype)
+        padding = padding_range(self.frames.instance(0).values, first)
+        self.padding: tuple[float, float] | None = None
+        if padding is not None:
+            low, high = padding.rescaled(slope, intercept)
+            self.padding = (_held(low, dtype), _held(high, dtype))
+        self.fill = _held(self.padding[0] if self.padding else intercept, dtype)
         self.value_range = self._value_range()
 
     def __len__(self) -> int:
@@ -174,7 +197,15 @@ class FrameReader:
         return self._descriptions[int(self.frames.owner[index])]
 
     def read(self, index: int, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Read frame `index` as values of the modality (into `out`)."""
+        """Read frame `index` as values of the modality (into `out`).
+
+        Raises
+        ------
+        PixelError, OSError
+            If it cannot be read.
+        OverflowError
+            If its values do not fit a compact type (see `widen`).
+        """
         owner = self.frames.owner[index]
         description, path = self._descriptions[owner], self.frames.instances[owner].path
         if self._refused and (error := self._refused.get(self.frames.instances[owner].uid)):
@@ -195,9 +226,13 @@ class FrameReader:
         if in_place:
             # The bytes go where they are wanted; signedness is settled by the rescaling.
             read_frame(path, description, number, out.view(stored), problems=notes)
+            if dtype != self._widest:
+                self._fit(out.view(stored), index)
             rescale_into(out, slope, intercept)
         else:
             values = read_frame(path, description, number, problems=notes)
+            if dtype != self._widest and lut is None:
+                self._fit(values, index)
             if lut is not None:
                 out[...] = lut.apply(values)
             elif description.is_colour or (slope == 1 and intercept == 0):
@@ -212,13 +247,52 @@ class FrameReader:
             self.problems.note(reason, text, self.frames.label(index), lost=lost)
         return out
 
+    def widen(self) -> set[int]:
+        """Read on in the type that holds all that the headers allow.
+
+        Returns
+        -------
+        set of int
+            Frames read before whose padding became the end of the narrow type,
+            and which must be read again to be like the others.
+        """
+        self._settle(self._widest)
+        again, self._padded_frames = self._padded_frames, set()
+        return again
+
+    def clip(self) -> None:
+        """Read on in the type there is: what is beyond it becomes its end, and is noted."""
+        self._clips = True
+
+    def _fit(self, stored: NDArray[Any], index: int) -> None:
+        """Clip stored values to what `dtype` can hold when rescaled."""
+        low, high = fitting_range(self.dtype, float(self.intercepts[index]))
+        if is_within(stored, low, high):
+            return
+        beyond = (stored < low) | (stored > high)
+        instance, description = self.frames.instance(index), self.description(index)
+        padding = padding_range(instance.values, description)
+        if padding is not None:
+            beyond &= ~padding.mask(stored)
+        count = int(np.count_nonzero(beyond))
+        if count and not self._clips:
+            raise OverflowError(f"{instance.path}: {count} values do not fit {self.dtype}")
+        have = np.iinfo(stored.dtype)
+        np.clip(stored, max(low, have.min), min(high, have.max), out=stored)
+        self._padded_frames.add(index)
+        if count:
+            ends = np.iinfo(self.dtype)
+            text = f"values beyond {ends.min} to {ends.max} are clipped: load eagerly to have them"
+            self.problems.note("values-clipped", text, self.frames.label(index))
+
     def rescale(self) -> list[tuple[float, float]]:
         """Return (slope, intercept) of each frame, or the one that all share."""
         pairs = list(zip(self.slopes.tolist(), self.intercepts.tolist(), strict=True))
         return pairs[:1] if len(set(pairs)) == 1 else pairs
 
-    def _common_dtype(self) -> np.dtype[Any]:
+    def _common_dtype(self, *, compact: bool) -> np.dtype[Any]:
         kinds: dict[tuple[Any, ...], np.dtype[Any]] = {}
+        choose = compact_dtype if compact else output_dtype
         slopes, intercepts = set(self.slopes.tolist()), set(self.intercepts.tolist())
         for d, lut in zip(self._descriptions, self._luts, strict=True):
             if lut is not None:
@@ -226,7 +300,7 @@ class FrameReader:
                 continue
             key = (d.bits_allocated, d.bits_stored, d.pixel_representation, d.keyword)
             if key not in kinds:
-                kinds[key] = output_dtype(d, slopes, intercepts)
+                kinds[key] = choose(d, slopes, intercepts)
         return np.result_type(*kinds.values())
 
     def _value_range(self) -> tuple[float, float]:
@@ -240,87 +314,6 @@ class FrameReader:
             for slope, intercept in pairs:
                 ends += [low * slope + intercept, (low + (1 << bits) - 1) * slope + intercept]
         return (_held(min(ends), self.dtype), _held(max(ends), self.dtype))
-
-
-def read_all(
-    frames: Frames, *, progress: Progress = no_progress, workers: int | None = None
-) -> NDArray[Any]:
-    """Read all frames into one new array.
-
-    Parameters
-    ----------
-    frames : Frames
-        What to read. Frames that cannot be read are filled with `frames.fill`
-        and noted in `frames.problems`.
-    progress : Progress
-        Called as frames arrive; may raise `Cancelled`.
-    workers : int, optional
-        Threads; as many as the machine has cores by default.
-
-    Returns
-    -------
-    (N, rows, columns) or (N, rows, columns, 3) ndarray
-
-    Raises
-    ------
-    LoadError
-        If not one frame can be read, or there is no memory for them.
-    """
-    count = len(frames)
-    try:
-        array = np.empty((count, *frames.frame_shape), frames.dtype)
-    except MemoryError as error:
-        size = count * int(np.prod(frames.frame_shape)) * frames.dtype.itemsize / 1e9
-        raise LoadError(
-            f"no memory for {size:.1f} GB of pixels: load lazily (lazy=True)", reason="too-large"
-        ) from error
-    workers = workers or thread_count()
-    # Small portions keep all threads busy to the end and the progress alive.
-    portion = max(1, min(16, count // (workers * 4)))
-    starts = range(0, count, portion)
-    failures: list[tuple[int, Exception]] = []
-
-    def work(start: int) -> int:
-        stop = min(start + portion, count)
-        for index in range(start, stop):
-            try:
-                frames.read(index, array[index])
-            except (PixelError, OSError) as error:
-                failures.append((index, error))
-                array[index] = frames.fill
-        return stop - start
-
-    done = 0
-    progress(0, count, "Reading")
-    with ThreadPoolExecutor(workers, thread_name_prefix="dicomdb-read") as pool:
-        futures = [pool.submit(work, start) for start in starts]
-        try:
-            for future in futures:
-                done += future.result()
-                progress(done, count, "Reading")
-        except (Cancelled, KeyboardInterrupt):
-            for future in futures:
-                future.cancel()
-            raise
-    settle_failures(frames, failures)
-    return array
-
-
-def settle_failures(frames: Frames, failures: Sequence[tuple[int, Exception]]) -> None:
-    """Note frames that could not be read; raise when none could."""
-    if not failures:
-        return
-    if len(failures) == len(frames):
-        texts = list(
-            dict.fromkeys(str(error) for _, error in sorted(failures, key=lambda f: f[0]))
-        )
-        first = failures[0][1]
-        if isinstance(first, MissingDecoderError):
-            raise LoadError(str(first), reason=first.reason) from first
-        more = f"; and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-        raise LoadError(f"no image can be read: {'; '.join(texts[:_SHOWN])}{more}") from first
-    for index, error in failures:
-        note_failure(frames, index, error)
 
 
 def note_failure(frames: Frames, index: int, error: Exception) -> None:
@@ -354,7 +347,7 @@ def _rescale_of(
     slopes = np.array([1.0 if i.slope is None else i.slope for i in frames.instances])
     shifts = np.array([0.0 if i.intercept is None else i.intercept for i in frames.instances])
     for k, (instance, lut) in enumerate(zip(frames.instances, luts, strict=True)):
-        if lut is not None or _is_logarithmic(instance):
+        if lut is not None or is_logarithmic(instance):
             slopes[k], shifts[k] = 1.0, 0.0
     slope, shift = slopes[frames.owner], shifts[frames.owner]
     for k in range(len(frames)):
@@ -366,27 +359,3 @@ def _rescale_of(
     slope[(slope == 0) | ~np.isfinite(slope)] = 1.0
     shift[~np.isfinite(shift)] = 0.0
     return slope, shift
-
-
-def _is_logarithmic(instance: InstanceRecord) -> bool:
-    # XA and RF: the modality LUT makes values linear for subtraction; it is not for display
-    # (reference/pixels.md PX-4).
-    values = instance.values
-    return values.get("Modality") in ("XA", "RF") and (
-        values.get("PixelIntensityRelationship") == "LOG"
-    )
-
-
-def _modality_lut(instance: InstanceRecord) -> LookupTable | None:
-    if not instance.values.get("ModalityLUTSequence") or _is_logarithmic(instance):
-        return None
-    from pydicom import dcmread
-
-    header = dcmread(instance.path, stop_before_pixels=True, force=True)
-    items = header.get("ModalityLUTSequence")
-    if not items:
-        return None
-    try:
-        return LookupTable.from_item(items[0], signed=instance.pixel_representation == 1)
-    except ValueError as error:
-        raise LoadError(f"{instance.path}: {error}", reason="bad-modality-lut") from error

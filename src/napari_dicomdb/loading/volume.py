@@ -94,9 +94,10 @@ class Volume:
         ``series_uid``, ``study_uid``, ``patient_id``, ``instance_uids`` (in
         slice order), ``source_paths``, ``photometric``, ``rescale`` (list of
         (slope, intercept) per slice, or one), ``windows`` (tuple of
-        `dicom.voi.Window`), ``padding`` ((low, high) in output values or None),
-        ``value_range`` ((low, high) that the stored bits can hold, after
-        rescale), ``findings`` (tuple of Finding).
+        `dicom.voi.Window`), ``voi_luts`` (tuple of `dicom.voi.LookupTable`),
+        ``padding`` ((low, high) in output values or None), ``value_range``
+        ((low, high) that the stored bits can hold, after rescale),
+        ``findings`` (tuple of Finding).
     """
 
     array: Any
@@ -120,8 +121,12 @@ class Volume:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was found while examining and loading."""
-        return tuple(self.meta.get("findings", ()))
+        """What was found while examining and loading, and in lazy slices looked at since."""
+        later = tuple(getattr(self.array, "findings", ()))
+        # The same problem, known of more slices by now, takes the place of what was known.
+        told = {(finding.code, finding.numbers.get("reason")) for finding in later}
+        known = self.meta.get("findings", ())
+        return (*(f for f in known if (f.code, f.numbers.get("reason")) not in told), *later)
 
     def numpy(self) -> NDArray[Any]:
         """Return the whole array in memory; the lazy array is left as it is."""
