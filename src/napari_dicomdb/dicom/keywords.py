@@ -297,7 +297,7 @@ NESTED_KEYWORDS: tuple[str, ...] = (
 NESTED_TREES: Tree = tree_of(NESTED_KEYWORDS)
 
 PRIVATE_TREES: dict[str, Tree] = {
-    "UIH_0065_1051": tree_of(["ImagePositionPatient", "AcquisitionTime"]),
+    "UIH_0065_1051": tree_of(["ImagePositionPatient"]),
 }
 """What is read of the items of private sequences."""
 
