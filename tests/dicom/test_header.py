@@ -161,7 +161,7 @@ _STRINGS = {
 }
 _SINGLE = {"LT", "ST", "UT", "PN", "AS", "US or SS"}
 _FIXED = {"SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SpecificCharacterSet"}
-_FREE = [k for k in KEPT_KEYWORDS if VR_OF[k] != "SQ" and k not in _FIXED]
+_FREE = [k for k in KEPT_KEYWORDS if VR_OF[k] not in {"SQ", "OB"} and k not in _FIXED]
 
 
 @st.composite

@@ -75,7 +75,7 @@ def decode_value(
         blob the number of bytes at hand is kept: that it is there, not what it is.
     """
     if vr == "OB":
-        return min(len(raw), MAX_LIST)
+        return min(len(raw), MAX_LIST) or ""
     if vr in _ALL_TEXT:
         if len(raw) > MAX_TEXT:
             if vr not in FREE_TEXT and len(raw) > MAX_LIST:
@@ -111,7 +111,7 @@ def fit_to_vr(value: Value, vr: str) -> Value | None:
     Returns None when it has no such form.
     """
     if vr == "OB":
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) or value == "" else None
     if is_number_vr(vr):
         if not isinstance(value, str) or not value:
             return value
