@@ -87,7 +87,7 @@ def test_studies_are_read_when_unfolded(qtbot, model):
 def test_texts(model):
     index = model.index(0, 0)
     assert index.data() == "Family00000, Given"
-    assert index.data(SecondaryTextRole) == "ID ID00000 · female"
+    assert index.data(SecondaryTextRole) == "ID ID00000 · F"
     assert index.data(RecordRole) is model.source.people[0]
     assert model.headerData(0, Qt.Orientation.Horizontal) == "Patient / study"
 
@@ -119,7 +119,10 @@ def test_failure_is_told_and_ends(qtbot, runner):
     assert not model.canFetchMore(ROOT)
 
 
-def test_qt_is_content(qtbot, model, qtmodeltester):
+def test_qt_is_content(qtbot, runner, qtmodeltester):
+    model = PatientTreeModel(runner)
+    with qtbot.waitSignal(model.loaded):
+        model.show(Source(5))
     with qtbot.waitSignal(model.rowsInserted):
         model.fetchMore(model.index(0, 0))
     qtmodeltester.check(model, force_py=True)

@@ -39,7 +39,7 @@ def test_matrix_is_width_first():
 
 
 def test_namesakes_are_told_apart():
-    assert _text.patient_facts(PATIENT) == "ID 4711 · male · 1950-03-02"
+    assert _text.patient_facts(PATIENT) == "ID 4711 · M · 1950-03-02"
     bare = replace(PATIENT, patient_id="", sex="", birth_date="")
     assert _text.patient_facts(bare) == "no ID"
 

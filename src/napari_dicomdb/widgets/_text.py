@@ -20,7 +20,6 @@ __all__ = [
     "study_title",
 ]
 
-_SEX = {"M": "male", "F": "female", "O": "other"}
 _LONGEST = 300
 
 
@@ -52,10 +51,9 @@ def matrix(columns: int, rows: int) -> str:
 
 
 def patient_facts(patient: PatientRecord) -> str:
-    """Return what tells patients of one name apart: "ID 4711 · male · 1950-03-02"."""
+    """Return what tells patients of one name apart: "ID 4711 · M · 1950-03-02"."""
     parts = [f"ID {patient.patient_id}" if patient.patient_id else "no ID"]
-    parts.append(_SEX.get(patient.sex, patient.sex))
-    parts.append(patient.birth_date)
+    parts += [patient.sex, patient.birth_date]
     return one_line(" · ".join(p for p in parts if p))
 
 
