@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ __all__ = [
     "decode_value",
     "fit_to_vr",
     "is_number_vr",
+    "vr_of_bytes",
 ]
 
 PADDING = " \0"
@@ -103,6 +105,24 @@ def decode_value(
     if not numbers:
         return ""
     return numbers[0] if len(numbers) == 1 else numbers
+
+
+_ONLY_DIGITS = re.compile(rb"[-+0-9.eE\\ \0]+").fullmatch
+
+
+def vr_of_bytes(raw: bytes, vr: str) -> str:
+    """Return the VR that private real numbers have by their bytes, where `vr` cannot be.
+
+    Systems that do not know a private element pass it on as UN or OB; what its
+    owner wrote (8 bytes: double, 4: float, digits: text) depends on the release.
+    """
+    if vr not in {"FL", "FD"} or not raw:
+        return vr
+    if _ONLY_DIGITS(raw) and raw.strip(b" \0"):
+        return "DS"
+    if vr == "FL" and len(raw) == 8:
+        return "FD"
+    return "FL" if len(raw) % 8 == 4 else vr
 
 
 def fit_to_vr(value: Value, vr: str) -> Value | None:

@@ -11,6 +11,7 @@ from napari_dicomdb.dicom._decode import (
     decode_value,
     fit_to_vr,
     is_number_vr,
+    vr_of_bytes,
 )
 from napari_dicomdb.dicom.csa import csa_values, is_csa_wanted
 from napari_dicomdb.dicom.functional_groups import GROUPS_TREE
@@ -21,6 +22,7 @@ from napari_dicomdb.dicom.keywords import (
     PRIVATE_ELEMENTS,
     PRIVATE_TREES,
     TAG_OF,
+    UNRESERVED_ELEMENTS,
     VR_OF,
 )
 
@@ -42,6 +44,7 @@ SEQUENCES: Tree = {
     if VR_OF[k] == "SQ"
 } | GROUPS_TREE
 NUMBER_KEYWORDS = frozenset(k for k in KEPT_KEYWORDS if is_number_vr(VR_OF[k]))
+UNRESERVED_NAMES = frozenset(name for name, _ in UNRESERVED_ELEMENTS.values())
 CREATORS = {group: {c for g, c in PRIVATE_ELEMENTS if g == group} for group, _ in PRIVATE_ELEMENTS}
 
 
@@ -52,6 +55,7 @@ class Found:
         "cut",
         "end",
         "groups",
+        "orphans",
         "pixel_keyword",
         "pixel_length",
         "pixel_offset",
@@ -64,7 +68,8 @@ class Found:
         self.values: dict[str, Value] = {}
         self.groups: dict[str, list[Item]] = {}
         self.problems: list[tuple[str, str]] = []
-        self.private: dict[int, tuple[str, str]] = {}
+        self.private = UNRESERVED_ELEMENTS  # until the first creator
+        self.orphans: set[str] = set()  # found before it
         self.pixel_keyword = ""
         self.pixel_offset: int | None = None
         self.pixel_length: int | None = None
@@ -85,6 +90,8 @@ class Found:
             self.problems.append(
                 ("long-value", f"{name} has {len(raw)} bytes; it is cut or left out")
             )
+        if name not in VR_OF:
+            vr = vr_of_bytes(raw, vr)
         value = decode_value(raw, vr, little, self.charsets)
         if value is not None and name in VR_OF:
             value = fit_to_vr(value, VR_OF[name])
@@ -108,6 +115,9 @@ class Found:
 
     def add_creator(self, group: int, element: int, creator: str) -> None:
         """Note that the block `element` of `group` is reserved by `creator`."""
+        if self.private is UNRESERVED_ELEMENTS:
+            self.private = {}
+            self.orphans = self.values.keys() & UNRESERVED_NAMES
         creator = creator.strip(PADDING)
         wanted = PRIVATE_ELEMENTS.get((group, creator))
         if wanted:
@@ -116,6 +126,21 @@ class Found:
                     self.private[group << 16 | element << 8 | low] = entry
         elif group in NOTED_GROUPS and (group, creator) not in PRIVATE_ELEMENTS:
             self.values.setdefault(f"PrivateCreator_{group:04X}", creator[:64])
+
+    def settle_orphans(self) -> None:
+        """Keep private elements without a creator if the maker of the file would have them."""
+        orphans = self.orphans
+        if self.private is UNRESERVED_ELEMENTS:
+            orphans = self.values.keys() & UNRESERVED_NAMES
+        if not orphans:
+            return
+        maker = str(self.values.get("Manufacturer", "")).upper()
+        for name in orphans:
+            vendor = name.partition("_")[0]
+            if maker.startswith(vendor):
+                self.values["PrivateWithoutCreator"] = vendor
+            else:
+                del self.values[name]
 
     def private_sequence(self, tag: int) -> tuple[str, str, Tree] | None:
         """Return keyword, VR and what to read of the private sequence `tag`, if it is wanted."""

@@ -27,7 +27,13 @@ from napari_dicomdb.dicom._sequences import (
     Syntax,
     read_sequence,
 )
-from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, REPEATED_TAGS, TAG_OF, VR_OF
+from napari_dicomdb.dicom.keywords import (
+    KEPT_KEYWORDS,
+    REPEATED_TAGS,
+    TAG_OF,
+    UNRESERVED_ELEMENTS,
+    VR_OF,
+)
 
 if TYPE_CHECKING:
     from napari_dicomdb.dicom._dictionary import Tree
@@ -55,6 +61,7 @@ class _Order:
             for group in CREATORS
             for block in range(0x10, 0x100)
         }
+        self.unreserved = {self.word(tag): e for tag, e in UNRESERVED_ELEMENTS.items()}
         self.text_names = {w: k for w, k in self.names.items() if k not in NUMBER_KEYWORDS}
         special = set(PIXELS) | set(SEQUENCES) | {TAG_OF[k] for k in KEPT_KEYWORDS}
         self.special = frozenset(map(self.word, special | set(REPEATED_TAGS)))
@@ -99,8 +106,7 @@ def _walk_explicit(window: Window, pos: int, found: Found, order: _Order, syntax
     unpack, unpack_short, unpack_long = order.explicit, order.short, order.long
     name_of, special, odd, creators = order.names.get, order.special, order.odd, order.creators
     text_vrs, number_vrs, long_vrs, padding = TEXT_VRS, NUMBER_VRS, LONG_VRS, PADDING
-    values = found.values
-    private: dict[int, tuple[str, str]] = {}
+    values, private = found.values, order.unreserved
     while pos >= 0:
         buffer = window.buffer
         text = str(buffer, "latin-1")
@@ -151,8 +157,7 @@ def _walk_explicit(window: Window, pos: int, found: Found, order: _Order, syntax
 def _walk_implicit(window: Window, pos: int, found: Found, order: _Order, syntax: Syntax) -> None:
     unpack, odd, padding = order.implicit, order.odd, PADDING
     text_name_of, special, creators = order.text_names.get, order.special, order.creators
-    values = found.values
-    private: dict[int, tuple[str, str]] = {}
+    values, private = found.values, order.unreserved
     while pos >= 0:
         buffer = window.buffer
         size = len(buffer)

@@ -314,6 +314,7 @@ def _fall_back(
 
 def _finish(header: Header, found: Found, meta: dict[str, str], has_meta: bool) -> None:
     """Check and normalise what was found, and put it into `header`."""
+    found.settle_orphans()
     values = header.values = found.values
     header.problems += found.problems
     header.pixel_keyword = found.pixel_keyword

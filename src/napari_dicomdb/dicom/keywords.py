@@ -22,6 +22,7 @@ __all__ = [
     "REPEATED_TAGS",
     "SERIES_KEYWORDS",
     "TAG_OF",
+    "UNRESERVED_ELEMENTS",
     "VR_OF",
 ]
 
@@ -233,6 +234,7 @@ _INSTANCE: dict[str, tuple[int, str]] = {
     "DecayFactor": (0x00541321, "DS"),
     "DiffusionBValue": (0x00189087, "FD"),
     "DiffusionGradientOrientation": (0x00189089, "FD"),
+    "DiffusionDirectionality": (0x00189075, "CS"),
     "MRDiffusionSequence": (0x00189117, "SQ"),
 }
 
@@ -287,6 +289,10 @@ NESTED_KEYWORDS: tuple[str, ...] = (
     "MRDiffusionSequence.DiffusionBValue",
     "MRDiffusionSequence.DiffusionDirectionality",
     "MRDiffusionSequence.DiffusionGradientDirectionSequence.DiffusionGradientOrientation",
+    *(
+        f"MRDiffusionSequence.DiffusionBMatrixSequence.DiffusionBValue{axes}"
+        for axes in ("XX", "XY", "XZ", "YY", "YZ", "ZZ")
+    ),
     "ReferencedSeriesSequence.SeriesInstanceUID",
     "ReferencedStructureSetSequence.ReferencedSOPInstanceUID",
     "ReferencedRTPlanSequence.ReferencedSOPInstanceUID",
@@ -358,3 +364,15 @@ PRIVATE_ELEMENTS: dict[tuple[int, str], dict[int, tuple[str, str]]] = {
         0x09: ("PHILIPS_7053_1009", "DS"),  # Bq/ml per count
     },
 }
+
+UNRESERVED_ELEMENTS: dict[int, tuple[str, str]] = {
+    int(name[-9:-5], 16) << 16 | int(name[-4:], 16): (name, vr)
+    for elements in PRIVATE_ELEMENTS.values()
+    for name, vr in elements.values()
+    if vr not in {"CSA", "SQ"} and name[-9:-5] in {"0019", "0043", "0065", "2001", "2005"}
+}
+"""Tag -> private element where vendors use to have it.
+
+Anonymisers remove the elements that reserve blocks and leave what stands in them;
+such a file has no creators at all, and its Manufacturer must say whose they are.
+"""
