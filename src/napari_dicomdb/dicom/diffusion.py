@@ -304,7 +304,7 @@ def _philips(get: Lookup, _: Cosines) -> DiffusionWeighting | None:
 
 
 def _uih(get: Lookup, orientation: Cosines) -> DiffusionWeighting | None:
-    """b as applied, else as asked for; directions along the image."""
+    """United Imaging: b as applied, else as asked for; directions along the image."""
     b = _number(get("UIH_0065_1009"), get("UIH_0065_100A"))
     if b is None:
         return None
