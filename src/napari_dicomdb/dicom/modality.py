@@ -242,6 +242,13 @@ class LookupTable:
             bits,
         )
 
+    def limits(self) -> tuple[float, float]:
+        """Inputs below and above which the output is the same throughout."""
+        changes = np.flatnonzero(self.entries[1:] != self.entries[:-1])
+        if len(changes) == 0:
+            return float(self.first), float(self.first)
+        return float(self.first + changes[0]), float(self.first + changes[-1] + 1)
+
     def apply(self, values: Array) -> Array:
         """Map integer inputs; the shape is kept."""
         place = np.clip(values.astype(np.int64) - self.first, 0, len(self.entries) - 1)

@@ -21,6 +21,7 @@ __all__ = [
     "LookupTable",
     "Window",
     "choose_limits",
+    "first_choice",
     "is_sane",
     "presets",
     "voi_lut",
@@ -206,26 +207,56 @@ def choose_limits(
         low < high. The first sane window that shows some of the sample's
         values, else percentiles 0.5 and 99.5 without padding.
     """
+    chosen = first_choice(windows, (), sample, padding)
+    if isinstance(chosen, Window):
+        return chosen.limits()
     values = _without_padding(sample, padding)
-    if values is not None and values.size:
-        least, most = float(values.min()), float(values.max())
-    else:
-        least, most = -math.inf, math.inf
-    for window in windows:
-        if not is_sane(window):
-            continue
-        low, high = window.limits()
-        # A window beside all values shows one flat grey: a stale or foreign one.
-        if low < high and low < most and high > least:
-            return low, high
     if values is None or values.size == 0:
         return CT_PRESETS[0].limits() if modality == "CT" else (0.0, 1.0)
     low, high = (float(limit) for limit in np.percentile(values, (0.5, 99.5)))
     if low >= high:
-        low, high = least, most
+        low, high = float(values.min()), float(values.max())
     if low >= high:
         return low, low + 1.0
     return low, high
+
+
+def first_choice(
+    windows: Sequence[Window],
+    luts: Sequence[LookupTable],
+    sample: Array | None,
+    padding: PaddingRange | tuple[float, float] | None = None,
+) -> Window | LookupTable | None:
+    """Choose what to show an image with at first; the standard leaves it to the viewer.
+
+    Parameters
+    ----------
+    windows, luts : sequence
+        Of the file, in its order.
+    sample, padding
+        As for `choose_limits`.
+
+    Returns
+    -------
+    Window or LookupTable or None
+        The first sane window that shows some of the sample's values, else the
+        first table that does.
+
+    Notes
+    -----
+    PS3.3 Section C.11.2.1: of several views, any may be chosen.
+    """
+    values = _without_padding(sample, padding)
+    least, most = -math.inf, math.inf
+    if values is not None and values.size:
+        least, most = float(values.min()), float(values.max())
+    choices: tuple[Window | LookupTable, ...] = (*(w for w in windows if is_sane(w)), *luts)
+    for choice in choices:
+        low, high = choice.limits()
+        # A window beside all values shows one flat grey: a stale or foreign one.
+        if low < high and low < most and high > least:
+            return choice
+    return None
 
 
 def _without_padding(

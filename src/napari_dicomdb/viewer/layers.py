@@ -75,8 +75,7 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
         return [(np.asarray(data), kwargs, "labels")]
     kwargs["rgb"] = volume.is_rgb
     if not volume.is_rgb:
-        kwargs["contrast_limits"] = contrast_limits(volume, runs_backwards=backwards)
-        kwargs["colormap"] = _colormap(volume)
+        kwargs["contrast_limits"], kwargs["colormap"] = _display(volume, backwards)
     return [(data, kwargs, "image")]
 
 
@@ -90,15 +89,23 @@ def contrast_limits(volume: Volume, *, runs_backwards: bool = False) -> tuple[fl
         Whether napari shows the slices in reverse; so that the slice looked at
         is the one that it shows first, and no other is read.
     """
-    from napari_dicomdb.dicom.voi import choose_limits
+    return _display(volume, runs_backwards)[0]
 
-    low, high = choose_limits(
-        tuple(volume.meta.get("windows") or ()),
-        _middle_slice(volume, runs_backwards),
-        volume.meta.get("padding"),
-        str(volume.meta.get("modality") or ""),
-    )
-    return float(low), float(high)
+
+def _display(volume: Volume, backwards: bool) -> tuple[tuple[float, float], str | dict[str, Any]]:
+    """Return contrast limits and colormap to begin with."""
+    from napari_dicomdb.dicom.voi import choose_limits, first_choice
+    from napari_dicomdb.viewer.curves import curve_of
+    from napari_dicomdb.viewer.windows import grey_colormap
+
+    meta, sample = volume.meta, _middle_slice(volume, backwards)
+    windows, padding = tuple(meta.get("windows") or ()), meta.get("padding")
+    chosen = first_choice(windows, tuple(meta.get("voi_luts") or ()), sample, padding)
+    curve = None if chosen is None else curve_of(chosen)
+    if curve is not None:
+        return (curve.low, curve.high), curve.colormap(inverted=_is_inverted(volume))
+    low, high = choose_limits(windows, sample, padding, str(meta.get("modality") or ""))
+    return (float(low), float(high)), grey_colormap(_is_inverted(volume))
 
 
 def _middle_slice(volume: Volume, runs_backwards: bool) -> NDArray[Any]:
@@ -196,16 +203,15 @@ def _even_steps(coord: Coord | None) -> tuple[float, float, str]:
     return step, float(values[0]), _PINT_UNITS[coord.unit]
 
 
-def _colormap(volume: Volume) -> str:
-    dark_on_light = (
+def _is_inverted(volume: Volume) -> bool:
+    return (
         volume.meta.get("photometric") == "MONOCHROME1"
         or volume.meta.get("modality") in _INVERTED_MODALITIES
     )
-    return "gray_r" if dark_on_light else "gray"
 
 
 def _metadata(volume: Volume) -> dict[str, Any]:
-    from napari_dicomdb.viewer.windows import volume_presets
+    from napari_dicomdb.viewer.windows import volume_curves, volume_presets
 
     meta = volume.meta
     value_range = meta.get("value_range")
@@ -221,6 +227,8 @@ def _metadata(volume: Volume) -> dict[str, Any]:
         "loader": meta.get("loader", ""),
         "kind": meta.get("kind", ""),
         "windows": volume_presets(volume),
+        "curves": volume_curves(volume),
+        "inverted": _is_inverted(volume),
         "value_range": None if value_range is None else tuple(map(float, value_range)),
         "spacing_label": volume.geometry.spacing_label,
     }
