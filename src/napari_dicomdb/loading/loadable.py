@@ -68,6 +68,9 @@ class Loadable:
         Slice, row, column spacing in mm.
     referenced_uids : tuple of str
         SOP or series instance UIDs that should be offered with it.
+    dims : tuple of str
+        Names of the axes of `shape` but for that of colour, as `Volume.dims`
+        will have them; () where the loader does not say.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Loadable:
     shape: tuple[int, ...] = ()
     spacing: tuple[float, ...] | None = None
     referenced_uids: tuple[str, ...] = ()
+    dims: tuple[str, ...] = ()
 
     def load(self, *, progress: Progress | None = None, lazy: bool = True) -> Volume:
         """Load it.
@@ -123,6 +127,7 @@ class Loadable:
             "reasons": list(self.reasons),
             "findings": [f.to_json() for f in self.findings],
             "shape": list(self.shape),
+            "dims": list(self.dims),
             "spacing": None if self.spacing is None else list(self.spacing),
             "instances": [i.uid for i in self.instances],
             "options": dict(self.options),

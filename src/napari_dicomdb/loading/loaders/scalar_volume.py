@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScalarVolumeLoader"]
 
+_DIMS = ("slice", "row", "column")
 _MOST_SINGLES = 3  # a three-plane localizer; more directions are one picture book
 
 
@@ -69,7 +70,7 @@ class ScalarVolumeLoader:
             loadable,
             ordered,
             geometry,
-            ("slice", "row", "column"),
+            _DIMS,
             lazy=lazy,
             progress=progress,
             reader=plan.reader,
@@ -172,6 +173,7 @@ class ScalarVolumeLoader:
             shape=(*plan.shape, 3) if colour else plan.shape,
             spacing=plan.spacing,
             referenced_uids=referenced_uids(ordered),
+            dims=_DIMS,
         )
 
     def _one_position(self, frames: FrameSet, stack: Stack, outer: Part, inner: Part) -> Loadable:
