@@ -80,4 +80,6 @@ def curve_of(choice: Window | LookupTable) -> Curve | None:
         return None
     low = choice.center - _REACH * choice.width
     high = choice.center + _REACH * choice.width
-    return Curve(low, high, choice.apply(np.linspace(low, high, _MOST_COLOURS)))
+    # All sigmoids are one curve, wider or narrower: one colormap serves all.
+    widths = np.linspace(-_REACH, _REACH, _MOST_COLOURS)
+    return Curve(low, high, Window(0, 1, function="SIGMOID").apply(widths))
