@@ -12,7 +12,7 @@ from napari_dicomdb.dicom._decode import LONG_VRS, UnusualHeader, decode_value, 
 from napari_dicomdb.dicom._found import CREATORS, PIXELS, SEQUENCES, Found
 from napari_dicomdb.dicom._sequences import UNDEFINED
 from napari_dicomdb.dicom.functional_groups import items_of_sequence
-from napari_dicomdb.dicom.keywords import PRIVATE_TREES, REPEATED_TAGS, TAG_OF, VR_OF
+from napari_dicomdb.dicom.keywords import CSA_HEADER, PRIVATE_TREES, REPEATED_TAGS, TAG_OF, VR_OF
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -119,7 +119,7 @@ def _collect(dataset: Dataset, found: Found, little: bool) -> None:
             tree = PRIVATE_TREES[keyword]
             if not isinstance(items, bytes):
                 found.keep_items(keyword, items_of_sequence(items or [], tree, charsets))
-        elif vr == "CSA":
+        elif keyword == CSA_HEADER:
             raw = dataset.get_item(tag).value
             found.keep_raw(keyword, raw if isinstance(raw, bytes) else b"", vr, little)
         else:

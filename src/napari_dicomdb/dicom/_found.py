@@ -16,6 +16,7 @@ from napari_dicomdb.dicom._decode import (
 from napari_dicomdb.dicom.csa import csa_values, is_csa_wanted
 from napari_dicomdb.dicom.functional_groups import GROUPS_TREE
 from napari_dicomdb.dicom.keywords import (
+    CSA_HEADER,
     KEPT_KEYWORDS,
     NESTED_TREES,
     NOTED_GROUPS,
@@ -83,7 +84,7 @@ class Found:
 
     def keep_raw(self, name: str, raw: bytes, vr: str, little: bool) -> None:
         """Keep a value that is not plain ASCII text or one short."""
-        if vr == "CSA":
+        if name == CSA_HEADER:
             self.values.update(csa_values(raw))
             return
         if len(raw) > MAX_TEXT and vr != "OB":
@@ -122,7 +123,7 @@ class Found:
         wanted = PRIVATE_ELEMENTS.get((group, creator))
         if wanted:
             for low, entry in wanted.items():
-                if entry[1] != "CSA" or is_csa_wanted(self.values.get("ImageType")):
+                if entry[0] != CSA_HEADER or is_csa_wanted(self.values.get("ImageType")):
                     self.private[group << 16 | element << 8 | low] = entry
         elif group in NOTED_GROUPS and (group, creator) not in PRIVATE_ELEMENTS:
             self.values.setdefault(f"PrivateCreator_{group:04X}", creator[:64])

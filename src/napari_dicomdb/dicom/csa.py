@@ -38,13 +38,13 @@ _MOST_VALUES = 512
 
 
 def is_csa_wanted(image_type: object) -> bool:
-    """Return whether images of this ImageType keep anything in their CSA header alone.
+    r"""Return whether images of this ImageType keep anything in their CSA header alone.
 
     Examples
     --------
-    >>> is_csa_wanted("ORIGINAL\\\\PRIMARY\\\\M\\\\ND\\\\MOSAIC")
+    >>> is_csa_wanted("ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC")
     True
-    >>> is_csa_wanted("ORIGINAL\\\\PRIMARY\\\\AXIAL")
+    >>> is_csa_wanted("ORIGINAL\\PRIMARY\\AXIAL")
     False
     """
     text = str(image_type or "").upper()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from napari_dicomdb.dicom._dictionary import Tree, tree_of
 
 __all__ = [
+    "CSA_HEADER",
     "INSTANCE_KEYWORDS",
     "KEPT_KEYWORDS",
     "NESTED_KEYWORDS",
@@ -314,8 +315,10 @@ The same element means other things to other makers: who asks for one and does
 not find it can tell why.
 """
 
-# (group, creator) -> {element within the block: (name, VR when the file has UN or OB)};
-# VR "CSA" is what `dicom.csa` reads, under names of its own.
+CSA_HEADER = "SIEMENS_CSA"
+"""Is not kept itself, but what `dicom.csa` reads of it."""
+
+# (group, creator) -> {element within the block: (name, VR when the file has UN or OB)}
 PRIVATE_ELEMENTS: dict[tuple[int, str], dict[int, tuple[str, str]]] = {
     (0x0009, "GEMS_PETD_01"): {0x0D: ("GE_0009_100D", "DT")},  # scan start
     (0x0019, "GEMS_ACQU_01"): {  # gradient direction: frequency, phase, slice
@@ -335,7 +338,7 @@ PRIVATE_ELEMENTS: dict[tuple[int, str], dict[int, tuple[str, str]]] = {
         0x0E: ("SIEMENS_0019_100E", "FD"),  # gradient direction
         0x27: ("SIEMENS_0019_1027", "FD"),  # b-matrix
     },
-    (0x0029, "SIEMENS CSA HEADER"): {0x10: ("SIEMENS_CSA", "CSA")},
+    (0x0029, "SIEMENS CSA HEADER"): {0x10: (CSA_HEADER, "OB")},
     (0x2001, "Philips Imaging DD 001"): {
         0x03: ("PHILIPS_2001_1003", "FL"),  # b-value
         0x04: ("PHILIPS_2001_1004", "CS"),  # directionality
