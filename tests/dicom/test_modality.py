@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
 
 from napari_dicomdb.dicom.modality import (
+    LookupTable,
     PaddingRange,
     compact_dtype,
     fitting_range,
@@ -184,3 +185,14 @@ def test_padding_is_found_in_stored_values():
     assert PaddingRange(0, 0).mask(stored).tolist() == [False] * 4 + [True]
     assert PaddingRange(-2000, -1500).rescaled(2, 10) == (-3990, -2990)
     assert PaddingRange(0, 10).rescaled(-1, 0) == (-10, 0)
+
+
+def test_limits_of_a_table_are_where_it_stops_changing():
+    table = LookupTable(-10, np.array([3, 3, 3, 4, 9, 9, 11, 11, 11], np.uint16))
+    assert table.limits() == (-8.0, -4.0)
+    inputs = np.arange(-30, 30)
+    mapped = table.apply(inputs)
+    assert set(mapped[inputs <= -8]) == {3}
+    assert set(mapped[inputs >= -4]) == {11}
+    low, high = LookupTable(5, np.full(4, 7, np.uint16)).limits()
+    assert low == high

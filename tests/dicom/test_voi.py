@@ -17,6 +17,7 @@ from napari_dicomdb.dicom.voi import (
     LookupTable,
     Window,
     choose_limits,
+    first_choice,
     presets,
     voi_lut,
     voi_luts_of,
@@ -201,3 +202,16 @@ def test_monochrome1_is_inverted_on_display_only():
     window = Window(50.5, 101)
     assert voi_lut(values, window).tolist() == [0, 1]
     assert voi_lut(values, window, invert=True).tolist() == [1, 0]
+
+
+def test_a_table_is_chosen_when_no_window_shows_anything():
+    sample = np.arange(100, dtype=np.int16)
+    table = LookupTable(0, np.arange(100, dtype=np.uint16))
+    beside, through = Window(5000, 10), Window(50, 10)
+    assert first_choice((beside, through), (table,), sample) is through
+    assert first_choice((beside,), (table,), sample) is table
+    assert first_choice((beside, Window(50, math.nan)), (), sample) is None
+    # Flat over all values, as a table of other data would be.
+    assert first_choice((), (LookupTable(1000, table.entries),), sample) is None
+    # Only the padding is in reach of the window.
+    assert first_choice((Window(0, 3),), (table,), sample, (-10, 20)) is table
