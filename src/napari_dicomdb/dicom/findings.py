@@ -58,6 +58,9 @@ class FindingCode(StrEnum):
     LOSSY_COMPRESSION = "lossy-compression"
     OTHER_FRAME_OF_REFERENCE = "other-frame-of-reference"
     LOADER_FAILED = "loader-failed"
+    UNCERTAIN_DIRECTIONS = "uncertain-directions"
+    UNKNOWN_WEIGHTING = "unknown-weighting"
+    PRIVATE_WITHOUT_CREATOR = "private-without-creator"
 
 
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}
