@@ -68,13 +68,6 @@ def test_slices_that_lost_their_place_are_stacked_by_number(series, records):
     assert best.load(lazy=False).array[:, 0, 0].tolist() == [1, 2, 3]
 
 
-def test_a_mosaic_is_not_taken_for_a_slice(reference_data, records):
-    folder = reference_data / "mosaic/dcm_qa_mosaic__2_ep2d_Asc/dicom"
-    (best,) = examine(records(folder.iterdir()))
-    assert best.loader.name == "image"
-    assert FindingCode.NO_GEOMETRY in {f.code for f in best.findings}
-
-
 def test_colour_and_grey_are_apart(series, records):
     for _ in range(2):
         picture(series, np.zeros((6, 5, 3), np.uint8), Modality="SC")

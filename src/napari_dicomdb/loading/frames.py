@@ -1,7 +1,8 @@
-"""Frames of any instances side by side: classic slices and multi-frame frames alike.
+"""Frames of any instances side by side: classic slices, multi-frame frames, tiles of mosaics.
 
 Grouping, sorting and reading look at frames only; whether a frame is a file of
-its own or one of a thousand in an enhanced object makes no difference to them.
+its own, one of a thousand in an enhanced object or a tile of a sheet makes no
+difference to them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from napari_dicomdb.dicom.functional_groups import FrameTable
+from napari_dicomdb.loading.mosaics import Tiling, tilings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,11 +87,13 @@ class FrameSet:
     tables : tuple of FrameTable or None
         Functional groups of each instance; None for a classic one.
     owner, number : (N,) ndarray of int
-        For each frame the index of its instance, and which frame of it
-        (from 0) it is.
+        For each frame the index of its instance, and which frame, or tile, of
+        it (from 0) it is.
     positions, orientations, spacings : (N, 3), (N, 6), (N, 2) ndarray of float
         ImagePositionPatient, ImageOrientationPatient, PixelSpacing; NaN where
         the header has none.
+    tilings : tuple of Tiling or None
+        How the image of each instance is cut, where it is a sheet of tiles.
     """
 
     instances: tuple[InstanceRecord, ...]
@@ -99,6 +103,7 @@ class FrameSet:
     positions: NDArray[np.float64]
     orientations: NDArray[np.float64]
     spacings: NDArray[np.float64]
+    tilings: tuple[Tiling | None, ...]
 
     @classmethod
     def of(cls, instances: Iterable[InstanceRecord]) -> FrameSet:
@@ -107,7 +112,11 @@ class FrameSet:
         tables = tuple(
             FrameTable.from_bytes(r.frames_json) if r.frames_json else None for r in records
         )
-        if not any(r.frame_count > 1 or t for r, t in zip(records, tables, strict=True)):
+        tilings = tilings_of(records)
+        if not any(
+            r.frame_count > 1 or t or cut
+            for r, t, cut in zip(records, tables, tilings, strict=True)
+        ):
             count = len(records)
             return cls(
                 records,
@@ -117,13 +126,20 @@ class FrameSet:
                 _columns([r.position or _NAN3 for r in records], 3),
                 _columns([r.orientation or _NAN6 for r in records], 6),
                 _columns([r.pixel_spacing or _NAN2 for r in records], 2),
+                tilings,
             )
-        counts = [frame_count_of(r) for r in records]
+        counts = [
+            frame_count_of(r) if cut is None else cut.count
+            for r, cut in zip(records, tilings, strict=True)
+        ]
         owner = np.repeat(np.arange(len(records)), counts)
         number = np.concatenate([np.arange(n) for n in counts])
-        blocks = [_geometry(r, t, n) for r, t, n in zip(records, tables, counts, strict=True)]
+        blocks = [
+            _geometry(r, t, n) if cut is None else _tile_geometry(r, cut)
+            for r, t, cut, n in zip(records, tables, tilings, counts, strict=True)
+        ]
         places, cosines, spacings = (np.concatenate(b) for b in zip(*blocks, strict=True))
-        return cls(records, tables, owner, number, places, cosines, spacings)
+        return cls(records, tables, owner, number, places, cosines, spacings, tilings)
 
     @classmethod
     def of_loadable(cls, loadable: Loadable) -> FrameSet:
@@ -154,6 +170,7 @@ class FrameSet:
             self.positions[chosen],
             self.orientations[chosen],
             self.spacings[chosen],
+            tuple(self.tilings[i] for i in used),
         )
 
     def instance(self, frame: int) -> InstanceRecord:
@@ -182,13 +199,29 @@ class FrameSet:
         return comparable(self.instances[owner].values.get(keyword))
 
     def fields(self, name: str) -> NDArray[Any]:
-        """Return attribute `name` of the instance record of each frame."""
-        return np.array([getattr(i, name) for i in self.instances])[self.owner]
+        """Return attribute `name` of the instance record of each frame.
+
+        ``"rows"`` and ``"columns"`` are those of the frame: of the tile, not of the sheet.
+        """
+        cuts = self.tilings if name in ("rows", "columns") else (None,) * len(self.instances)
+        pairs = zip(self.instances, cuts, strict=True)
+        return np.array([getattr(i if c is None else c, name) for i, c in pairs])[self.owner]
+
+    @property
+    def frame_of_reference_uid(self) -> str:
+        """Of the first frame; of the volume where the patient's is not known (ultrasound)."""
+        values = self.instances[0].values
+        for keyword in ("FrameOfReferenceUID", "VolumeFrameOfReferenceUID"):
+            if values.get(keyword):
+                return str(values[keyword])
+        return ""
 
     def label(self, frame: int) -> str:
         """Name a frame for a person: its file, and its number where there are several."""
         record = self.instance(frame)
         number = f", frame {self.number[frame] + 1}" if record.frame_count > 1 else ""
+        if self.tilings[self.owner[frame]] is not None:
+            number = f", tile {self.number[frame] + 1}"
         return f"{record.path.name}{number}"
 
     @property
@@ -198,9 +231,11 @@ class FrameSet:
 
     def options(self) -> Mapping[str, Any]:
         """Return the loadable options from which `of_loadable` makes this set again."""
-        whole = np.repeat(
-            np.arange(len(self.instances)), [frame_count_of(i) for i in self.instances]
-        )
+        counts = [
+            frame_count_of(i) if cut is None else cut.count
+            for i, cut in zip(self.instances, self.tilings, strict=True)
+        ]
+        whole = np.repeat(np.arange(len(self.instances)), counts)
         if len(whole) == len(self) and np.array_equal(whole, self.owner):
             starts = np.searchsorted(whole, whole)
             if np.array_equal(np.arange(len(whole)) - starts, self.number):
@@ -233,6 +268,17 @@ def _geometry(
         _table_column(table, "ImagePositionPatient", 3, count),
         _table_column(table, "ImageOrientationPatient", 6, count),
         _table_column(table, "PixelSpacing", 2, count),
+    )
+
+
+def _tile_geometry(
+    record: InstanceRecord, cut: Tiling
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Position, orientation and spacing of each tile of one sheet."""
+    return (
+        cut.positions,
+        np.tile(record.orientation or _NAN6, (cut.count, 1)),
+        np.tile(record.pixel_spacing or _NAN2, (cut.count, 1)),
     )
 
 

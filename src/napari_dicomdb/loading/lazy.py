@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.loading.frame_cache import FrameCache
 from napari_dicomdb.loading.reading import note_failure, thread_count
 
 if TYPE_CHECKING:
@@ -44,65 +43,6 @@ def _budget() -> int:
     except (AttributeError, ValueError, OSError):  # no sysconf: Windows
         return 4 * _SMALLEST
     return min(max(memory // 4, _SMALLEST), _LARGEST)
-
-
-class FrameCache:
-    """Frames read of late, by any lazy array; the least recently used go first.
-
-    Parameters
-    ----------
-    limit : int
-        Bytes that all frames together may take.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._held: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
-        self._coming: dict[tuple[int, int], Future[NDArray[Any]]] = {}
-        self._bytes = 0
-        self._lock = Lock()
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held now."""
-        return self._bytes
-
-    def get(self, key: tuple[int, int], read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """Return the frame of `key`; when absent ``read()`` it, once for all who wait."""
-        with self._lock:
-            frame = self._held.get(key)
-            if frame is not None:
-                self._held.move_to_end(key)
-                return frame
-            coming = self._coming.get(key)
-            mine = coming is None
-            if coming is None:
-                coming = self._coming[key] = Future()
-        if not mine:
-            return coming.result()
-        try:
-            frame = read()
-        except BaseException as error:
-            with self._lock:
-                del self._coming[key]
-            coming.set_exception(error)
-            raise
-        frame.flags.writeable = False
-        with self._lock:
-            del self._coming[key]
-            self._held[key] = frame
-            self._bytes += frame.nbytes
-            while self._bytes > self.limit and self._held:
-                _, old = self._held.popitem(last=False)
-                self._bytes -= old.nbytes
-        coming.set_result(frame)
-        return frame
-
-    def forget(self, owner: int) -> None:
-        """Drop the frames of one array."""
-        with self._lock:
-            for key in [key for key in self._held if key[0] == owner]:
-                self._bytes -= self._held.pop(key).nbytes
 
 
 _cache: FrameCache | None = None

@@ -19,6 +19,7 @@ from napari_dicomdb.dicom.modality import (
 )
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
 from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.loading.frame_cache import FrameCache
 from napari_dicomdb.loading.lookup_tables import is_logarithmic, modality_lut
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = ["FrameReader", "Frames", "ReadProblems", "note_failure", "thread_coun
 
 _MOST_THREADS = 8
 _SHOWN = 3
+_BYTES_OF_SHEETS = 64 << 20
 
 _CODE_OF = {
     "truncated-pixels": FindingCode.TRUNCATED_PIXELS,
@@ -162,13 +164,18 @@ class FrameReader:
             self._descriptions = [PixelDescription.from_record(i) for i in frames.instances]
         except PixelError as error:
             raise LoadError(str(error), reason=error.reason) from error
-        shapes = {d.frame_shape for d in self._descriptions}
+        pairs = zip(self._descriptions, frames.tilings, strict=True)
+        shapes = {
+            d.frame_shape if cut is None else (cut.rows, cut.columns, *d.frame_shape[2:])
+            for d, cut in pairs
+        }
         if len(shapes) != 1:
             raise LoadError(
                 f"images of different shapes cannot be stacked: {sorted(shapes)}",
                 reason="mixed-matrix",
             )
         self.frame_shape = shapes.pop()
+        self._sheets = FrameCache(_BYTES_OF_SHEETS)
         self._luts = [modality_lut(i) for i in frames.instances]
         self.slopes, self.intercepts = _rescale_of(frames, self._luts)
         self._widest = self._common_dtype(compact=False)
@@ -207,7 +214,7 @@ class FrameReader:
             If its values do not fit a compact type (see `widen`).
         """
         owner = self.frames.owner[index]
-        description, path = self._descriptions[owner], self.frames.instances[owner].path
+        description = self._descriptions[owner]
         if self._refused and (error := self._refused.get(self.frames.instances[owner].uid)):
             raise error
         number = int(self.frames.number[index])
@@ -225,12 +232,12 @@ class FrameReader:
         )
         if in_place:
             # The bytes go where they are wanted; signedness is settled by the rescaling.
-            read_frame(path, description, number, out.view(stored), problems=notes)
+            self._stored(owner, number, notes, out.view(stored))
             if dtype != self._widest:
                 self._fit(out.view(stored), index)
             rescale_into(out, slope, intercept)
         else:
-            values = read_frame(path, description, number, problems=notes)
+            values = self._stored(owner, number, notes)
             if dtype != self._widest and lut is None:
                 self._fit(values, index)
             if lut is not None:
@@ -245,6 +252,27 @@ class FrameReader:
         for reason, text in notes:
             lost = reason == "truncated-pixels"
             self.problems.note(reason, text, self.frames.label(index), lost=lost)
+        return out
+
+    def _stored(
+        self,
+        owner: int,
+        number: int,
+        notes: list[tuple[str, str]],
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """Return stored values of one frame; a sheet of tiles is decoded once for all its tiles."""
+        path, description = self.frames.instances[owner].path, self._descriptions[owner]
+        cut = self.frames.tilings[owner]
+        if cut is None:
+            return read_frame(path, description, number, out, problems=notes)
+        sheet = self._sheets.get(
+            (owner, 0), lambda: read_frame(path, description, 0, problems=notes)
+        )
+        tile = cut.crop(sheet, number)
+        if out is None:
+            return tile.copy()
+        out[...] = tile
         return out
 
     def widen(self) -> set[int]:

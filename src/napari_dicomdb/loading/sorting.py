@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from napari_dicomdb.loading.mosaics import is_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +16,31 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.loading.frames import FrameSet
 
-__all__ = ["by_series", "is_colour", "is_image", "is_placed", "number_order"]
+__all__ = [
+    "NUCLEAR_VECTORS",
+    "by_series",
+    "is_colour",
+    "is_image",
+    "is_nuclear",
+    "is_placed",
+    "number_order",
+]
+
+NUCLEAR_VECTORS = (
+    "EnergyWindowVector",
+    "DetectorVector",
+    "PhaseVector",
+    "RotationVector",
+    "RRIntervalVector",
+    "TimeSlotVector",
+    "SliceVector",
+    "AngularViewVector",
+    "TimeSliceVector",
+)
+"""What FrameIncrementPointer names in NM objects (PS3.3 Section C.8.4.8)."""
+
+# Nuclear Medicine Image Storage, and its retired predecessor.
+_NUCLEAR = frozenset({"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5"})
 
 
 def by_series(instances: Iterable[InstanceRecord]) -> list[list[InstanceRecord]]:
@@ -41,11 +67,10 @@ def is_placed(frames: FrameSet) -> NDArray[np.bool_]:
     known: NDArray[np.bool_] = np.isfinite(facts).all(axis=1)
     known &= (frames.spacings > 0).all(axis=1)
     if known.any():
-        # The position of a mosaic is that of the whole tile sheet, of no slice.
-        types = frames.values("ImageType")
-        mosaics = {value for value in set(types) if _is_mosaic(value)}
-        if mosaics:
-            known &= np.array([value not in mosaics for value in types])
+        # The position of a sheet of tiles is that of the whole sheet, of no slice.
+        pairs = zip(frames.instances, frames.tilings, strict=True)
+        uncut = np.array([cut is None and is_sheet(record) for record, cut in pairs])
+        known &= ~uncut[frames.owner]
         row, column = frames.orientations[:, :3], frames.orientations[:, 3:]
         known &= np.linalg.norm(np.cross(row, column), axis=1) > 0.1
     return known
@@ -58,5 +83,9 @@ def number_order(frames: FrameSet) -> NDArray[np.intp]:
     return np.lexsort((frames.number, frames.owner, numbers[frames.owner]))
 
 
-def _is_mosaic(image_type: Any) -> bool:
-    return "MOSAIC" in str(image_type or "").upper().split("\\")
+def is_nuclear(record: InstanceRecord) -> bool:
+    """Return whether it is a gamma camera's object, whose frames follow several vectors."""
+    return record.sop_class_uid in _NUCLEAR or (
+        record.values.get("Modality") == "NM"
+        and any(keyword in record.values for keyword in NUCLEAR_VECTORS)
+    )
