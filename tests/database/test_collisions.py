@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pydicom
+
 from napari_dicomdb.database import Database
 
 Write = Callable[..., Any]
@@ -65,3 +67,27 @@ def test_conflicting_copy_is_noted_and_kept(
     assert [row[2] for row in dump(database)["alternates"]] == ["2"]
     (record,) = database.instances(paths=[other])
     assert record.path == first
+
+
+def test_conflicting_copy_in_a_series_of_its_own(
+    database: Database, tmp_path: Path, write_instance: Write
+) -> None:
+    """The other series gets no row: there is nothing in it."""
+    first = write_instance(tmp_path / "in" / "1", 1)
+    uid = str(pydicom.dcmread(first).SOPInstanceUID)
+    write_instance(
+        tmp_path / "in" / "2",
+        1,
+        series=2,
+        SOPInstanceUID=uid,
+        StudyInstanceUID="1.2.3",
+        PatientID="P2",
+    )
+    report = database.import_paths([tmp_path / "in"])
+    (series,) = database.series()
+    assert report.series_uids == [series.uid]
+    assert (len(database.studies()), len(database.patients())) == (1, 1)
+    assert len(database.search("P2")) == 0
+    write_instance(tmp_path / "in" / "3", 2, series=2)  # the series may still come
+    assert database.import_paths([tmp_path / "in"]).added == 1
+    assert [s.instance_count for s in database.series()] == [1, 1]

@@ -97,6 +97,21 @@ def test_full_disk_in_the_middle(
     assert (rest.stopped, rest.added + report.added) == ("", 60)
 
 
+def test_full_disk_while_publishing(
+    database: Database, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: CopyStore, moves: list[tuple[str, str, str]]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CopyStore, "publish", full)
+        report = database.import_paths([ct], copy=True)
+    assert str(tmp_path / "database") in report.stopped
+    assert "disk is full" in report.stopped
+    assert (report.added, report.series_uids, database.info()["instances"]) == (0, [], 0)
+    assert database.import_paths([ct], copy=True).added == 6
+
+
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs a small file system")
 def test_failed_batch_leaves_no_copies(
     database: Database, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -163,6 +163,7 @@ def test_full_disk_for_the_index(
     report = database.import_paths([tmp_path / "in"], workers=0)
     assert "disk is full" in report.stopped
     assert 0 < database.info()["instances"] < 400
+    assert report.added == database.info()["instances"]  # the batch undone is not counted
     with database._connections.borrow() as connection:
         connection.execute("PRAGMA max_page_count = 1000000")
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -28,6 +28,17 @@ def test_import_report() -> None:
     assert parsed["missing"][0]["path"] == "/cd/\\xe9"
 
 
+def test_what_was_rolled_back_is_taken_back() -> None:
+    report = ImportReport(added=3, unchanged=2)
+    report.notes.append(("/a", "odd-uid", "odd"))
+    mark = report.mark()
+    report.added, report.unchanged = 5, 4
+    report.notes.append(("/b", "odd-uid", "odd"))
+    report.rejected.append(("/c", "not-dicom", "no"))
+    report.back_to(mark)
+    assert (report.added, report.unchanged, len(report.notes), report.rejected) == (3, 4, 1, [])
+
+
 def test_removal_report() -> None:
     report = RemovalReport(series=1, instances=4, files_deleted=2, files_kept=["/x"])
     assert report.summary() == (

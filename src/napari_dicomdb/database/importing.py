@@ -14,7 +14,7 @@ from napari_dicomdb.database.dry_run import DryRun
 from napari_dicomdb.database.known import KnownFiles
 from napari_dicomdb.database.pool import CHUNK_SIZE, Chunk, ScanPool
 from napari_dicomdb.database.report import ImportReport
-from napari_dicomdb.database.scanning import Refused, Scanned
+from napari_dicomdb.database.scanning import Refused, Scanned, reason_of
 from napari_dicomdb.database.sources import FoundFile, Walk, is_archive
 from napari_dicomdb.database.writing import Writer
 from napari_dicomdb.errors import Cancelled, DatabaseError
@@ -96,10 +96,7 @@ class Import:
                 store.take(chunk, scanned)
                 self._tell("Reading headers")
                 if _disk_full(scanned):
-                    raise DatabaseError(
-                        f"{self._root}: the disk is full; what was imported so far is kept",
-                        reason="disk-full",
-                    )
+                    raise _full(self._root)
             store.flush()
         except Cancelled:
             self.report.cancelled = True
@@ -216,6 +213,12 @@ class Import:
                 yield from archives.members(file, self._known, self._members, self.report)
 
 
+def _full(root: Path) -> DatabaseError:
+    return DatabaseError(
+        f"{root}: the disk is full; what was imported so far is kept", reason="disk-full"
+    )
+
+
 def _disk_full(scanned: Scanned) -> bool:
     return any(
         isinstance(entry, Refused) and entry.reason == "disk-full" for entry in scanned.files
@@ -228,7 +231,9 @@ class _Batches:
     def __init__(
         self, root: Path, connections: Connections, report: ImportReport, copies: CopyStore
     ) -> None:
+        self._root = root
         self._connections = connections
+        self._report = report
         self._writer = Writer(root, report, copies)
         self._pending: list[tuple[Chunk, Scanned]] = []
         self._instances = 0
@@ -263,14 +268,19 @@ class _Batches:
         self._instances = 0
         if not pending:
             return
+        before = self._report.mark()
         try:
             with self._connections.transaction() as connection:
                 self._writer.begin(connection)
                 for chunk, scanned in pending:
                     self._writer.store(chunk, scanned)
                 self._writer.end()
-        except BaseException:
+        except BaseException as error:
+            # What was rolled back was not added.
+            self._report.back_to(before)
             self._writer.forget()
+            if isinstance(error, OSError) and reason_of(error) == "disk-full":
+                raise _full(self._root) from error
             raise
         self._writer.settled()
         self._last = time.monotonic()

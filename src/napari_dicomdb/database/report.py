@@ -10,6 +10,9 @@ __all__ = ["ImportReport", "Remark", "RemovalReport"]
 Remark = tuple[str, str, str]
 """Path, reason code, text."""
 
+_COUNTS = ("added", "updated", "duplicates")
+_LISTS = ("rejected", "notes", "missing", "series_uids")
+
 
 @dataclass(slots=True)
 class ImportReport:
@@ -54,6 +57,19 @@ class ImportReport:
         """Number of files looked at."""
         known = self.added + self.updated + self.unchanged + self.duplicates
         return known + len(self.rejected)
+
+    def mark(self) -> dict[str, int]:
+        """Return how much the report holds now, for `back_to`."""
+        return {name: getattr(self, name) for name in _COUNTS} | {
+            name: len(getattr(self, name)) for name in _LISTS
+        }
+
+    def back_to(self, mark: dict[str, int]) -> None:
+        """Take back what was reported since `mark`: it was rolled back."""
+        for name in _COUNTS:
+            setattr(self, name, mark[name])
+        for name in _LISTS:
+            del getattr(self, name)[mark[name] :]
 
     def reasons(self) -> dict[str, int]:
         """Count the refused files by reason code, most frequent first."""

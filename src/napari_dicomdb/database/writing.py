@@ -80,6 +80,7 @@ class Writer:
         self._folders: OrderedDict[str, int] = OrderedDict()
         self._grown: dict[int, Growth] = {}
         self._changed: dict[int, None] = {}
+        self._born: dict[int, str] = {}
         self._thumbnails: list[str] = []
         self._remarked: set[tuple[str, str]] = set()
         self._reported: set[str] = set()
@@ -95,10 +96,17 @@ class Writer:
         self.discarded.clear()
         self._grown.clear()
         self._changed.clear()
+        self._born.clear()
         self._thumbnails.clear()
 
     def end(self) -> None:
         """End a batch: bring the counts up to date, give copies their final names."""
+        # A new series may have got nothing: the UIDs of all its files were known.
+        for key, uid in self._born.items():
+            if key not in self._grown and key not in self._changed:
+                self._changed[key] = None
+                self.report.series_uids.remove(uid)
+                self._reported.discard(uid)
         changed = list(self._changed)
         grown = {key: added for key, added in self._grown.items() if key not in self._changed}
         counts.add_to_series(self.connection, grown)
@@ -385,6 +393,7 @@ class Writer:
             (study, *group.series, encode_json(group.constants), self.now),
         )
         key = int(cursor.lastrowid or 0)
+        self._born[key] = group.series[0]
         connection.execute(
             "INSERT INTO series_text (rowid, name, patient_id, study_description,"
             " series_description, modality, body_part, protocol, accession_number, other)"
