@@ -13,11 +13,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-# Written as fixed-width text into the template and replaced for each instance.
-SOP_UID = "1.2.826.0.1.3680043.8.498.10000000000000000000000000000000000000"
-NUMBER = "00000"
-POSITION_Z = "+0000.0000"
-TIME = "000000.000000"
+# Written into the template, and replaced in each instance.
+SOP_UID = "1.2.826.0.1.3680043.8.498.1"
 SERIES_PER_STUDY = 4
 STUDIES_PER_PATIENT = 2
 
@@ -37,7 +34,7 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
     ds.SpecificCharacterSet = "ISO_IR 100"
     ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SPI"]
     ds.InstanceCreationDate = "20240102"
-    ds.InstanceCreationTime = TIME
+    ds.InstanceCreationTime = "101500"
     ds.SOPClassUID = CTImageStorage
     ds.SOPInstanceUID = SOP_UID
     day = f"2024{1 + study % 12:02d}{1 + study % 28:02d}"
@@ -45,8 +42,8 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
         setattr(ds, f"{name}Date", day)
     ds.StudyTime = "101112.131415"
     ds.SeriesTime = "101212.131415"
-    ds.AcquisitionTime = TIME
-    ds.ContentTime = TIME
+    ds.AcquisitionTime = "101500"
+    ds.ContentTime = "101500"
     ds.AccessionNumber = f"A{study:07d}"
     ds.Modality = "CT"
     ds.Manufacturer = "SIEMENS"
@@ -118,12 +115,12 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
     ds.StudyID = str(study + 1)
     ds.SeriesNumber = str(series % SERIES_PER_STUDY + 1)
     ds.AcquisitionNumber = "2"
-    ds.InstanceNumber = NUMBER
-    ds.ImagePositionPatient = ["-174.658203", "-335.158203", POSITION_Z]
+    ds.InstanceNumber = "1"
+    ds.ImagePositionPatient = ["-174.658203", "-335.158203", "0"]
     ds.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
     ds.FrameOfReferenceUID = generate_uid(entropy_srcs=[f"for{study}"])
     ds.PositionReferenceIndicator = ""
-    ds.SliceLocation = POSITION_Z
+    ds.SliceLocation = "0"
     ds.ImageComments = "no comment " * 4
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = "MONOCHROME2"
@@ -160,12 +157,53 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
     return ds
 
 
-def _offsets(data: bytes, text: str) -> list[int]:
-    found, start = [], data.find(text.encode())
-    while start >= 0:
-        found.append(start)
-        start = data.find(text.encode(), start + 1)
-    return found
+def _instance_values(rng: random.Random, series: int, index: int) -> dict[str, bytes]:
+    """Return what differs in instance `index` of a series, under tag and VR.
+
+    As scanners write it: no blanks, no fixed number of digits, the tube's current
+    modulated, so that hardly two files have all elements in the same places.
+    """
+    z = -1000.0 + index * 0.7
+    seconds = 36_900 + index * 0.5 + rng.randrange(100) / 1000
+    clock = f"{int(seconds // 3600):02d}{int(seconds // 60) % 60:02d}{seconds % 60:06.3f}"
+    current = rng.randrange(60, 400)
+    tail = rng.randrange(10 ** rng.randrange(8, 20))
+    uid = f"1.2.826.0.1.3680043.8.498.{series + 1}.{index + 1}.{tail}"
+    return {
+        "0002,0003 UI": uid.encode(),
+        "0008,0013 TM": clock.encode(),
+        "0008,0018 UI": uid.encode(),
+        "0008,0032 TM": clock.rstrip("0").rstrip(".").encode(),
+        "0008,0033 TM": clock.encode(),
+        "0018,1151 IS": str(current).encode(),
+        "0018,1152 IS": str(current // 2).encode(),
+        "0018,9313 FD": struct.pack("<3d", 0.0, -160.5, z),
+        "0018,9318 FD": struct.pack("<3d", 1.0, -160.5, z),
+        "0018,9324 FD": struct.pack("<d", 31.5 + current / 7),
+        "0018,9345 FD": struct.pack("<d", current / 30),
+        "0020,0013 IS": str(index + 1).encode(),
+        "0020,0032 DS": f"-174.658203\\-335.158203\\{z:.10g}".encode(),
+        "0020,1041 DS": f"{z:.10g}".encode(),
+        "0028,0106 US": struct.pack("<H", rng.randrange(100)),
+        "0028,0107 US": struct.pack("<H", rng.randrange(1000, 4096)),
+    }
+
+
+def _pieces(data: bytes, elements: list[str]) -> list[bytes]:
+    """Cut a file around the length and value of `elements` (in ascending order)."""
+    pieces, start = [], 0
+    for element in elements:
+        group, number, vr = int(element[:4], 16), int(element[5:9], 16), element[10:].encode()
+        at = data.index(struct.pack("<HH2s", group, number, vr), start) + 6
+        pieces.append(data[start:at])
+        start = at + 2 + int.from_bytes(data[at : at + 2], "little")
+    return [*pieces, data[start:]]
+
+
+def _encoded(value: bytes, vr: str) -> bytes:
+    if len(value) % 2:
+        value += b"\0" if vr == "UI" else b" "
+    return struct.pack("<H", len(value)) + value
 
 
 def generate(
@@ -180,31 +218,23 @@ def generate(
         count = min(per_series, instances - series * per_series)
         buffer = io.BytesIO()
         _template(rng, series, matrix).save_as(buffer, enforce_file_format=True)
-        data = bytearray(buffer.getvalue())
-        pixels = len(data) - matrix * matrix * 2
-        places = {text: _offsets(bytes(data), text) for text in (SOP_UID, POSITION_Z, TIME)}
-        number_at = data.index(b"\x20\x00\x13\x00IS") + 8
+        first = _instance_values(rng, series, 0)
+        pieces = _pieces(buffer.getvalue(), list(first))
+        pixels = bytearray(pieces.pop())
+        pixels_at = len(pixels) - matrix * matrix * 2
         target = folder / f"{series // SERIES_PER_STUDY:05d}" / f"{series % SERIES_PER_STUDY}"
         target.mkdir(parents=True, exist_ok=True)
         names = [f"{n:06d}" for n in rng.sample(range(10**6), count)]
         for index, name in enumerate(names):
-            uid = f"{SOP_UID[:27]}{series:09d}{index:028d}"
-            seconds = index * 0.5
-            values = {
-                SOP_UID: uid,
-                POSITION_Z: f"{-1000 + index * 1.0:+010.4f}",
-                TIME: f"10{int(seconds // 60) % 60:02d}{seconds % 60:09.6f}",
-            }
-            for text, offsets in places.items():
-                patch = values[text].encode()
-                if len(patch) != len(text):
-                    raise ValueError(f"{patch!r} does not fit the template")
-                for at in offsets:
-                    data[at : at + len(patch)] = patch
-            data[number_at : number_at + 5] = f"{index + 1:05d}".encode()
+            values = _instance_values(rng, series, index)
+            parts = [_encoded(value, element[10:]) for element, value in values.items()]
+            head = b"".join(x for pair in zip(pieces, parts, strict=True) for x in pair)
+            # PS3.10 Section 7.1: the meta group's length, itself behind 144 bytes.
+            end = head.index(struct.pack("<HH", 8, 5), 144)
             # So that slices differ and no shortcut can go unnoticed.
-            struct.pack_into("<H", data, pixels, index % 4096)
-            (target / name).write_bytes(data)
+            struct.pack_into("<H", pixels, pixels_at, index % 4096)
+            group_length = struct.pack("<L", end - 144)
+            (target / name).write_bytes(head[:140] + group_length + head[144:] + pixels)
 
 
 def main() -> None:
