@@ -1,4 +1,4 @@
-"""Every 3D volume of the reference data is what others made of it (scripts/validate.py)."""
+"""Every volume of the reference data is what others made of it (scripts/validate.py)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from pathlib import Path
 
 import pytest
 
+# Opened by loaders to come: diffusion and mosaics.
+PENDING = {
+    "dcm_qa_ge__Ax_DWI_TENSOR_R2_1",
+    "dcm_qa_mosaic__2_ep2d_Asc",
+    "dcm_qa_mosaic__5_ep2d_Int_HF",
+    "dcm_qa_nih__EPI_PEAP_3",
+    "dcm_qa_nih__EPI_PELR_6",
+    "dcm_qa_uih__dti_tra_dir16_AP_9_134431",
+    "dcm_qa_xa60__phantom_check_MBfactor_TerraX_XA60_14_PRODUCT_ep2d_diff_p3_sms1",
+    "dicom2nifti__ge_dti_001",
+    "dicom2nifti__philips_dti_001",
+    "dicom2nifti__philips_enhanced_dti_001",
+    "dicom2nifti__siemens_dti_classic_001",
+}
 SCRIPT = Path(__file__).parents[2] / "scripts" / "validate.py"
 
 
@@ -22,19 +36,25 @@ def validate():
     del sys.modules[spec.name]
 
 
-@pytest.mark.parametrize("name", ["ctmrpet_rtstruct", "mr_vendors"])
-def test_three_dimensional_volumes_are_equal(validate, reference_data, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "4d_fmri",
+        "ctmrpet_rtstruct",
+        "dwi",
+        "enhanced",
+        "mosaic",
+        "mr_vendors",
+        "multiecho",
+        "table_orient",
+    ],
+)
+def test_volumes_are_equal(validate, reference_data, name):
     series = json.loads((reference_data / "references.json").read_text())["series"][name]
-    flat = {
-        key
-        for key, entry in series.items()
-        if all(n == 1 for r in validate.references_of(entry) for n in r["shape"][3:])
-    }
-    assert len(flat) >= {"ctmrpet_rtstruct": 3, "mr_vendors": 9}[name]
     results = {r.series: r for r in validate.validate(reference_data, [name])}
-    assert {key: results[key].status for key in flat} == dict.fromkeys(flat, "equal")
-    # The others are listed with the reason why they are not.
-    assert all(results[key].note for key in results.keys() - flat)
+    assert results.keys() == series.keys()
+    differing = {key for key, result in results.items() if result.status != "equal"}
+    assert differing <= PENDING
 
 
 def test_bad_geometry_is_named(validate, reference_data):
@@ -50,7 +70,7 @@ def test_the_table_names_every_series(validate, reference_data):
     results = validate.validate(reference_data, ["ctmrpet_rtstruct", "bad_geometry"])
     text = validate.table(results)
     assert all(r.series in text for r in results)
-    assert "3 equal, 3 with their fault named, 0 later, 0 that differ" in text
+    assert "3 equal, 3 with their fault named, 0 not comparable, 0 that differ" in text
     wrong = validate.Result("mr_vendors", "x", "differs")
     assert wrong.failed
     assert "DIFFERS" in validate.table([wrong])

@@ -86,7 +86,7 @@ def test_echoes_are_opened_apart_and_all_together_as_they_are(series, records):
     for z in range(4):
         for echo, te in ((1, 4.6), (2, 9.2)):
             series.axial([z], EchoNumbers=echo, EchoTime=te, Modality="MR")
-    first, second, everything = examine(records(series.paths))
+    first, second, everything = examine(records(series.paths), using=[ScalarVolumeLoader()])
     assert [first.name, second.name] == ["4: Thorax, echo 1", "4: Thorax, echo 2"]
     assert first.selected
     assert second.selected
@@ -166,7 +166,7 @@ def test_time_points_of_one_enhanced_object_are_apart(series, records):
         FrameContentSequence__TemporalPositionIndex=[1, 2] * 3,
     )
     known = records(series.paths)
-    first, second, *_ = examine(known)
+    first, second, *_ = examine(known, using=[ScalarVolumeLoader()])
     assert first.load(lazy=False).array[:, 0, 0].tolist() == [0, 2, 4]
     assert second.load().numpy()[:, 0, 0].tolist() == [1, 3, 5]
     assert first.selected

@@ -169,16 +169,14 @@ class MultiVolumeLoader:
         stack = stack_of(frames.take(_representatives(flat)))
         plans, pieces = plans_for(stack)
         name = name_of_part(series_name(frames.instances[0]), labels)
-        told = (*told, *_incomplete(grid), *pixel_findings(frames))
+        told = (*told, *pixel_findings(frames))
         best = not (pieces and plans[0].remedy is Remedy.AS_STACKED)
         for k, plan in enumerate(plans):
             yield self._offer(frames, grid, plan, name, told, selected=best and k == 0)
         whole = grid.complete_steps() if grid.missing else None
         if whole is not None and not whole.missing:
-            dropped = len(grid.axes[0]) - len(whole.axes[0])
-            name = f"{name} ({dropped} incomplete left out)"
-            told = (*told[: len(told) - 1], *pixel_findings(frames))
-            yield self._offer(frames, whole, plans[0], name, told, selected=False)
+            left_out = f"{len(grid.axes[0]) - len(whole.axes[0])} incomplete left out"
+            yield self._offer(frames, whole, plans[0], name, told, selected=False, words=left_out)
 
     def _offer(
         self,
@@ -189,16 +187,20 @@ class MultiVolumeLoader:
         told: tuple[Finding, ...],
         *,
         selected: bool,
+        words: str = "",
     ) -> Loadable:
+        """Offer one plan for one grid; `words` are added to the name."""
         index = grid.index[..., list(plan.stack.order)].reshape(-1)
         holes = np.flatnonzero(index < 0)
         ordered = frames.take(index[index >= 0])
-        findings = (*plan.findings, *told)
+        findings = (*plan.findings, *_incomplete(grid), *told)
         confidence, reasons = assess(_claims(frames, grid, plan), findings)
         sizes = " × ".join(f"{len(axis)} {axis.plural}" for axis in grid.axes)
+        remarks = "; ".join(text for text in (plan.words, words) if text)
+        said = f" ({remarks})" if remarks else ""
         shape = (*map(len, grid.axes), *plan.shape)
         return Loadable(
-            name=f"{name}, {sizes}" + (f" ({plan.words})" if plan.words else ""),
+            name=f"{name}, {sizes}{said}",
             kind="multi-volume",
             confidence=confidence,
             reasons=reasons,
@@ -268,7 +270,8 @@ def _incomplete(grid: Factorisation) -> tuple[Finding, ...]:
             FindingCode.MULTIFRAME_INCONSISTENT,
             Severity.WARNING,
             f"{len(volumes)} of {total} volumes {lack} slices ({'; '.join(names)}{more}): "
-            f"{grid.missing} places are filled with padding",
+            f"{grid.missing} {'place is' if grid.missing == 1 else 'places are'} filled with "
+            "padding",
             {"volumes": [list(place) for place in volumes], "slices": grid.missing},
         ),
     )
