@@ -26,11 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIFFUSION_KEYWORDS",
+    "LOW_B_VALUE",
     "DiffusionWeighting",
     "Directionality",
     "direction_of_matrix",
     "weighting_of",
 ]
+
+LOW_B_VALUE = 50.0
+"""s/mm2: up to here an image without a direction is an unweighted one.
+
+What other gradients (crushers, slice selection) weight is stated by some: UIH's b=0 is 1.25.
+"""
 
 Vector = tuple[float, float, float]
 Matrix = tuple[float, float, float, float, float, float]
@@ -44,13 +51,17 @@ DIFFUSION_KEYWORDS: tuple[str, ...] = (
     "DiffusionBValue",
     "DiffusionGradientOrientation",
     "DiffusionDirectionality",
+    *_MATRIX,
     f"{_SEQUENCE}DiffusionBValue",
     f"{_SEQUENCE}{_GRADIENT}",
     f"{_SEQUENCE}DiffusionDirectionality",
+    *(f"{_SEQUENCE}{_MATRIX_SEQUENCE}{name}" for name in _MATRIX),
     "SIEMENS_CSA_B_value",
     "SIEMENS_CSA_DiffusionGradientDirection",
     "SIEMENS_CSA_B_matrix",
+    "SIEMENS_CSA_DiffusionDirectionality",
     "SIEMENS_0019_100C",
+    "SIEMENS_0019_100D",
     "SIEMENS_0019_100E",
     "SIEMENS_0019_1027",
     "GE_0043_1039",
@@ -66,8 +77,10 @@ DIFFUSION_KEYWORDS: tuple[str, ...] = (
     "UIH_0065_100A",
     "UIH_0065_1037",
     "ImageComments",
+    "InPlanePhaseEncodingDirection",
+    "Manufacturer",
 )
-"""What `weighting_of` may look at: two frames that agree in all of it are weighted alike."""
+"""All that `weighting_of` may ask for: frames that agree in it are weighted alike."""
 
 
 class Directionality(StrEnum):
@@ -117,6 +130,11 @@ class DiffusionWeighting:
         return self.directionality is Directionality.ISOTROPIC
 
     @property
+    def is_weighted(self) -> bool:
+        """Whether diffusion gradients were on."""
+        return self.directionality is not Directionality.NONE and self.b_value > 0
+
+    @property
     def vector(self) -> Vector:
         """The direction, (0, 0, 0) where there is none, as gradient tables have it."""
         return self.direction_lps or (0.0, 0.0, 0.0)
@@ -150,7 +168,7 @@ def weighting_of(get: Lookup, orientation: Cosines = None) -> DiffusionWeighting
 
 def _lacks_direction(weighting: DiffusionWeighting) -> bool:
     return (
-        weighting.b_value > 0
+        weighting.b_value > LOW_B_VALUE
         and weighting.direction_lps is None
         and weighting.b_matrix is None
         and not weighting.is_isotropic
@@ -178,8 +196,13 @@ def _completed(weighting: DiffusionWeighting) -> DiffusionWeighting:
             polarity_known=False,
             doubt="the direction is the main axis of the b-matrix: its sign is arbitrary",
         )
-    if weighting.directionality is Directionality.UNKNOWN and weighting.direction_lps:
-        return replace(weighting, directionality=Directionality.DIRECTIONAL)
+    if weighting.direction_lps is not None:
+        known = weighting.directionality in (Directionality.DIRECTIONAL, Directionality.BMATRIX)
+        return (
+            weighting if known else replace(weighting, directionality=Directionality.DIRECTIONAL)
+        )
+    if weighting.b_value <= LOW_B_VALUE and not weighting.is_isotropic:
+        return replace(weighting, directionality=Directionality.NONE)
     return weighting
 
 
