@@ -18,7 +18,7 @@ from napari_dicomdb.dicom.functional_groups import FrameTable
 from napari_dicomdb.loading.mosaics import Tiling, tilings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -180,7 +180,11 @@ class FrameSet:
     def values(self, keyword: str) -> list[Any]:
         """Return what each frame says of `keyword`, comparable; None where it says nothing."""
         if any(self.tables):
-            return [self.value(keyword, frame) for frame in range(len(self))]
+            columns = [
+                _column(i, t, keyword) for i, t in zip(self.instances, self.tables, strict=True)
+            ]
+            pairs = zip(self.owner.tolist(), self.number.tolist(), strict=True)
+            return [columns[owner](number) for owner, number in pairs]
         raw = [i.values.get(keyword) for i in self.instances]
         if all(value is raw[0] for value in raw):  # kept once for the whole series
             return [comparable(raw[0])] * len(self)
@@ -190,13 +194,7 @@ class FrameSet:
     def value(self, keyword: str, frame: int) -> Any:
         """Return what frame `frame` says of `keyword`: its own word, else its instance's."""
         owner = self.owner[frame]
-        table = self.tables[owner]
-        if table is not None:
-            number = int(self.number[frame])
-            for name in (keyword, _PER_FRAME_NAME.get(keyword)):
-                if name and (found := comparable(_of_table(table, name, number))) is not None:
-                    return found
-        return comparable(self.instances[owner].values.get(keyword))
+        return _column(self.instances[owner], self.tables[owner], keyword)(int(self.number[frame]))
 
     def fields(self, name: str) -> NDArray[Any]:
         """Return attribute `name` of the instance record of each frame.
@@ -208,13 +206,18 @@ class FrameSet:
         return np.array([getattr(i if c is None else c, name) for i, c in pairs])[self.owner]
 
     @property
+    def is_in_volume(self) -> bool:
+        """Whether positions are those in an ultrasound volume, not in the patient."""
+        tables = [t for t in self.tables if t is not None]
+        return any("ImagePositionVolume" in t.per_frame for t in tables) and not any(
+            "ImagePositionPatient" in {*t.per_frame, *t.shared} for t in tables
+        )
+
+    @property
     def frame_of_reference_uid(self) -> str:
-        """Of the first frame; of the volume where the patient's is not known (ultrasound)."""
-        values = self.instances[0].values
-        for keyword in ("FrameOfReferenceUID", "VolumeFrameOfReferenceUID"):
-            if values.get(keyword):
-                return str(values[keyword])
-        return ""
+        """Of the first frame; that of the volume where positions are those in it."""
+        own = "VolumeFrameOfReferenceUID" if self.is_in_volume else "FrameOfReferenceUID"
+        return str(self.instances[0].values.get(own) or "")
 
     def label(self, frame: int) -> str:
         """Name a frame for a person: its file, and its number where there are several."""
@@ -243,9 +246,36 @@ class FrameSet:
         return {FRAMES_OPTION: np.column_stack([self.owner, self.number]).tolist()}
 
 
-def _of_table(table: FrameTable, keyword: str, number: int) -> Any:
-    # A table with fewer items than NumberOfFrames says nothing of the rest.
-    return table.get(keyword, number) if number < table.count else table.shared.get(keyword)
+def _column(
+    record: InstanceRecord, table: FrameTable | None, keyword: str
+) -> Callable[[int], Any]:
+    """Return what gives the value of `keyword` for each frame of one instance.
+
+    The frame's own word comes first, then the shared one, then the instance's.
+    A table with fewer items than there are frames says nothing of the rest.
+    """
+    always = comparable(record.values.get(keyword))
+    if table is None:
+        return lambda number: always
+    own: list[list[Any]] = []
+    for name in (_PER_FRAME_NAME.get(keyword), keyword):
+        if name is None:
+            continue
+        column = table.per_frame.get(name)
+        if (shared := comparable(table.shared.get(name))) is not None:
+            always, own = shared, []
+        if column is not None:
+            own.insert(0, column)
+    if not own:
+        return lambda number: always
+
+    def value(number: int) -> Any:
+        for column in own:
+            if number < len(column) and (said := comparable(column[number])) is not None:
+                return said
+        return always
+
+    return value
 
 
 def _columns(rows: Sequence[Sequence[float]], width: int) -> NDArray[np.float64]:
@@ -264,11 +294,13 @@ def _geometry(
             np.tile(record.orientation if record.orientation and alone else _NAN6, (count, 1)),
             np.tile(record.pixel_spacing or _NAN2, (count, 1)),
         )
-    return (
-        _table_column(table, "ImagePositionPatient", 3, count),
-        _table_column(table, "ImageOrientationPatient", 6, count),
-        _table_column(table, "PixelSpacing", 2, count),
-    )
+    places = _table_column(table, "ImagePositionPatient", 3, count)
+    cosines = _table_column(table, "ImageOrientationPatient", 6, count)
+    if not np.isfinite(places).any():
+        # Enhanced ultrasound: in the frame of reference of the volume (PS3.3 C.7.6.16.2.21).
+        places = _table_column(table, "ImagePositionVolume", 3, count)
+        cosines = _table_column(table, "ImageOrientationVolume", 6, count)
+    return places, cosines, _table_column(table, "PixelSpacing", 2, count)
 
 
 def _tile_geometry(

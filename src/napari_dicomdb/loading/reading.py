@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -261,7 +262,7 @@ class FrameReader:
         notes: list[tuple[str, str]],
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
-        """Return stored values of one frame; a sheet of tiles is decoded once for all its tiles."""
+        """Return stored values of one frame; a sheet is decoded once for all its tiles."""
         path, description = self.frames.instances[owner].path, self._descriptions[owner]
         cut = self.frames.tilings[owner]
         if cut is None:
@@ -378,12 +379,19 @@ def _rescale_of(
         if lut is not None or is_logarithmic(instance):
             slopes[k], shifts[k] = 1.0, 0.0
     slope, shift = slopes[frames.owner], shifts[frames.owner]
-    for k in range(len(frames)):
-        table = frames.tables[frames.owner[k]]
-        if table is not None and luts[frames.owner[k]] is None:
-            own, base = frames.value("RescaleSlope", k), frames.value("RescaleIntercept", k)
-            if own is not None:
-                slope[k], shift[k] = float(own), float(base or 0.0)
+    if any(frames.tables):
+        owns, bases = frames.values("RescaleSlope"), frames.values("RescaleIntercept")
+        for k, owner in enumerate(frames.owner.tolist()):
+            if frames.tables[owner] is not None and luts[owner] is None and owns[k] is not None:
+                slope[k], shift[k] = _finite(owns[k], 1.0), _finite(bases[k], 0.0)
     slope[(slope == 0) | ~np.isfinite(slope)] = 1.0
     shift[~np.isfinite(shift)] = 0.0
     return slope, shift
+
+
+def _finite(value: Any, otherwise: float) -> float:
+    try:
+        number = float(otherwise if value is None else value)
+    except (TypeError, ValueError):
+        return otherwise
+    return number if math.isfinite(number) else otherwise
