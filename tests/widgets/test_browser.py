@@ -16,6 +16,9 @@ from napari_dicomdb import Database
 from napari_dicomdb.dicom.findings import Severity
 from napari_dicomdb.widgets.browser import DicomBrowser
 
+# Qt 6.12 wants a QPointF there, and older ones a QPoint.
+pytestmark = pytest.mark.filterwarnings("ignore:.*QDragEnterEvent:DeprecationWarning")
+
 LEFT = Qt.MouseButton.LeftButton
 MISSING = "missing-slice"
 

@@ -9,6 +9,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_dicomdb.widgets.drop_target import DropTarget
 
+# Qt 6.12 wants a QPointF there, and older ones a QPoint.
+pytestmark = pytest.mark.filterwarnings("ignore:.*QDragEnterEvent:DeprecationWarning")
+
 
 @pytest.fixture
 def host(qtbot):
