@@ -20,6 +20,7 @@ from napari_dicomdb.dicom.header import scan_file
 Records = Callable[[Iterable[Path]], list[InstanceRecord]]
 CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 MR_CLASS = "1.2.840.10008.5.1.4.1.1.4"
+NM_CLASS = "1.2.840.10008.5.1.4.1.1.20"
 ENHANCED_MR_CLASS = "1.2.840.10008.5.1.4.1.1.4.1"
 
 
@@ -173,5 +174,56 @@ def another_series(tmp_path: Path) -> Callable[[], SeriesMaker]:
         folder = tmp_path / f"series-{next(made)}"
         folder.mkdir()
         return SeriesMaker(folder)
+
+    return make
+
+
+NM_VECTORS = {
+    "EnergyWindowVector": 0x00540010,
+    "DetectorVector": 0x00540020,
+    "PhaseVector": 0x00540030,
+    "RotationVector": 0x00540050,
+    "RRIntervalVector": 0x00540060,
+    "TimeSlotVector": 0x00540070,
+    "SliceVector": 0x00540080,
+    "AngularViewVector": 0x00540090,
+    "TimeSliceVector": 0x00540100,
+}
+
+
+@pytest.fixture(scope="session")
+def item() -> Callable[..., Dataset]:
+    """Make an item of a sequence of attributes."""
+
+    def make(**attributes: Any) -> Dataset:
+        ds = Dataset()
+        for keyword, value in attributes.items():
+            setattr(ds, keyword, value)
+        return ds
+
+    return make
+
+
+@pytest.fixture
+def acquisition(series: SeriesMaker, records: Records) -> Callable[..., InstanceRecord]:
+    """Write NM objects; vectors are pointed at in the order in which they are given.
+
+    All pixels of a frame hold its number, from 0.
+    """
+
+    def make(vectors: dict[str, list[int]], **attributes: Any) -> InstanceRecord:
+        count = len(next(iter(vectors.values())))
+        ds = series.header(
+            SOPClassUID=NM_CLASS,
+            Modality="NM",
+            ImageOrientationPatient=None,
+            NumberOfFrames=count,
+            FrameIncrementPointer=[NM_VECTORS[keyword] for keyword in vectors],
+            **vectors,
+            **attributes,
+        )
+        pixels = np.arange(count, dtype=np.uint16)[:, None, None] * np.ones((1, 6, 5), np.uint16)
+        series.write(ds, pixels)
+        return records(series.paths)[-1]
 
     return make

@@ -45,20 +45,6 @@ def test_without_spacing_sizes_are_in_pixels(series, records):
     assert geometry.spacing[1] == 2 * geometry.spacing[2]
 
 
-def test_a_cine_loop_has_frame_times(series, records):
-    pixels = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 6, 5), np.uint8)
-    ds = series.header(**PLAIN, Modality="US", NumberOfFrames=4, FrameTime=40)
-    series.write(ds, pixels)
-    (best,) = examine(records(series.paths))
-    assert best.kind == "image-sequence"
-    assert best.shape == (4, 6, 5)
-    volume = best.load()
-    assert volume.dims == ("frame", "row", "column")
-    assert volume.coords["frame"].values == pytest.approx((0, 0.04, 0.08, 0.12))
-    assert volume.coords["frame"].unit == "s"
-    assert volume.array[3].max() == 3
-
-
 def test_slices_that_lost_their_place_are_stacked_by_number(series, records):
     for number in (3, 1, 2):
         picture(series, np.full((6, 5), number, np.uint16), InstanceNumber=number)
@@ -99,3 +85,45 @@ def test_pydicoms_pictures_are_the_same(records, name):
     if not volume.is_rgb and "RescaleSlope" not in ds:
         assert np.array_equal(np.squeeze(volume.numpy()), ds.pixel_array)
     assert np.array_equal(best.load(lazy=False).array, volume.numpy())
+
+
+def test_radiographs_are_named_by_side_view_and_intent(series, records):
+    shown = {"Modality": "MG", "ImageLaterality": "L", "ViewPosition": "MLO"}
+    picture(series, **shown, PresentationIntentType="FOR PRESENTATION")
+    picture(series, **shown, PresentationIntentType="FOR PROCESSING", BreastImplantPresent="YES")
+    view = pydicom.Dataset()
+    view.CodeMeaning, view.CodeValue = "cranio-caudal", "R-10242"
+    picture(series, Modality="MG", ImageLaterality="R", ViewCodeSequence=[view])
+    first, second, third = sorted(examine(records(series.paths)), key=lambda one: one.name[-1])
+    assert first.name == "4: Thorax, L MLO, image 1"
+    assert second.name == "4: Thorax, L MLO, implant, for processing, image 2"
+    assert third.name == "4: Thorax, R cranio-caudal, image 3"
+    codes = [{f.code for f in one.findings} for one in (first, second)]
+    assert FindingCode.FOR_PROCESSING not in codes[0]
+    assert FindingCode.FOR_PROCESSING in codes[1]
+
+
+def test_monochrome1_is_inverted_in_the_view_only(series, records):
+    picture(series, Modality="CR", PhotometricInterpretation="MONOCHROME1")
+    (best,) = examine(records(series.paths))
+    volume = best.load()
+    assert volume.array[0, :3].tolist() == [0, 1, 2]
+    ((_data, kwargs, kind),) = best.to_layers(volume)
+    assert kind == "image"
+    assert kwargs["colormap"] == "gray_r"
+    assert kwargs["scale"] == pytest.approx((0.5, 0.75))
+
+
+def test_screens_of_other_scale_are_apart(series, records):
+    for depth in (0.02, 0.02, 0.03):
+        region = pydicom.Dataset()
+        region.RegionSpatialFormat = region.RegionDataType = 1
+        region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
+        region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 4, 5
+        region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+        region.PhysicalDeltaX = region.PhysicalDeltaY = depth
+        picture(series, Modality="US", PixelSpacing=None, SequenceOfUltrasoundRegions=[region])
+    two, one = sorted(examine(records(series.paths)), key=lambda found: -len(found.shape))
+    assert (two.shape, two.spacing) == ((2, 6, 5), pytest.approx((0.2, 0.2)))
+    assert (one.shape, one.spacing) == ((6, 5), pytest.approx((0.3, 0.3)))
+    assert one.load().geometry.spacing_label == "mm, calibrated (ultrasound region)"

@@ -3,23 +3,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_dicomdb.loading.sequences import frame_times
+from napari_dicomdb.loading.frames import FrameSet
+from napari_dicomdb.loading.sequences import axis_of, sequence_options, spacing_of
 
 
-@pytest.mark.parametrize(
-    ("attributes", "expected"),
-    [
-        ({"FrameTime": 50}, [0, 0.05, 0.1]),
-        ({"FrameTimeVector": [0, 40, 60]}, [0, 0.04, 0.1]),
-        ({"CineRate": 25}, [0, 0.04, 0.08]),
-        ({"RecommendedDisplayFrameRate": 10}, [0, 0.1, 0.2]),
-        ({"FrameTime": 0}, None),
-        ({"FrameTimeVector": [0, 40]}, None),
-        ({}, None),
-    ],
-)
-def test_frame_times(series, records, attributes, expected):
-    ds = series.header(Modality="US", NumberOfFrames=3, **attributes)
-    series.write(ds, np.zeros((3, 4, 4), np.uint8))
-    times = frame_times(records(series.paths)[0])
-    assert times == (expected if expected is None else pytest.approx(expected))
+def test_frames_of_one_object_have_its_axis(series, records):
+    ds = series.header(Modality="US", NumberOfFrames=4, FrameTime=50)
+    series.write(ds, np.zeros((4, 4, 4), np.uint8))
+    frames = FrameSet.of(records(series.paths))
+    assert axis_of(frames).coord.values == pytest.approx((0, 0.05, 0.1, 0.15))
+    assert axis_of(frames.take([3, 1])).coord.values == pytest.approx((0.15, 0.05))
+
+
+def test_images_of_several_objects_are_numbered(series, records):
+    for number in (2, 1):
+        ds = series.header(Modality="OT", InstanceNumber=number, FrameTime=50)
+        series.write(ds, np.full((4, 4), number, np.uint8))
+    frames = FrameSet.of(records(series.paths))
+    assert (axis_of(frames).dim, axis_of(frames).coord.values) == ("frame", (1, 2))
+    ordered, options, shape, spacing = sequence_options(frames)
+    assert [i.number for i in ordered.instances] == [1, 2]
+    assert (options, shape, spacing) == ({"remedy": "sequence"}, (2, 4, 4), (0.5, 0.75))
+
+
+def test_pixel_spacing_without_regions(series, records):
+    ds = series.header(Modality="US", PixelSpacing=[1, 1])
+    series.write(ds, np.zeros((4, 4), np.uint8))
+    frames = FrameSet.of(records(series.paths))
+    assert spacing_of(frames).row == 1
+    assert spacing_of(frames).label == "mm"

@@ -276,6 +276,7 @@ NESTED_KEYWORDS: tuple[str, ...] = (
     "RealWorldValueMappingSequence.MeasurementUnitsCodeSequence.CodeValue",
     "DetectorInformationSequence.ImagePositionPatient",
     "DetectorInformationSequence.ImageOrientationPatient",
+    "DetectorInformationSequence.StartAngle",
     "EnergyWindowInformationSequence.EnergyWindowName",
     "EnergyWindowInformationSequence.EnergyWindowRangeSequence.EnergyWindowLowerLimit",
     "EnergyWindowInformationSequence.EnergyWindowRangeSequence.EnergyWindowUpperLimit",

@@ -1,4 +1,4 @@
-"""Images without a common place in the patient, one after another: (frame, row, column)."""
+"""Images without a common place in the patient, one after another: (time, row, column)."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.dicom.spacing import choose_spacing
-from napari_dicomdb.dicom.values import parse_ds
+from napari_dicomdb.dicom.ultrasound import region_spacing
 from napari_dicomdb.loading.building import build_volume
+from napari_dicomdb.loading.colours import colour_reader
+from napari_dicomdb.loading.frame_axis import FrameAxis, frame_axis
 from napari_dicomdb.loading.sorting import is_colour, number_order
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.dicom.spacing import InPlaneSpacing
     from napari_dicomdb.loading.frames import FrameSet
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
 
-__all__ = ["SEQUENCE", "frame_times", "load_sequence", "sequence_options", "spacing_of"]
+__all__ = ["SEQUENCE", "axis_of", "load_sequence", "sequence_options", "spacing_of"]
 
 SEQUENCE = "sequence"
 """Value of the option ``remedy`` of such a loadable."""
 
 
 def spacing_of(frames: FrameSet) -> InPlaneSpacing:
-    """Return the spacing of the pixels and what it means (reference/pixels.md PX-7)."""
-    values = dict(frames.instances[0].values)
+    """Return the spacing of the pixels and what it means (reference/pixels.md PX-7, PX-8)."""
+    first = frames.instances[0]
+    values = dict(first.values)
+    by_region = region_spacing(values, first.rows, first.columns)
+    if by_region is not None:
+        return by_region
     known = frames.spacings[np.isfinite(frames.spacings).all(axis=1)]
     if len(known) and not values.get("PixelSpacing"):
         values["PixelSpacing"] = [float(v) for v in known[0]]  # of the functional groups
@@ -52,9 +57,17 @@ def sequence_options(
 
 
 def load_sequence(
-    loadable: Loadable, frames: FrameSet, *, progress: Progress, lazy: bool
+    loadable: Loadable,
+    frames: FrameSet,
+    *,
+    progress: Progress,
+    lazy: bool,
+    meta: Mapping[str, Any] | None = None,
 ) -> Volume:
-    """Load `frames`, in their order, as (frame, row, column), or (row, column) if it is one."""
+    """Load `frames`, in their order, as (row, column) when it is one, else with an axis before.
+
+    That axis is "time" where the header tells the times of frames (`frame_axis`).
+    """
     spacing = spacing_of(frames)
     rows, columns = frames.instances[0].rows, frames.instances[0].columns
     affine = np.zeros((4, 4))
@@ -68,56 +81,33 @@ def load_sequence(
         spacing_label=spacing.label,
     )
     single = len(frames) == 1
-    coords: Mapping[str, Coord] = {} if single else {"frame": _frame_coord(frames)}
+    axis = axis_of(frames)
+    coords: Mapping[str, Coord] = {} if single else {axis.dim: axis.coord}
     return build_volume(
         loadable,
         frames,
         geometry,
-        ("row", "column") if single else ("frame", "row", "column"),
+        ("row", "column") if single else (axis.dim, "row", "column"),
         lazy=lazy,
         progress=progress,
+        reader=colour_reader(loadable),
         leading=() if single else None,
         coords=coords,
         findings=loadable.findings,
-        meta={"remedy": SEQUENCE, "calibrated": spacing.calibrated},
+        meta={
+            "remedy": SEQUENCE,
+            "calibrated": spacing.calibrated,
+            "frame_axis_source": axis.source,
+            **(meta or {}),
+        },
     )
 
 
-def _frame_coord(frames: FrameSet) -> Coord:
-    if len(frames.instances) == 1:
-        times = frame_times(frames.instances[0])
-        if times is not None and int(frames.number.max()) < len(times):
-            return Coord(tuple(times[n] for n in frames.number.tolist()), "s")
-    return Coord(tuple(range(1, len(frames) + 1)))
-
-
-def frame_times(record: InstanceRecord) -> list[float] | None:
-    """Return the time of each frame in seconds since the first, None when unknown.
-
-    Notes
-    -----
-    FrameTimeVector (increments, ms), FrameTime (ms), CineRate or
-    RecommendedDisplayFrameRate (1/s): PS3.3 Section C.7.6.5.
-    """
-    count = max(record.frame_count, 1)
-    vector = _numbers(record.values.get("FrameTimeVector"))
-    if len(vector) >= count:
-        return [float(t) for t in np.cumsum(vector[:count]) / 1000]
-    for keyword, scale in (
-        ("FrameTime", 1e-3),
-        ("CineRate", None),
-        ("RecommendedDisplayFrameRate", None),
-    ):
-        found = _numbers(record.values.get(keyword))
-        if found and found[0] > 0:
-            step = found[0] * scale if scale else 1 / found[0]
-            return [float(t) for t in np.arange(count) * step]
-    return None
-
-
-def _numbers(value: Any) -> list[float]:
-    if isinstance(value, (int, float)):
-        return [float(value)]
-    if isinstance(value, list):
-        return [float(v) for v in value if isinstance(v, (int, float))]
-    return list(parse_ds(value, lenient=True)) if isinstance(value, str) and value else []
+def axis_of(frames: FrameSet) -> FrameAxis:
+    """Return what the frames follow each other along: the frames of one object, or images."""
+    if len(frames.instances) == 1 and frames.instances[0].frame_count > 1:
+        axis = frame_axis(frames.instances[0], frames.tables[0])
+        numbers = frames.number.tolist()
+        if max(numbers) < len(axis.coord.values):
+            return axis.take(numbers)
+    return FrameAxis("frame", Coord(tuple(range(1, len(frames) + 1))))

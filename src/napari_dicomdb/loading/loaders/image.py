@@ -1,4 +1,4 @@
-"""Images without a place in the patient: radiographs, captures, cine loops, lost geometry."""
+"""Single images without a place in the patient: radiographs, captures, lost geometry."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.dicom.spacing import PROJECTION_MODALITIES
 from napari_dicomdb.errors import LoadError
+from napari_dicomdb.loading.colours import colour_variants
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import pixel_findings, referenced_uids, series_name
-from napari_dicomdb.loading.frames import FrameSet
+from napari_dicomdb.loading.frames import FrameSet, frame_count_of
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.sequences import load_sequence, sequence_options, spacing_of
 from napari_dicomdb.loading.sorting import by_series, is_colour, is_image, is_placed
@@ -27,25 +29,30 @@ __all__ = ["ImageLoader"]
 # Each exposure is a picture of its own, never a slice of a stack.
 _ONE_BY_ONE = frozenset({"CR", "DX", "MG", "IO", "PX", "RG", "RTIMAGE", "XA", "RF", "GM", "XC"})
 _TOMOGRAPHIC = frozenset({"CT", "MR", "PT"})
+_SCALES = (
+    "PixelSpacing",
+    "SequenceOfUltrasoundRegions.PhysicalDeltaX",
+    "SequenceOfUltrasoundRegions.PhysicalDeltaY",
+)
 
 
 class ImageLoader:
-    """2D images and loops with the right pixel spacing, of any modality."""
+    """2D images with the right pixel spacing, of any modality; loops are for `CineLoader`."""
 
     name = "image"
-    version = "1"
+    version = "2"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
-        """Return the images, loops and stacks without geometry among `instances`."""
+        """Return the images, and stacks of images without geometry, among `instances`."""
         found: list[Loadable] = []
-        for series in by_series(i for i in instances if is_image(i)):
+        single = (i for i in instances if is_image(i) and frame_count_of(i) == 1)
+        for series in by_series(single):
             frames = FrameSet.of(series)
             groups: dict[tuple[object, ...], list[int]] = {}
             for k in np.flatnonzero(~is_placed(frames)).tolist():
                 groups.setdefault(_group(frames.instance(k)), []).append(k)
-            found += [
-                self._offer(frames.take(members), len(groups)) for members in groups.values()
-            ]
+            for members in groups.values():
+                found += colour_variants(self._offer(frames.take(members), len(groups)))
         return found
 
     def load(self, loadable: Loadable, *, progress: Progress, lazy: bool) -> Volume:
@@ -63,6 +70,8 @@ class ImageLoader:
         if first.values.get("Modality") in _TOMOGRAPHIC:
             findings.append(_without_place(len(frames)))
         findings += pixel_findings(ordered)
+        if first.values.get("PresentationIntentType") == "FOR PROCESSING":
+            findings.append(_for_processing())
         claims = (
             Claim("the image is complete in itself")
             if len(frames) == 1
@@ -71,7 +80,7 @@ class ImageLoader:
             Claim("pixels are as they were acquired"),
         )
         confidence, reasons = assess(claims, findings)
-        name = series_name(first)
+        name = ", ".join([series_name(first), *_view_words(first)])
         if siblings > 1 and first.number is not None and len(ordered.instances) == 1:
             name = f"{name}, image {first.number}"
         elif siblings > 1:
@@ -93,9 +102,39 @@ class ImageLoader:
 
 
 def _group(record: InstanceRecord) -> tuple[object, ...]:
-    if record.frame_count > 1 or record.values.get("Modality") in _ONE_BY_ONE:
+    values = record.values
+    if values.get("Modality") in _ONE_BY_ONE:
         return (record.uid,)
-    return (record.rows, record.columns, is_colour(record), record.values.get("PixelSpacing"))
+    # Screens of one examination at different depth settings have different scales.
+    scales = tuple(str(values.get(keyword)) for keyword in _SCALES)
+    return (record.rows, record.columns, is_colour(record), *scales)
+
+
+def _view_words(record: InstanceRecord) -> list[str]:
+    """Tell radiographs of one examination apart: side, view, whether it is for display."""
+    values = record.values
+    if values.get("Modality") not in PROJECTION_MODALITIES:
+        return []
+    side = str(values.get("ImageLaterality") or values.get("Laterality") or "").strip()
+    view = str(values.get("ViewPosition") or "").strip()
+    if not view:
+        meanings = values.get("ViewCodeSequence.CodeMeaning")
+        view = str(meanings[0]).strip() if isinstance(meanings, list) and meanings else ""
+    words = [" ".join(word for word in (side, view) if word)]
+    if str(values.get("BreastImplantPresent") or "").strip() == "YES":
+        words.append("implant")
+    if values.get("PresentationIntentType") == "FOR PROCESSING":
+        words.append("for processing")
+    return [word for word in words if word]
+
+
+def _for_processing() -> Finding:
+    return Finding(
+        FindingCode.FOR_PROCESSING,
+        Severity.INFO,
+        "Detector values for further processing, not meant to be looked at: an image for "
+        "presentation may lie beside it",
+    )
 
 
 def _without_place(count: int) -> Finding:
