@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from napari_dicomdb.viewer.phantom import write_phantom_study
 
 from napari_dicomdb.cli.app import run
+from napari_dicomdb.viewer.phantom import write_phantom_study
 
 
 @dataclass(frozen=True)

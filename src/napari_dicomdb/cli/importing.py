@@ -47,7 +47,7 @@ def import_(
         print_json(report.to_json())
     else:
         _print_report(report, verbose=verbose)
-    if report.rejected or report.missing or report.cancelled:
+    if report.rejected or report.missing or report.cancelled or report.stopped:
         raise typer.Exit(1)
 
 

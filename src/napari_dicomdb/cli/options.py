@@ -43,7 +43,9 @@ def open_database(
     Raises
     ------
     DatabaseError
-        When it is absent and `create` is false, or cannot be used.
+        When it cannot be used.
+    NotFoundError
+        When it is absent and `create` is false.
     """
     from napari_dicomdb.api import Database
     from napari_dicomdb.settings import default_database

@@ -1,0 +1,59 @@
+"""Exit codes, and that every error is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from napari_dicomdb import __version__, errors
+from napari_dicomdb.cli import app as app_module
+from napari_dicomdb.cli.app import app, run
+
+
+def test_version(dicomdb: Callable[..., Any]) -> None:
+    outcome = dicomdb("--version")
+    assert (outcome.code, outcome.out.strip()) == (0, f"dicomdb {__version__}")
+
+
+def test_every_verb_explains_itself(dicomdb: Callable[..., Any]) -> None:
+    verbs = [command.name for command in app.registered_commands]
+    assert {"import", "ls", "examine", "load", "convert", "show", "view", "rm", "info"} <= {*verbs}
+    for verb in verbs:
+        outcome = dicomdb(verb, "--help")
+        assert outcome.code == 0
+        assert "--db" in outcome.out
+        assert verb == "view" or "--json" in outcome.out
+
+
+def test_unknown_verb_is_wrong_usage(dicomdb: Callable[..., Any]) -> None:
+    assert dicomdb("frobnicate").code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (errors.PixelError("a.dcm: no pixels"), 1, "a.dcm: no pixels [bad-pixels]"),
+        (errors.Cancelled("by hand"), 1, "stopped: by hand"),
+        (OSError(13, "Permission denied", "b.dcm"), 1, "Permission denied: b.dcm"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_errors_become_one_line(
+    error: BaseException,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(app_module, "app", fail)
+    with pytest.raises(SystemExit) as stopped:
+        run(["ls"])
+    assert stopped.value.code == code
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert words in said[0]
