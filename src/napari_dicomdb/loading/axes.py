@@ -38,7 +38,7 @@ __all__ = [
 
 _PHASE_OF_SCAN = re.compile(r"TP\s*(\d+(?:\.\d+)?)\s*PC")  # Siemens cardiac CT
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_DIGITS = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _GE_B_VALUE = 100_000  # GE adds 10^9 to mark multi-b series
 _COMPONENTS = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary"}
 _TURN = {word: k for k, word in enumerate(_COMPONENTS.values())}
@@ -284,7 +284,7 @@ def series_column(frames: FrameSet) -> Column | None:
     """
     names = [str(i.values.get("SeriesDescription") or "") for i in frames.instances]
     series = [i.series_uid for i in frames.instances]
-    if len({_DIGITS.sub("#", name) for name in names}) != 1 or len(set(series)) < 2:
+    if len({_NUMBER.sub("#", name) for name in names}) != 1 or len(set(series)) < 2:
         return None
     described = dict(zip(series, names, strict=True))
     percents = {uid: _PERCENT.search(name) for uid, name in described.items()}

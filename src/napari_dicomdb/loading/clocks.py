@@ -77,10 +77,11 @@ def clocks_of(frames: FrameSet) -> Iterator[Clock]:
             yield Clock(keyword, ticks)
     numbers = [number_of(value) for value in frames.values("InstanceNumber")]
     ticks = np.array([np.inf if n is None else n for n in numbers])
-    # Frames of one object have one InstanceNumber: their own number orders them.
-    rank = np.empty(len(frames))
-    rank[np.lexsort((frames.number, frames.owner, ticks))] = np.arange(len(frames))
-    yield Clock("InstanceNumber", rank)
+    if np.isinf(ticks).any() or len(np.unique(ticks)) < len(ticks):
+        # Frames of one object have one InstanceNumber: their own number orders them.
+        turn = np.lexsort((frames.number, frames.owner, ticks))
+        ticks[turn] = np.arange(len(frames))
+    yield Clock("InstanceNumber", ticks)
 
 
 def time_axis(frames: FrameSet, turn: NDArray[np.intp], clock: Clock) -> Axis:

@@ -219,14 +219,18 @@ class _Grids:
         if turn is None:
             return None
         count = int(turn.max()) + 1
-        if count < 2 or count * int(np.prod(sizes)) * self._places * LEAST_FILLED > len(turn):
+        group_count = int(np.prod(sizes, dtype=int)) * self._places
+        if count < 2 or count * group_count * LEAST_FILLED > len(turn):
             return None
         shape = (count, *sizes, self._places)
-        index = _filled(turn * int(np.prod(shape[1:])) + group, shape)
-        if index is not None and (index < 0).any():
-            aligned = _aligned(turn, clock.ticks)
-            better = _filled(aligned * int(np.prod(shape[1:])) + group, shape)
-            return index if better is None else better
+        index = _filled(turn * group_count + group, shape)
+        if index is None or (index >= 0).all():
+            return index
+        # A hole need not be at the end of its position.
+        for aligned in _alignments(turn, group, group_count, clock):
+            better = _filled(aligned * group_count + group, shape)
+            if better is not None:
+                return better
         return index
 
 
@@ -254,13 +258,23 @@ def _turns(group: NDArray[np.intp], ticks: NDArray[np.float64]) -> NDArray[np.in
     return turn
 
 
-def _aligned(turn: NDArray[np.intp], ticks: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Move frames to the repeat whose time is nearest: a hole need not be at the end."""
-    middles = np.array([np.median(ticks[turn == k]) for k in range(int(turn.max()) + 1)])
-    if (np.diff(middles) <= 0).any():
-        return turn
-    nearest = np.searchsorted((middles[1:] + middles[:-1]) / 2, ticks)
-    return nearest.astype(np.intp)
+def _alignments(
+    turn: NDArray[np.intp], group: NDArray[np.intp], group_count: int, clock: Clock
+) -> Iterator[NDArray[np.intp]]:
+    """Yield other repeats that frames may belong to than the count within their group says."""
+    count = int(turn.max()) + 1
+    if clock.by_order:
+        for first in (1, int(clock.ticks.min())):  # numbers that count volume by volume
+            counted = ((clock.ticks - first) // group_count).astype(np.intp)
+            if counted.min() >= 0 and counted.max() < count:
+                yield counted
+        return
+    whole = (np.bincount(group, minlength=group_count) == count)[group]
+    if whole.any():  # the repeat whose time is nearest
+        of = [clock.ticks[whole & (turn == k)] for k in range(count)]
+        middles = np.array([np.median(ticks) for ticks in of])
+        if (np.diff(middles) > 0).all():
+            yield np.searchsorted((middles[1:] + middles[:-1]) / 2, clock.ticks)
 
 
 def _named(
