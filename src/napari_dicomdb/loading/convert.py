@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import LoadError, MissingLibraryError
+from napari_dicomdb.loading.diffusion_export import has_gradients, nrrd_keys, write_fsl
 from napari_dicomdb.loading.squaring import is_right_angled, right_angled
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def write_nifti(volume: Volume, path: str | os.PathLike[str]) -> Path:
     Axes are (column, row, slice, leading axes from the last to the first). The
     affine, RAS millimetres, is in the sform exactly, sheared or not; the qform
     is the nearest that a rotation can be. Images without a place in the patient
-    have code 0 and their spacing only.
+    have code 0 and their spacing only. Diffusion volumes get their gradients as
+    FSL has them, ``.bval`` and ``.bvec``, beside the file.
 
     Parameters
     ----------
@@ -91,11 +93,15 @@ def write_nifti(volume: Volume, path: str | os.PathLike[str]) -> Path:
     image.header["descrip"] = str(volume.meta.get("name", "")).encode("ascii", "replace")[:79]
     with _complete(path) as temporary:
         nibabel.save(image, temporary)
+    if has_gradients(volume):
+        write_fsl(volume, path)
     return path
 
 
 def write_nrrd(volume: Volume, path: str | os.PathLike[str]) -> Path:
     """Write NRRD in left-posterior-superior space, gzip-compressed.
+
+    Diffusion volumes have the keys of DWMRI: b-value and gradients.
 
     Parameters
     ----------
@@ -134,6 +140,8 @@ def write_nrrd(volume: Volume, path: str | os.PathLike[str]) -> Path:
             header[key] = f"{name} [{coord.unit}]: {' '.join(map(str, coord.values))}"
     if volume.units:
         header["dicomdb units"] = volume.units
+    if has_gradients(volume):
+        header |= nrrd_keys(volume)
     with _complete(path) as temporary:
         # NRRD lists the fastest axis first: the transpose of ours, as it lies in memory.
         nrrd.write(str(temporary), array.T, header, index_order="F", compression_level=4)
@@ -318,7 +326,7 @@ def _with_slices(volume: Volume) -> NDArray[Any]:
 
 def _step_of(volume: Volume, name: str) -> tuple[float, str]:
     coord = volume.coords.get(name)
-    if coord is None:
+    if coord is None or name == "diffusion":  # b-values are no steps of a clock
         return 1.0, ""
     values = [v for v in coord.values if isinstance(v, (int, float))]
     steps = np.diff(values) if len(values) == len(coord.values) > 1 else np.zeros(0)
