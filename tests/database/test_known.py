@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from napari_dicomdb.database import Database
 from napari_dicomdb.database.connection import Connections
 from napari_dicomdb.database.known import Known, KnownFiles, path_of, to_sql
 
@@ -39,3 +42,22 @@ def test_unknown_directory() -> None:
     assert KnownFiles(connections).between("/nowhere", ["a"]) == {}
     assert KnownFiles(connections).between("/nowhere", []) == {}
     connections.close()
+
+
+@pytest.mark.parametrize("copy", [False, True])
+def test_files_read_by_an_older_scan_are_read_anew(
+    database: Database, ct: Path, copy: bool
+) -> None:
+    first = database.import_paths([ct], copy=copy)
+    with database._connections.transaction() as connection:
+        connection.execute("UPDATE file SET scan_version = scan_version - 1")
+        # What an older version may have left out.
+        connection.execute("UPDATE series SET defaults = json_remove(defaults, '$.BitsStored')")
+    assert all("BitsStored" not in record.values for record in database.instances())
+    again = database.import_paths([ct], copy=copy)
+    assert (again.added, again.updated + again.unchanged) == (0, first.added)
+    assert again.updated == first.added
+    assert all(
+        record.values["BitsStored"] == record.bits_stored for record in database.instances()
+    )
+    assert database.import_paths([ct], copy=copy).unchanged == first.added

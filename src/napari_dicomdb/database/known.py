@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_dicomdb.dicom.keywords import SCAN_VERSION
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
@@ -15,8 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["Known", "KnownFiles", "from_sql", "path_of", "to_sql"]
 
 
+# What an older scan has read counts as changed: it kept less than is wanted now.
+_COLUMNS = (
+    f"name, size, CASE scan_version WHEN {SCAN_VERSION} THEN mtime_ns ELSE -1 END,"
+    " id, storage, reason"
+)
+
+
 class Known(NamedTuple):
-    """A row of table `file`."""
+    """A row of table `file`; `mtime_ns` is -1 when an older version of the scan read it."""
 
     name: str
     size: int
@@ -77,8 +86,7 @@ class KnownFiles:
             rows: dict[str, Known] = {}
             if plain:
                 cursor = connection.execute(
-                    "SELECT name, size, mtime_ns, id, storage, reason FROM file"
-                    " WHERE directory = ? AND name BETWEEN ? AND ?",
+                    f"SELECT {_COLUMNS} FROM file WHERE directory = ? AND name BETWEEN ? AND ?",
                     (key, plain[0], plain[-1]),
                 )
                 rows = {row[0]: Known._make(row) for row in cursor}
@@ -91,8 +99,7 @@ class KnownFiles:
     @staticmethod
     def _one(connection: sqlite3.Connection, directory: int, name: str) -> Known | None:
         row = connection.execute(
-            "SELECT name, size, mtime_ns, id, storage, reason FROM file"
-            " WHERE directory = ? AND name = ?",
+            f"SELECT {_COLUMNS} FROM file WHERE directory = ? AND name = ?",
             (directory, to_sql(name)),
         ).fetchone()
         return None if row is None else Known(from_sql(row[0]), *row[1:])

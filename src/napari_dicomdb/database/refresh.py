@@ -11,6 +11,7 @@ from napari_dicomdb.database import counts
 from napari_dicomdb.database.known import path_of
 from napari_dicomdb.database.rows import INSTANCE_COLUMNS, encode_json, instance_row
 from napari_dicomdb.dicom.header import scan_file
+from napari_dicomdb.dicom.keywords import SCAN_VERSION
 from napari_dicomdb.errors import DicomDbError, LoadError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _correct(
                 "INSERT INTO frames (instance, data) VALUES (?, ?)", (record.key, frames)
             )
         connection.execute(
-            "UPDATE file SET size = ?, mtime_ns = ?"
+            f"UPDATE file SET size = ?, mtime_ns = ?, scan_version = {SCAN_VERSION}"
             " WHERE id = (SELECT file FROM instance WHERE id = ?)",
             (status.st_size, status.st_mtime_ns, record.key),
         )

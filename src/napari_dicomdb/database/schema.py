@@ -175,7 +175,12 @@ CREATE VIRTUAL TABLE series_text USING fts5 (
 );
 """
 
-STEPS: tuple[str, ...] = (_TABLES,)
+# Which version of the scan (dicom.keywords.SCAN_VERSION) read the file.
+_SCANNED_BY = """
+ALTER TABLE file ADD COLUMN scan_version INTEGER NOT NULL DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY)
 """Step n brings an index from version n to version n + 1; a new index takes them all."""
 
 SCHEMA_VERSION = len(STEPS)

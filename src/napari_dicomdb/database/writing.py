@@ -17,6 +17,7 @@ from napari_dicomdb.database.known import from_sql, path_of, to_sql
 from napari_dicomdb.database.rows import INSTANCE_COLUMNS, Accepted, Group, encode_json
 from napari_dicomdb.database.scanning import Refused, Scanned
 from napari_dicomdb.database.sources import FoundFile
+from napari_dicomdb.dicom.keywords import SCAN_VERSION
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,8 +37,8 @@ INSERT_INSTANCE = (
     f" VALUES ({', '.join('?' * (len(INSTANCE_COLUMNS) + 3))})"
 )
 INSERT_FILE = (
-    "INSERT INTO file (id, directory, name, size, mtime_ns, storage, source, reason, text)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO file (id, directory, name, size, mtime_ns, storage, source, reason, text,"
+    f" scan_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {SCAN_VERSION})"
 )
 _FRAMES = INSTANCE_COLUMNS.index("frame_count")
 _NO_GROWTH = Growth(0, 0, 0)
@@ -266,10 +267,12 @@ class Writer:
     ) -> int:
         """Insert or update the row of a found file; return its id."""
         found = self.connection.execute(
-            "INSERT INTO file (directory, name, size, mtime_ns, storage, source, reason, text)"
-            " VALUES (?, ?, ?, ?, ?, NULL, ?, ?) ON CONFLICT (directory, name) DO UPDATE SET"
+            "INSERT INTO file (directory, name, size, mtime_ns, storage, source, reason, text,"
+            f" scan_version) VALUES (?, ?, ?, ?, ?, NULL, ?, ?, {SCAN_VERSION})"
+            " ON CONFLICT (directory, name) DO UPDATE SET"
             " size = excluded.size, mtime_ns = excluded.mtime_ns, storage = excluded.storage,"
-            " source = NULL, reason = excluded.reason, text = excluded.text RETURNING id",
+            " source = NULL, reason = excluded.reason, text = excluded.text,"
+            " scan_version = excluded.scan_version RETURNING id",
             (
                 self.folder(file.directory),
                 to_sql(file.name),

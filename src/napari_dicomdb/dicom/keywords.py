@@ -21,11 +21,18 @@ __all__ = [
     "PRIVATE_ELEMENTS",
     "PRIVATE_TREES",
     "REPEATED_TAGS",
+    "SCAN_VERSION",
     "SERIES_KEYWORDS",
     "TAG_OF",
     "UNRESERVED_ELEMENTS",
     "VR_OF",
 ]
+
+SCAN_VERSION = 2
+"""Raise it whenever a scan keeps more or other values than before.
+
+An import reads files anew that an older scan has read.
+"""
 
 # Equal in all instances of a usual series.
 _SERIES: dict[str, tuple[int, str]] = {
