@@ -1,0 +1,1 @@
+"""Numbers from volumes: maps and measures that no header states."""
