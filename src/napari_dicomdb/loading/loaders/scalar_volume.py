@@ -158,6 +158,8 @@ class ScalarVolumeLoader:
             if plan.shape[0] == 1
             else Claim(f"{plan.shape[0]} slices"),
         ]
+        if inner.labels:
+            claims.append(Claim("it is one of several volumes at the same place", False))
         confidence, reasons = assess(claims, findings)
         colour = is_colour(frames.instances[0])
         return Loadable(
