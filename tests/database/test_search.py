@@ -138,3 +138,11 @@ def test_typed_words_are_only_parameters(word: str) -> None:
         if parameters
         else ""
     )
+
+
+def test_very_many_conditions(database: Database, ct: Path) -> None:
+    """A text of thousands of words is no error: SQLite's limit on depth is not met."""
+    database.import_paths([ct])
+    nothing = " ".join(f"-word{i}" for i in range(3000))
+    assert len(database.search(nothing)) == len(database.series())
+    assert database.search(" ".join(f"modality:X{i}" for i in range(3000))) == []

@@ -104,7 +104,15 @@ def _as_condition(parts: _Parts) -> Condition:
     for query in parts.exclude:
         where.append("series.id NOT IN (SELECT rowid FROM series_text WHERE series_text MATCH ?)")
         parameters.append(query)
-    return " AND ".join(where), parameters
+    return _all_of(where), parameters
+
+
+def _all_of(conditions: list[str]) -> str:
+    # SQLite refuses expressions deeper than 1000: of many, a tree instead of a chain.
+    if len(conditions) <= 100:
+        return " AND ".join(conditions)
+    half = len(conditions) // 2
+    return f"({_all_of(conditions[:half])}) AND ({_all_of(conditions[half:])})"
 
 
 def _add_words(parts: _Parts, column: str, value: str, quoted: bool, negative: bool) -> None:
