@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,7 +46,7 @@ def rm(
             files = "and its copied files" if delete_copies else "files stay where they are"
             typer.confirm(f"Remove {what} ({files})?", abort=True, err=True)
         reports = [
-            (level, name, database.remove(**{level: key}, delete_copies=delete_copies))
+            (level, name, database.remove(delete_copies=delete_copies, **{level: key}))
             for level, name, key in targets
         ]
     if json_:
@@ -63,8 +63,8 @@ def rm(
 
 def _targets(
     database: Database, uids: list[str], patients: list[str]
-) -> list[tuple[str, str, object]]:
-    targets: list[tuple[str, str, object]] = []
+) -> list[tuple[str, str, Any]]:
+    targets: list[tuple[str, str, Any]] = []
     for patient_id in patients:
         found = [p for p in database.patients() if p.patient_id == patient_id]
         if not found:
