@@ -117,3 +117,16 @@ def test_neither_path_nor_series(dicomdb: Callable[..., Any], phantom: Path) -> 
 
 def test_no_such_loadable(dicomdb: Callable[..., Any], phantom: Path) -> None:
     assert dicomdb("load", phantom, "--loadable", "999").code == 2
+
+
+def test_mistyped_path(dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path) -> None:
+    """It says that the path is absent, with and without a database, also beside a path."""
+    wrong = str(tmp_path / "absent")
+    for words in (("examine", wrong), ("examine", phantom, wrong), ("examine", "")):
+        outcome = dicomdb(*words)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert "no such file or folder" in outcome.err
+    assert dicomdb("import", phantom).code == 0
+    outcome = dicomdb("convert", "absent.dcm", "--to", tmp_path / "a.nii")
+    assert outcome.code == 1
+    assert "neither a file or folder nor a series of the database: 'absent.dcm'" in outcome.err

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+import pytest
 
 
 def _file(phantom: Path) -> Path:
@@ -33,6 +34,38 @@ def test_show_an_instance_of_the_database(dicomdb: Callable[..., Any], phantom: 
     outcome = dicomdb("show", uid, "--filter", "sop instance")
     assert uid in outcome.out
     assert all("sop instance" in line.casefold() for line in outcome.out.splitlines())
+
+
+@pytest.fixture
+def unreadable(phantom: Path, tmp_path: Path) -> Path:
+    """Return a file whose decimal string is no number, and one of a VR that does not exist."""
+    file = tmp_path / "odd.dcm"
+    dataset = pydicom.dcmread(_file(phantom))
+    dataset.SliceThickness, dataset.SliceLocation = "2.5", "7.25"
+    dataset.save_as(file)
+    raw = file.read_bytes()
+    for tag, vr, value, new in (
+        (b"\x18\x00\x50\x00", b"DS", b"2.5 ", b"DS\x04\x00a\x1bc "),
+        (b"\x20\x00\x41\x10", b"DS", b"7.25", b"Q!\x04\x007.25"),
+    ):
+        old = tag + vr + b"\x04\x00" + value
+        assert raw.count(old) == 1
+        raw = raw.replace(old, tag + new)
+    file.write_bytes(raw)
+    return file
+
+
+def test_show_values_that_contradict_their_vr(
+    dicomdb: Callable[..., Any], unreadable: Path
+) -> None:
+    outcome = dicomdb("show", unreadable)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "(0020,1041) ?? Slice Location: unreadable: b'7.25'" in outcome.out
+    assert "\x1b" not in outcome.out
+    model = dicomdb("show", unreadable, "--json").json
+    assert model["00180050"] == {"vr": "UN", "InlineBinary": "YRtjIA=="}
+    assert model["00201041"] == {"vr": "UN", "InlineBinary": "Ny4yNQ=="}
+    assert model["00080060"]["Value"] == [pydicom.dcmread(unreadable).Modality]
 
 
 def test_show_what_is_not_dicom(dicomdb: Callable[..., Any], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -58,6 +59,11 @@ def run(arguments: list[str] | None = None) -> None:
     arguments : list of str, optional
         Words after the command's name; those of this process by default.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name or a patient's name that the terminal's encoding has
+            # not is shown escaped; it is no error.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=arguments)
     except Cancelled as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,8 +41,35 @@ def say_error(text: str, reason: str | None = None) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as JSON on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    """Print `value` as JSON on standard output.
+
+    Numbers that JSON has not (NaN, infinity) become null. Characters that drive
+    a terminal or that no encoding has are escaped, as JSON allows.
+    """
+    unicode_out = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
+    try:
+        text = json.dumps(
+            value, ensure_ascii=not unicode_out, indent=2, default=str, allow_nan=False
+        )
+    except ValueError:
+        text = json.dumps(
+            _finite(value), ensure_ascii=not unicode_out, indent=2, default=str, allow_nan=False
+        )
+    lines = (line if line.isprintable() else _escaped(line) for line in text.split("\n"))
+    typer.echo("\n".join(lines))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _escaped(text: str) -> str:
+    # json.dumps in ASCII makes the escape, with surrogate pairs beyond 16 bits.
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def print_table(

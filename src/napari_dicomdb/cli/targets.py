@@ -42,12 +42,10 @@ def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterato
     typer.BadParameter
         When paths and UIDs are mixed.
     """
-    paths = [t for t in targets if Path(t).exists()]
+    paths = [t for t in targets if t and Path(t).exists()]  # Path("") is the working folder
     uids = [t for t in targets if t not in paths]
     if paths and uids:
-        looks_like_path = [u for u in uids if not u.replace(".", "").isdigit()]
-        if looks_like_path:
-            raise NotFoundError(f"no such file or folder: {looks_like_path[0]}")
+        _refuse_mistyped_paths(uids)
         raise typer.BadParameter("give either paths or series UIDs, not both")
     if paths:
         with _temporary_index(paths, progress) as (database, rejected):
@@ -58,9 +56,26 @@ def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterato
             loadables = [x for s in series for x in database.examine(s.uid)]
             yield Examined(database, loadables, rejected, are_paths=True)
         return
-    with open_database(db, read_only=True) as database:
-        loadables = [x for uid in uids for x in database.examine(uid)]
+    try:
+        opened = open_database(db, read_only=True)
+    except NotFoundError:
+        _refuse_mistyped_paths(uids)
+        raise
+    with opened as database:
+        loadables = []
+        for uid in uids:
+            try:
+                loadables += database.examine(uid)
+            except NotFoundError as error:
+                text = f"neither a file or folder nor a series of the database: {uid!r}"
+                raise NotFoundError(text) from error
         yield Examined(database, loadables, [], are_paths=False)
+
+
+def _refuse_mistyped_paths(targets: list[str]) -> None:
+    for target in targets:
+        if not target.replace(".", "").isdigit():
+            raise NotFoundError(f"no such file or folder: {target!r}")
 
 
 @contextmanager
