@@ -56,7 +56,7 @@ def test_counts_that_disagree_are_told(series, records):
     series.enhanced([(0, 0, 0), (0, 0, 1)], np.zeros((3, 4, 4), np.uint16))
     findings = describing.pixel_findings(FrameSet.of(records(series.paths)))
     assert findings[0].code == FindingCode.MULTIFRAME_INCONSISTENT
-    assert findings[0].numbers == {"reason": "frame-count"}
+    assert findings[0].numbers == {"frames": 3, "described": 2}
     assert "3" in findings[0].text
 
 

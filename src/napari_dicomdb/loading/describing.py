@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from napari_dicomdb.dicom.codecs import is_available
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.voi import windows_of, windows_of_slices
-from napari_dicomdb.loading.mosaics import sheet_findings
 
 if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
@@ -114,11 +113,7 @@ def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
                 {"ratio": ratio},
             )
         )
-    found += sheet_findings(frames.instances, frames.tilings)
-    for code, text in [p for t in frames.tables if t is not None for p in t.problems][:3]:
-        found.append(
-            Finding(FindingCode.MULTIFRAME_INCONSISTENT, Severity.WARNING, text, {"reason": code})
-        )
+    found += frames.findings()
     return tuple(found)
 
 

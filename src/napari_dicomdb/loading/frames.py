@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.functional_groups import FrameTable
 from napari_dicomdb.loading.mosaics import Tiling, tilings_of
+from napari_dicomdb.loading.multiframe import multiframe_findings, with_true_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +33,7 @@ FRAMES_OPTION = "frames"
 """Option of a loadable that uses some frames only: [[instance index, frame], ...]."""
 
 _MOST_LOST = 16
+_MOST_REMARKS = 5
 
 _NAN3 = (np.nan,) * 3
 _NAN6 = (np.nan,) * 6
@@ -94,6 +97,9 @@ class FrameSet:
         the header has none.
     tilings : tuple of Tiling or None
         How the image of each instance is cut, where it is a sheet of tiles.
+    remarks : tuple of tuple of Finding
+        For each instance what its multi-frame header gets wrong, or what had
+        to be assumed of its tiles.
     """
 
     instances: tuple[InstanceRecord, ...]
@@ -104,6 +110,7 @@ class FrameSet:
     orientations: NDArray[np.float64]
     spacings: NDArray[np.float64]
     tilings: tuple[Tiling | None, ...]
+    remarks: tuple[tuple[Finding, ...], ...]
 
     @classmethod
     def of(cls, instances: Iterable[InstanceRecord]) -> FrameSet:
@@ -112,7 +119,8 @@ class FrameSet:
         tables = tuple(
             FrameTable.from_bytes(r.frames_json) if r.frames_json else None for r in records
         )
-        tilings = tilings_of(records)
+        cuts = tilings_of(records)
+        tilings = tuple(cut if isinstance(cut, Tiling) else None for cut in cuts)
         if not any(
             r.frame_count > 1 or t or cut
             for r, t, cut in zip(records, tables, tilings, strict=True)
@@ -127,7 +135,9 @@ class FrameSet:
                 _columns([r.orientation or _NAN6 for r in records], 6),
                 _columns([r.pixel_spacing or _NAN2 for r in records], 2),
                 tilings,
+                tuple((cut,) if isinstance(cut, Finding) else () for cut in cuts),
             )
+        records = tuple(with_true_count(r, t) for r, t in zip(records, tables, strict=True))
         counts = [
             frame_count_of(r) if cut is None else cut.count
             for r, cut in zip(records, tilings, strict=True)
@@ -139,7 +149,13 @@ class FrameSet:
             for r, t, cut, n in zip(records, tables, tilings, counts, strict=True)
         ]
         places, cosines, spacings = (np.concatenate(b) for b in zip(*blocks, strict=True))
-        return cls(records, tables, owner, number, places, cosines, spacings, tilings)
+        remarks = multiframe_findings(records, tables)
+        for k, cut in enumerate(cuts):
+            if cut is not None:
+                remarks[k] = cut.findings if isinstance(cut, Tiling) else (cut,)
+        return cls(
+            records, tables, owner, number, places, cosines, spacings, tilings, tuple(remarks)
+        )
 
     @classmethod
     def of_loadable(cls, loadable: Loadable) -> FrameSet:
@@ -171,6 +187,7 @@ class FrameSet:
             self.orientations[chosen],
             self.spacings[chosen],
             tuple(self.tilings[i] for i in used),
+            tuple(self.remarks[i] for i in used),
         )
 
     def instance(self, frame: int) -> InstanceRecord:
@@ -226,6 +243,25 @@ class FrameSet:
         if self.tilings[self.owner[frame]] is not None:
             number = f", tile {self.number[frame] + 1}"
         return f"{record.path.name}{number}"
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the remarks on all instances, once each, and which space the frames are in."""
+        found = {finding.text: finding for remarks in self.remarks for finding in remarks}
+        told = list(found.values())
+        if len(told) > _MOST_REMARKS:
+            more = f"{len(told) - _MOST_REMARKS} more remarks of this kind on other files"
+            last = told[_MOST_REMARKS]
+            told = [*told[:_MOST_REMARKS], Finding(last.code, last.severity, more)]
+        if self.is_in_volume:
+            told.append(
+                Finding(
+                    FindingCode.OTHER_FRAME_OF_REFERENCE,
+                    Severity.INFO,
+                    "Positions are those in the ultrasound volume: where the transducer was on "
+                    "the patient is not known",
+                )
+            )
+        return tuple(told)
 
     @property
     def _one_each(self) -> bool:
@@ -300,7 +336,13 @@ def _geometry(
         # Enhanced ultrasound: in the frame of reference of the volume (PS3.3 C.7.6.16.2.21).
         places = _table_column(table, "ImagePositionVolume", 3, count)
         cosines = _table_column(table, "ImageOrientationVolume", 6, count)
-    return places, cosines, _table_column(table, "PixelSpacing", 2, count)
+    spacings = _table_column(table, "PixelSpacing", 2, count)
+    # Some writers leave what all frames share at the top level.
+    if record.orientation and not np.isfinite(cosines).any():
+        cosines[:] = record.orientation
+    if record.pixel_spacing and not np.isfinite(spacings).any():
+        spacings[:] = record.pixel_spacing
+    return places, cosines, spacings
 
 
 def _tile_geometry(

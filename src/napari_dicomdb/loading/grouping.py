@@ -150,7 +150,7 @@ def split_apart(frames: FrameSet) -> list[Part]:
         ("Columns", frames.fields("columns").tolist()),
         ("colour", [is_colour(i) for i in frames.instances]),
         ("FrameOfReferenceUID", frames.values("FrameOfReferenceUID")),
-        ("StackID", frames.values("StackID")),
+        ("StackID", _stacks(frames)),
         ("localizer", mapped(_is_localizer, frames.values("ImageType"))),
     ]
     columns[2] = ("colour", [columns[2][1][i] for i in frames.owner.tolist()])
@@ -175,6 +175,12 @@ def split_apart(frames: FrameSet) -> list[Part]:
         )
         for indices in members_of(combined)
     ]
+
+
+def _stacks(frames: FrameSet) -> list[Any]:
+    """Return the StackID of each frame, unless every frame claims a stack of its own."""
+    stacks = frames.values("StackID")
+    return stacks if len(set(stacks)) < len(stacks) else [None] * len(stacks)
 
 
 def split_repeats(frames: FrameSet, stack: Stack | None = None) -> list[Part]:

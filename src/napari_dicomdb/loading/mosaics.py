@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database.records import InstanceRecord
 
-__all__ = ["Tiling", "is_sheet", "sheet_findings", "tilings_of"]
+__all__ = ["Tiling", "is_sheet", "tilings_of"]
 
 # Asked of the stored JSON first: series without mosaics must not pay for them.
 _HINT = re.compile("MOSAIC|VFRAME|NumberOfImagesInMosaic|SIEMENS_0019_100A").search
@@ -78,37 +78,15 @@ def is_sheet(record: InstanceRecord) -> bool:
     return "VFRAME" in words or _stated_count(record) > 1
 
 
-def tilings_of(records: Sequence[InstanceRecord]) -> tuple[Tiling | None, ...]:
-    """Return how the images of `records` are cut; None for what is no sheet, or cannot be.
+def tilings_of(records: Sequence[InstanceRecord]) -> list[Tiling | Finding | None]:
+    """Return how the images of `records` are cut; None for what is no sheet.
 
-    No file is opened, unless neither the header nor its private part says how
-    many slices there are: then the tiles of the first sheet are counted.
-
-    Notes
-    -----
-    Siemens mosaics: ImagePositionPatient is that of the whole sheet, as if it
-    were one slice of the same centre; the step is SpacingBetweenSlices along
-    SliceNormalVector of the CSA header, which already has the order that the
-    protocol asked for (sSliceArray.ucImageNumb). UIH: (0065,xx51) gives the
-    position of each frame.
+    A Finding says why a sheet cannot be cut: it is shown as it is. No file is
+    opened, unless neither the header nor its private part says how many slices
+    there are: then the tiles of the first sheet are counted.
     """
     counts: dict[object, int] = {}
-    cuts = (_cut(r, counts) if is_sheet(r) else None for r in records)
-    return tuple(cut if isinstance(cut, Tiling) else None for cut in cuts)
-
-
-def sheet_findings(
-    records: Sequence[InstanceRecord], tilings: Sequence[Tiling | None]
-) -> tuple[Finding, ...]:
-    """Return what was assumed of the sheets among `records`, and why some are not cut."""
-    found: dict[str, Finding] = {}
-    for record, tiling in zip(records, tilings, strict=True):
-        if tiling is not None:
-            for finding in tiling.findings:
-                found.setdefault(finding.text, finding)
-        elif not found and is_sheet(record) and isinstance(cut := _cut(record, {}), Finding):
-            found[cut.text] = cut
-    return tuple(found.values())
+    return [_cut(r, counts) if is_sheet(r) else None for r in records]
 
 
 def _cut(record: InstanceRecord, counts: dict[object, int]) -> Tiling | Finding:
@@ -130,7 +108,7 @@ def _by_positions(record: InstanceRecord, count: int, places: Sequence[Any]) -> 
     across = math.ceil(math.sqrt(count))
     down = math.ceil(count / across)
     if record.rows % down or record.columns % across:
-        return _uncut(record, f"cannot hold {across} × {down} tiles of one size")
+        return _uncut(record, f"it cannot hold {across} × {down} tiles of one size")
     if not np.isfinite(positions).all():
         return _uncut(record, "the positions of its slices are incomplete")
     return Tiling(
@@ -158,7 +136,7 @@ def _by_normal(record: InstanceRecord, count: int, counts: dict[object, int]) ->
         )
         findings.append(_assumed(text, slices=count))
     if across > _MOST_ACROSS or record.rows % across or record.columns % across:
-        return _uncut(record, f"cannot hold {across} × {across} tiles of one size")
+        return _uncut(record, f"it cannot hold {across} × {across} tiles of one size")
     rows, columns = record.rows // across, record.columns // across
     distance = _distance(record, findings)
     if distance is None:
@@ -282,8 +260,8 @@ def _assumed(text: str, **numbers: Any) -> Finding:
 
 
 def _uncut(record: InstanceRecord, why: str) -> Finding:
-    text = f"{record.path.name} is a sheet of tiles ({record.columns} × {record.rows}): {why}"
-    return Finding(FindingCode.MOSAIC_ASSUMED, Severity.WARNING, f"{text}; shown as it is")
+    text = f"A sheet of tiles ({record.columns} × {record.rows}) is shown as it is: {why}"
+    return Finding(FindingCode.MOSAIC_ASSUMED, Severity.WARNING, text)
 
 
 def _number(value: Any) -> float | None:

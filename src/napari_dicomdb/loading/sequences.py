@@ -53,7 +53,7 @@ def sequence_options(
     known = None if spacing.label == "pixel" else (spacing.row, spacing.column)
     options = {**ordered.options(), "remedy": SEQUENCE}
     colour = (3,) if is_colour(first) else ()
-    return ordered, options, (*lead, first.rows, first.columns, *colour), known
+    return ordered, options, (*lead, *_matrix(ordered), *colour), known
 
 
 def load_sequence(
@@ -69,7 +69,7 @@ def load_sequence(
     That axis is "time" where the header tells the times of frames (`frame_axis`).
     """
     spacing = spacing_of(frames)
-    rows, columns = frames.instances[0].rows, frames.instances[0].columns
+    rows, columns = _matrix(frames)
     affine = np.zeros((4, 4))
     # Image coordinates: columns to the left of the patient axis x, rows along y.
     affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = 1, spacing.row, spacing.column, 1
@@ -111,3 +111,8 @@ def axis_of(frames: FrameSet) -> FrameAxis:
         if max(numbers) < len(axis.coord.values):
             return axis.take(numbers)
     return FrameAxis("frame", Coord(tuple(range(1, len(frames) + 1))))
+
+
+def _matrix(frames: FrameSet) -> tuple[int, int]:
+    """Rows and columns of a frame: of a tile where the image is a sheet of them."""
+    return int(frames.fields("rows")[0]), int(frames.fields("columns")[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dicomdb.loading.mosaics import is_sheet
+from napari_dicomdb.loading.multiframe import concatenation_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NUCLEAR_VECTORS",
+    "by_concatenation",
     "by_series",
     "is_colour",
     "is_image",
@@ -77,10 +79,34 @@ def is_placed(frames: FrameSet) -> NDArray[np.bool_]:
 
 
 def number_order(frames: FrameSet) -> NDArray[np.intp]:
-    """Return the order of InstanceNumber, then of frames; what has none comes last."""
+    """Return the order of InstanceNumber, then of frames; what has none comes last.
+
+    Parts of a concatenation stay together, whatever their InstanceNumbers.
+    """
     infinite = float("inf")
     numbers = np.array([infinite if i.number is None else i.number for i in frames.instances])
-    return np.lexsort((frames.number, frames.owner, numbers[frames.owner]))
+    whole = np.arange(len(frames.instances))
+    part = np.zeros(len(frames.instances), dtype=np.intp)
+    keys = [concatenation_key(instance) for instance in frames.instances]
+    for uid in {key[0] for key in keys if key is not None}:
+        members = [k for k, key in enumerate(keys) if key is not None and key[0] == uid]
+        numbers[members] = numbers[members].min()
+        whole[members] = members[0]
+        part[members] = [key[1] for key in keys if key is not None and key[0] == uid]
+    order = (numbers, whole, part, np.arange(len(keys)))
+    return np.lexsort((frames.number, *(column[frames.owner] for column in reversed(order))))
+
+
+def by_concatenation(records: Iterable[InstanceRecord]) -> list[list[InstanceRecord]]:
+    """Put the parts of concatenations together, in their order; others stay alone."""
+    groups: dict[str, list[InstanceRecord]] = {}
+    for record in records:
+        key = concatenation_key(record)
+        groups.setdefault(record.uid if key is None else key[0], []).append(record)
+    return [
+        sorted(group, key=lambda record: (concatenation_key(record) or ("", 0))[1])
+        for group in groups.values()
+    ]
 
 
 def is_nuclear(record: InstanceRecord) -> bool:

@@ -26,7 +26,13 @@ from napari_dicomdb.loading.sequences import (
     sequence_options,
     spacing_of,
 )
-from napari_dicomdb.loading.sorting import by_series, is_image, is_nuclear, is_placed
+from napari_dicomdb.loading.sorting import (
+    by_concatenation,
+    by_series,
+    is_image,
+    is_nuclear,
+    is_placed,
+)
 from napari_dicomdb.loading.volume import VolumeGeometry
 
 if TYPE_CHECKING:
@@ -59,12 +65,13 @@ class CineLoader:
         loops = (i for i in instances if is_image(i) and frame_count_of(i) > 1)
         for series in by_series(i for i in loops if not is_nuclear(i)):
             planes = _planes(series)
-            several = len(series) > 1
-            for record in series:
-                frames = FrameSet.of([record])
+            loops_of_series = by_concatenation(series)
+            several = len(loops_of_series) > 1
+            for parts in loops_of_series:
+                frames = FrameSet.of(parts)
                 lost = np.flatnonzero(~is_placed(frames))
                 if len(lost):
-                    offer = self._offer(frames.take(lost), planes.get(record.uid), several)
+                    offer = self._offer(frames.take(lost), planes.get(parts[0].uid), several)
                     found += colour_variants(offer)
         return found
 

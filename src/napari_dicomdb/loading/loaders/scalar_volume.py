@@ -63,7 +63,7 @@ class ScalarVolumeLoader:
         geometry = VolumeGeometry(
             plan.affine,
             plan.shape,
-            str(frames.instances[0].values.get("FrameOfReferenceUID") or ""),
+            frames.frame_of_reference_uid,
             is_regular=plan.is_regular,
         )
         return build_volume(
