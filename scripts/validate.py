@@ -46,12 +46,21 @@ FAULTS = {
 }
 
 
+# Answers that are wrong themselves: what is known of them.
+BROKEN_ANSWERS = {
+    "dicom2nifti__philips_enhanced_dti_001": "three of the four volumes of the answer are empty, "
+    "the fourth has another volume's b-value; dcm2niix agrees with us",
+}
+B_TOLERANCE, ANGLE_TOLERANCE = 1.0, 0.1  # s/mm2, degrees
+
+
 @dataclass
 class Result:
     """How one series fared.
 
     `status` is "equal", "found" (bad geometry, the fault is named), "crop" (the
-    answer is another image made of this one) or "differs".
+    answer is another image made of this one), "broken" (the answer itself is
+    wrong) or "differs".
     """
 
     set_name: str
@@ -61,6 +70,7 @@ class Result:
     reference: str = ""
     affine: str = ""
     voxels: str = ""
+    gradients: str = ""
     note: str = ""
     findings: list[str] = field(default_factory=list)
 
@@ -170,6 +180,42 @@ def compare_voxels(root: Path, reference: dict[str, Any], data: np.ndarray) -> t
     return False, f"values differ by up to {worst:.1e} of the maximum"
 
 
+def compare_gradients(reference: dict[str, Any], volume: Volume) -> tuple[bool, str]:
+    """Compare b-values and directions, with polarity, in patient coordinates.
+
+    dcm2niix writes vectors along the voxels of its file, x reversed when the determinant is
+    positive (FSL). dicom2nifti writes them along DICOM's rows, against its columns, along the
+    normal (Siemens, GE), or leaves them in patient coordinates (Philips), whatever its file.
+    """
+    b_values = np.array(reference["bval"], dtype=float)
+    vectors = np.array(reference["bvec"], dtype=float)
+    ours = volume.meta.get("directions_lps")
+    if ours is None or len(ours) != len(b_values):
+        return False, "no gradients"
+    axes = np.array(reference["affine_ras"])[:3, :3]
+    axes = np.diag([-1.0, -1.0, 1.0]) @ axes / np.linalg.norm(axes, axis=0)
+    if np.linalg.det(axes) > 0:
+        axes[:, 0] *= -1
+    row, column = (volume.geometry.affine[:3, k] / volume.geometry.spacing[k] for k in (2, 1))
+    conventions = {"": axes}
+    if "dicom2nifti" in reference["path"]:
+        conventions["along the image"] = np.column_stack([row, -column, np.cross(row, column)])
+        conventions["in the patient"] = np.eye(3)
+    error = float(np.abs(volume.meta["b_values"] - b_values).max())
+    angles = {name: worst_angle(ours, (m @ vectors).T) for name, m in conventions.items()}
+    name = min(angles, key=lambda name: angles[name])
+    text = f"b {error:.1g}, {angles[name]:.1g}°" + (f" ({name})" if name else "")
+    return error <= B_TOLERANCE and angles[name] <= ANGLE_TOLERANCE, text
+
+
+def worst_angle(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Return the greatest angle in degrees; 180 where only one has a direction."""
+    crossed = np.linalg.norm(np.cross(ours, theirs), axis=1)
+    angles = np.degrees(np.arctan2(crossed, (ours * theirs).sum(axis=1)))
+    angles[ours.any(axis=1) != theirs.any(axis=1)] = 180
+    return float(angles.max())
+
+
 def selected_images(db: Database, uids: Iterable[str]) -> list[Loadable]:
     return [
         loadable
@@ -200,8 +246,12 @@ def validate_entry(root: Path, entry: dict[str, Any]) -> Result:
         result.loaded, result.affine, result.voxels = (
             ", ".join(dict.fromkeys(row[k] for row in rows)) for k in (1, 2, 3)
         )
-        if all(row[0] for row in rows):
+        gradients = [compare_gradients(r, loaded[0]) for r in references if r.get("bvec")]
+        result.gradients = ", ".join(text for _, text in gradients)
+        if all(row[0] for row in rows) and all(same for same, _ in gradients):
             result.status = "equal"
+        elif entry["id"] in BROKEN_ANSWERS:
+            result.status, result.note = "broken", BROKEN_ANSWERS[entry["id"]]
         elif entry["set"] == "pet_suv":
             result.status, result.note = "crop", "the answer is a crop, in SUV"
         if len(loaded) > 1:
@@ -241,6 +291,7 @@ WORDS = {
     "equal": "**equal**",
     "found": "**fault named**",
     "crop": "not comparable",
+    "broken": "answer is wrong",
     "differs": "**DIFFERS**",
 }
 
@@ -257,7 +308,11 @@ def table(results: list[Result]) -> str:
         "dimensions are compared whole, in their order.",
         "",
         "Dimensions are in the order x, y, z (, t). `bad_geometry` has no answer to be equal to:",
-        "there the finding that names the fault is asked for.",
+        "there the finding that names the fault is asked for. Of diffusion, the greatest",
+        f"differences of b-values ({B_TOLERANCE:g} s/mm2 allowed) and of directions in patient",
+        f"coordinates, with polarity ({ANGLE_TOLERANCE:g} degrees allowed), are given. dcm2niix",
+        "writes FSL's convention; dicom2nifti writes vectors along the image, or leaves them in",
+        "patient coordinates, as said.",
         "",
     ]
     for name in dict.fromkeys(result.set_name for result in results):
@@ -274,7 +329,7 @@ def table(results: list[Result]) -> str:
                 r.loaded,
                 r.reference,
                 r.affine,
-                r.voxels,
+                ", ".join(filter(None, (r.voxels, r.gradients))),
                 ", ".join(r.findings),
                 r.note.replace("|", "/"),
             )
@@ -283,7 +338,8 @@ def table(results: list[Result]) -> str:
     counts = {s: sum(r.status == s for r in results) for s in WORDS}
     lines += [
         f"{len(results)} series: {counts['equal']} equal, {counts['found']} with their fault "
-        f"named, {counts['crop']} not comparable, {counts['differs']} that differ.",
+        f"named, {counts['crop']} not comparable, {counts['broken']} "
+        f"with a wrong answer, {counts['differs']} that differ.",
         "",
     ]
     return "\n".join(lines)
@@ -305,7 +361,8 @@ def main() -> int:
         arguments.to.write_text(table(results), encoding="utf-8")
         print(f"written to {arguments.to}")
     for result in results:
-        print(f"{result.status:8} {result.set_name:18} {result.series:60} {result.voxels}")
+        told = f"{result.voxels} {result.gradients}".strip()
+        print(f"{result.status:8} {result.set_name:18} {result.series:60} {told}")
     return int(any(result.failed for result in results))
 
 

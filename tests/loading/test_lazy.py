@@ -178,6 +178,8 @@ def test_every_reference_series_is_the_same_lazily(reference_data, records):
         if not folder.is_dir():
             continue
         for loadable in examine(records((folder / "dicom").iterdir())):
+            if loadable.loader.name == "diffusion-maps":
+                continue  # computed when loaded
             now, then = loadable.load(lazy=False), loadable.load(lazy=True)
             assert isinstance(then.array, LazyArray)
             assert then.dtype == now.dtype

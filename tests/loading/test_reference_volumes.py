@@ -9,20 +9,6 @@ from pathlib import Path
 
 import pytest
 
-# Opened by loaders to come: diffusion and mosaics.
-PENDING = {
-    "dcm_qa_ge__Ax_DWI_TENSOR_R2_1",
-    "dcm_qa_mosaic__2_ep2d_Asc",
-    "dcm_qa_mosaic__5_ep2d_Int_HF",
-    "dcm_qa_nih__EPI_PEAP_3",
-    "dcm_qa_nih__EPI_PELR_6",
-    "dcm_qa_uih__dti_tra_dir16_AP_9_134431",
-    "dcm_qa_xa60__phantom_check_MBfactor_TerraX_XA60_14_PRODUCT_ep2d_diff_p3_sms1",
-    "dicom2nifti__ge_dti_001",
-    "dicom2nifti__philips_dti_001",
-    "dicom2nifti__philips_enhanced_dti_001",
-    "dicom2nifti__siemens_dti_classic_001",
-}
 SCRIPT = Path(__file__).parents[2] / "scripts" / "validate.py"
 
 
@@ -54,7 +40,7 @@ def test_volumes_are_equal(validate, reference_data, name):
     results = {r.series: r for r in validate.validate(reference_data, [name])}
     assert results.keys() == series.keys()
     differing = {key for key, result in results.items() if result.status != "equal"}
-    assert differing <= PENDING
+    assert differing == results.keys() & validate.BROKEN_ANSWERS.keys()
 
 
 def test_bad_geometry_is_named(validate, reference_data):

@@ -90,7 +90,7 @@ class DiffusionMapsLoader:
                 "windows": _WINDOWS[name],
                 "padding": None,
                 "value_range": (float(array.min()), float(array.max())),
-                "computed_of": list(volume.meta["b_values"]),
+                "computed_of": volume.meta["b_values"].tolist(),
             },
         )
 
@@ -110,6 +110,7 @@ class DiffusionMapsLoader:
             options={**series.options, _MAP: name},
             selected=False,
             shape=series.shape[1:],
+            dims=series.dims[1:],
         )
 
 

@@ -198,6 +198,7 @@ class DiffusionLoader:
             },
             selected=selected,
             shape=plan.shape if alone else (len(volumes), *plan.shape),
+            dims=_SPATIAL if alone else (DIFFUSION_DIM, *_SPATIAL),
             spacing=plan.spacing,
             referenced_uids=referenced_uids(ordered),
         )
