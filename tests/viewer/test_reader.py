@@ -7,6 +7,7 @@ import shutil
 import npe2
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_dicomdb.errors import LoadError
@@ -35,22 +36,22 @@ def files(series):
     return sorted(p for p in series[0].iterdir() if p.is_file())
 
 
-class FakeViewer:
-    """As much of a viewer as the reader looks at."""
-
-    layers = ()
+@pytest.fixture
+def viewer(monkeypatch):
+    """Let the reader believe that there is a viewer."""
+    model = ViewerModel()
+    monkeypatch.setattr(reader, "current_viewer", lambda: model)
+    return model
 
 
 @pytest.fixture
-def viewer(monkeypatch):
-    """Let the reader believe that there is a viewer; note what it would browse."""
-    fake = FakeViewer()
-    fake.browsed = []
-    monkeypatch.setattr(reader, "current_viewer", lambda: fake)
+def browsed(monkeypatch):
+    """What the browser was asked to show; it is not opened."""
+    asked = []
     monkeypatch.setattr(
-        "napari_dicomdb.viewer.browse.browse", lambda viewer, paths: fake.browsed.append(paths)
+        "napari_dicomdb.viewer.browse.browse", lambda viewer, paths: asked.append(paths)
     )
-    return fake
+    return asked
 
 
 def test_dicom_is_known_by_its_first_bytes(files, tmp_path):
@@ -125,31 +126,31 @@ def test_npe2_finds_it_for_names_without_extension(files, tmp_path):
     assert layers[0][1]["metadata"]["dicomdb"]["modality"] == "CT"
 
 
-def test_in_a_viewer_a_folder_of_one_series_opens(viewer, series):
+def test_in_a_viewer_a_folder_of_one_series_opens(viewer, browsed, series):
     [layer] = read(str(series[0]))
     assert isinstance(layer, Image) and layer.data.shape == (6, 32, 32)
-    assert viewer.browsed == []
+    assert browsed == []
     low, high = layer.contrast_limits_range
     assert high - low > layer.contrast_limits[1] - layer.contrast_limits[0]
 
 
-def test_in_a_viewer_several_series_go_to_the_browser(viewer, study):
+def test_in_a_viewer_several_series_go_to_the_browser(viewer, browsed, study):
     assert read(str(study)) == [(None,)]
-    assert viewer.browsed == [[study]]
+    assert browsed == [[study]]
 
 
-def test_in_a_viewer_too_many_files_go_to_the_browser(viewer, series, monkeypatch):
+def test_in_a_viewer_too_many_files_go_to_the_browser(viewer, browsed, series, monkeypatch):
     monkeypatch.setattr(reader, "FILES_LOOKED_AT", 3)
     assert read(str(series[0])) == [(None,)]
 
 
-def test_in_a_viewer_a_dicomdir_goes_to_the_browser(viewer, reference_data):
+def test_in_a_viewer_a_dicomdir_goes_to_the_browser(viewer, browsed, reference_data):
     found = sorted(reference_data.rglob("DICOMDIR"))
     if not found:
         pytest.skip("no DICOMDIR in the reference data")
     assert get_reader(str(found[0])) is read
     assert read(str(found[0])) == [(None,)]
-    assert viewer.browsed == [[found[0]]]
+    assert browsed == [[found[0]]]
 
 
 def test_a_file_opens_its_series_when_the_user_has_said_so(viewer, files, monkeypatch):

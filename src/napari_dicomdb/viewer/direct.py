@@ -9,6 +9,7 @@ from napari_dicomdb.api import Database
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.viewer.frame import current_frame
 from napari_dicomdb.viewer.open import make_layer, warn_of_frame_of_reference
+from napari_dicomdb.viewer.sliders import slider_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +80,8 @@ def layers_of(loadables: Sequence[Loadable], viewer: Any, *, lazy: bool = True) 
         slider is no part of a tuple.
     """
     frame = None if viewer is None else current_frame(viewer)
+    if viewer is not None:
+        slider_values(viewer)
     layers: list[Any] = []
     for loadable in loadables:
         for layer_data in loadable.to_layers(loadable.load(lazy=lazy), frame=frame):

@@ -35,6 +35,8 @@ _PINT_UNITS = {
     "s/mm2": "s/mm^2",
     "s/mm^2": "s/mm^2",
     "keV": "keV",
+    "kV": "kV",
+    "%": "percent",
 }
 
 #: Shown dark on light, as a light box would.
@@ -231,4 +233,8 @@ def _metadata(volume: Volume) -> dict[str, Any]:
         "inverted": _is_inverted(volume),
         "value_range": None if value_range is None else tuple(map(float, value_range)),
         "spacing_label": volume.geometry.spacing_label,
+        "coords": {
+            name: {"values": tuple(coord.values), "unit": coord.unit}
+            for name, coord in volume.coords.items()
+        },
     }

@@ -10,6 +10,7 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.viewer.frame import current_frame, dicom_metadata, frames_of_reference
 from napari_dicomdb.viewer.layers import volume_to_layers
 from napari_dicomdb.viewer.planes import native_plane, set_plane
+from napari_dicomdb.viewer.sliders import slider_values
 from napari_dicomdb.viewer.windows import widen_range
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ def add_layers(
     """Add layers made by `volume_to_layers` with the viewer's frame.
 
     The first that is in the patient moves the viewer to its centre. One of
-    another frame of reference is added with a warning.
+    another frame of reference is added with a warning. Where a slider of time,
+    echo ... stands is shown from now on.
     """
+    slider_values(viewer)
     first = current_frame(viewer) is None
     added = []
     for layer_data in layers:
