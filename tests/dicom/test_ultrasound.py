@@ -64,15 +64,24 @@ def test_regions_are_those_that_pydicom_reads(name):
 
 
 def test_spacing_is_ten_times_delta_in_centimetres():
+    spacing = region_spacing(columns(region(deltas=(0.03, 0.02))), 100, 100)
+    assert (spacing.row, spacing.column) == pytest.approx((0.3, 0.2))
+    assert spacing.label == "mm, calibrated (ultrasound region)"
+    assert spacing.calibrated
+    assert spacing.finding is None
+
+
+def test_a_region_beyond_the_image_is_not_trusted():
+    """pydicom's examples were made smaller, and keep the regions of the originals."""
     path = get_testdata_file("examples_ybr_color.dcm")
     values = scan_file(path).values
     spacing = region_spacing(values, values["Rows"], values["Columns"])
     item = dcmread(path, stop_before_pixels=True).SequenceOfUltrasoundRegions[0]
     assert spacing.row == pytest.approx(10 * item.PhysicalDeltaY)
-    assert spacing.column == pytest.approx(10 * item.PhysicalDeltaX)
-    assert spacing.label == "mm, calibrated (ultrasound region)"
-    assert spacing.calibrated
-    assert spacing.finding is None
+    assert not spacing.calibrated
+    assert "unverified" in spacing.label
+    assert "row 414, column 595 of an image of 240 × 320" in spacing.finding.text
+    assert region_spacing(columns(region(right=100)), 100, 100).calibrated
 
 
 def test_regions_of_another_scale_are_said():

@@ -220,6 +220,9 @@ def region_spacing(values: Mapping[str, Any], rows: int, columns: int) -> InPlan
     if chosen is None or chosen.spacing is None:
         return None
     row, column = chosen.spacing
+    # One pixel of grace: some writers give the edge behind the last pixel.
+    if chosen.bottom > rows or chosen.right > columns:
+        return _beyond(chosen, row, column, rows, columns)
     others = [r for r in regions if r is not chosen and not _same_scale(r, chosen)]
     if not others:
         return InPlaneSpacing(row, column, "mm, calibrated (ultrasound region)", True)
@@ -241,6 +244,29 @@ def region_spacing(values: Mapping[str, Any], rows: int, columns: int) -> InPlan
                 "column_mm": column,
                 "region": [chosen.top, chosen.left, chosen.bottom, chosen.right],
                 "others": len(others),
+            },
+        ),
+    )
+
+
+def _beyond(
+    region: UltrasoundRegion, row: float, column: float, rows: int, columns: int
+) -> InPlaneSpacing:
+    return InPlaneSpacing(
+        row,
+        column,
+        "mm, unverified: the ultrasound region exceeds the image",
+        False,
+        Finding(
+            FindingCode.BAD_HEADER_VALUE,
+            Severity.WARNING,
+            f"The ultrasound region ends at row {region.bottom}, column {region.right} of an "
+            f"image of {rows} × {columns}: it was cropped or scaled afterwards, and lengths are "
+            "wrong if it was scaled",
+            {
+                "keyword": _SEQUENCE,
+                "region_end": [region.bottom, region.right],
+                "image": [rows, columns],
             },
         ),
     )

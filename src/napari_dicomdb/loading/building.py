@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import LoadError
+from napari_dicomdb.loading.colours import COLOURS_OPTION
 from napari_dicomdb.loading.describing import units_of, volume_meta
 from napari_dicomdb.loading.eager import read_all
+from napari_dicomdb.loading.image_annotations import annotations_of
 from napari_dicomdb.loading.lazy import LazyArray
 from napari_dicomdb.loading.lookup_tables import voi_luts
 from napari_dicomdb.loading.reading import FrameReader, note_failure
@@ -105,6 +107,7 @@ def build_volume(
         progress(len(slices), len(slices), "Ready")
     else:
         array = read_all(slices, progress=progress).reshape(*leading, *slices.frame_shape)
+    on_grid = slices is images or COLOURS_OPTION in loadable.options
     luts, lut_findings = voi_luts(verified.frames, verified.refused)
     told = (*findings, *lut_findings, *verified.findings, *slices.problems.findings())
     return Volume(
@@ -125,6 +128,7 @@ def build_volume(
             "value_range": images.value_range,
             "findings": _distinct(told),
             "changed_instances": verified.changed_uids,
+            "annotations": annotations_of(verified.frames, leading) if on_grid else (),
             **(meta or {}),
         },
     )

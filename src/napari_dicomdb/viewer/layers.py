@@ -5,10 +5,12 @@ Needs no napari: the tuples are made headless, and exported from as well.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.viewer.annotation_layers import annotation_layers
 from napari_dicomdb.viewer.placement import place
 
 if TYPE_CHECKING:
@@ -58,19 +60,13 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
     Returns
     -------
     list of (data, dict, str)
-        One layer. Its transform leads to (I, P, L) millimetres, then `frame`;
+        The image, then what its file draws over it (`viewer.annotation_layers`), which
+        is off at first. Its transform leads to (I, P, L) millimetres, then `frame`;
         `metadata["dicomdb"]` holds the exact transform to LPS, whatever the
         view had to round or resample.
     """
     labels = volume.meta.get("kind") in _LABEL_KINDS
-    if volume.geometry.in_patient:
-        volume = _with_slices(volume)
-        placement = place(volume, frame, nearest=labels)
-        data, kwargs, spatial = _in_patient(volume, placement)
-        backwards = placement.flips[placement.axes.index(0)]
-    else:
-        data, kwargs, spatial = _out_of_patient(volume)
-        backwards = False
+    data, kwargs, spatial, backwards = _placed(volume, frame, labels)
     kwargs["metadata"] = {"dicomdb": _metadata(volume) | spatial}
     kwargs["name"] = str(volume.meta.get("name") or "DICOM")
     if labels:
@@ -78,7 +74,23 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
     kwargs["rgb"] = volume.is_rgb
     if not volume.is_rgb:
         kwargs["contrast_limits"], kwargs["colormap"] = _display(volume, backwards)
-    return [(data, kwargs, "image")]
+
+    def on_grid(marks: Any) -> Any:
+        """Lay an array of the volume's shape as the volume itself is laid."""
+        return _placed(replace(volume, array=marks, is_rgb=False), frame, True)[0]
+
+    return [(data, kwargs, "image"), *annotation_layers(volume, kwargs, on_grid)]
+
+
+def _placed(
+    volume: Volume, frame: ArrayLike | None, nearest: bool
+) -> tuple[Any, dict[str, Any], dict[str, Any], bool]:
+    """Return data, transform, what metadata tells of it, and whether slices run backwards."""
+    if not volume.geometry.in_patient:
+        return *_out_of_patient(volume), False
+    volume = _with_slices(volume)
+    placement = place(volume, frame, nearest=nearest)
+    return *_in_patient(volume, placement), placement.flips[placement.axes.index(0)]
 
 
 def contrast_limits(volume: Volume, *, runs_backwards: bool = False) -> tuple[float, float]:
@@ -119,8 +131,6 @@ def _middle_slice(volume: Volume, runs_backwards: bool) -> NDArray[Any]:
 
 def _with_slices(volume: Volume) -> Volume:
     """Return `volume` with a slice axis, which a single image may lack."""
-    from dataclasses import replace
-
     if "slice" in volume.dims:
         return volume
     lead = len(volume.dims) - 2
@@ -233,6 +243,8 @@ def _metadata(volume: Volume) -> dict[str, Any]:
         "inverted": _is_inverted(volume),
         "value_range": None if value_range is None else tuple(map(float, value_range)),
         "spacing_label": volume.geometry.spacing_label,
+        "frame_features": dict(meta.get("frame_features") or {}),
+        "display_frame_rate": meta.get("display_frame_rate"),
         "coords": {
             name: {"values": tuple(coord.values), "unit": coord.unit}
             for name, coord in volume.coords.items()
