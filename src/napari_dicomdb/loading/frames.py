@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.functional_groups import FrameTable
+from napari_dicomdb.loading.coding import codes_of
 from napari_dicomdb.loading.mosaics import Tiling, tilings_of
 from napari_dicomdb.loading.multiframe import multiframe_findings, with_true_count
 
@@ -207,6 +208,18 @@ class FrameSet:
             return [comparable(raw[0])] * len(self)
         own = [comparable(value) for value in raw]
         return own if self._one_each else [own[i] for i in self.owner.tolist()]
+
+    def codes(self, keyword: str) -> NDArray[np.intp]:
+        """Return `values` as numbers, equal for equal ones (`coding.codes_of`).
+
+        What all frames of an instance share is looked at once for all of them.
+        """
+        if any(self.tables):
+            return codes_of(self.values(keyword))
+        raw = [i.values.get(keyword) for i in self.instances]
+        if all(value is raw[0] for value in raw):
+            return np.zeros(len(self), dtype=np.intp)
+        return codes_of([comparable(value) for value in raw])[self.owner]
 
     def value(self, keyword: str, frame: int) -> Any:
         """Return what frame `frame` says of `keyword`: its own word, else its instance's."""

@@ -30,7 +30,7 @@ from napari_dicomdb.loading.frames import FrameLabels
 from napari_dicomdb.loading.sorting import is_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -205,11 +205,7 @@ def split_repeats(frames: FrameSet, stack: Stack | None = None) -> list[Part]:
     repeats = int(np.bincount(place).max())
     if len(stack.order) == 1 or (repeats == 1 and stack.is_regular):
         return everything
-    columns = {
-        name: (values, codes)
-        for name, values in _soft_columns(frames)
-        if 0 < (codes := codes_of(values)).max() < len(frames) - 1
-    }
+    columns = _soft_columns(frames)
     telling = _telling(columns, place, repeats, frames)
     if telling:
         return _parts_by(telling, columns, place)
@@ -218,11 +214,19 @@ def split_repeats(frames: FrameSet, stack: Stack | None = None) -> list[Part]:
     return _parts_by_order(frames, place, stack)
 
 
-def _soft_columns(frames: FrameSet) -> Iterable[tuple[str, list[Any]]]:
+def _soft_columns(frames: FrameSet) -> dict[str, tuple[list[Any], NDArray[np.intp]]]:
+    """Values and codes of what some frames share and others do not."""
+    columns: dict[str, tuple[list[Any], NDArray[np.intp]]] = {}
     for keyword in SOFT_KEYWORDS:
-        yield keyword, frames.values(keyword)
+        codes = frames.codes(keyword)
+        if 0 < codes.max() < len(frames) - 1:
+            columns[keyword] = (frames.values(keyword), codes)
     for name in ("bits_stored", "pixel_representation", "photometric"):
-        yield name, frames.fields(name).tolist()
+        values = frames.fields(name).tolist()
+        codes = codes_of(values)
+        if 0 < codes.max() < len(frames) - 1:
+            columns[name] = (values, codes)
+    return columns
 
 
 def _telling(

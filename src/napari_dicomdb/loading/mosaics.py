@@ -30,6 +30,15 @@ __all__ = ["Tiling", "is_sheet", "tilings_of"]
 
 # Asked of the stored JSON first: series without mosaics must not pay for them.
 _HINT = re.compile("MOSAIC|VFRAME|NumberOfImagesInMosaic|SIEMENS_0019_100A").search
+_COUNTS = ("SIEMENS_CSA_NumberOfImagesInMosaic", "SIEMENS_0019_100A", "UIH_0065_1050")
+_USED = (
+    *_COUNTS,
+    "SIEMENS_CSA_SliceNormalVector",
+    "UIH_0065_1051.ImagePositionPatient",
+    "SpacingBetweenSlices",
+    "SliceThickness",
+    "AcquisitionMatrix",
+)
 _MOST_ACROSS = 32
 _ALONG = 0.9  # cosine: less is no normal of these slices
 
@@ -86,11 +95,28 @@ def tilings_of(records: Sequence[InstanceRecord]) -> list[Tiling | Finding | Non
     there are: then the tiles of the first sheet are counted.
     """
     counts: dict[object, int] = {}
-    return [_cut(r, counts) if is_sheet(r) else None for r in records]
+    # The volumes of a time course are alike: one tiling serves them all.
+    known: dict[object, Tiling | Finding] = {}
+    return [_known_cut(r, counts, known) if is_sheet(r) else None for r in records]
+
+
+def _known_cut(
+    record: InstanceRecord, counts: dict[object, int], known: dict[object, Tiling | Finding]
+) -> Tiling | Finding:
+    values = record.values
+    key = (
+        *(record.series_uid, record.rows, record.columns),
+        *(record.position, record.orientation, record.pixel_spacing),
+        *(str(values.get(keyword)) for keyword in _USED),
+    )
+    cut = known.get(key)
+    if cut is None:
+        cut = known[key] = _cut(record, counts)
+    return cut
 
 
 def _cut(record: InstanceRecord, counts: dict[object, int]) -> Tiling | Finding:
-    """How a sheet is cut, or why it cannot be."""
+    """Return how a sheet is cut, or why it cannot be."""
     count = _stated_count(record)
     places = record.values.get("UIH_0065_1051.ImagePositionPatient")
     if isinstance(places, list) and places:
@@ -187,7 +213,7 @@ def _distance(record: InstanceRecord, findings: list[Finding]) -> float | None:
 
 def _stated_count(record: InstanceRecord) -> int:
     """How many slices the header says, 0 when it does not."""
-    for keyword in ("SIEMENS_CSA_NumberOfImagesInMosaic", "SIEMENS_0019_100A", "UIH_0065_1050"):
+    for keyword in _COUNTS:
         number = _number(record.values.get(keyword))
         if number and number >= 1 and number.is_integer() and number <= _MOST_ACROSS**2:
             return int(number)
