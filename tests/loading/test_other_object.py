@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from napari_dicomdb.errors import LoadError
@@ -15,7 +17,9 @@ def test_an_object_without_an_image_is_named_and_not_chosen(series, records):
     assert not only.selected
     assert only.confidence == 0
     assert "RT Structure Set Storage" in only.name
-    with pytest.raises(LoadError, match=r"RT Structure Set.*holds no image") as caught:
+    with pytest.raises(
+        LoadError, match=r"RT Structure Set.*holds no image \(it has no pixel data\)"
+    ) as caught:
         only.load()
     assert caught.value.reason == "no-pixels"
 
@@ -33,3 +37,28 @@ def test_an_unknown_class_is_called_what_it_says(series, records):
     series.write(series.header(SOPClassUID="1.2.3.4", Modality="XYZ"), None)
     (only,) = examine(records(series.paths))
     assert "1.2.3.4" in only.name
+
+
+def test_many_of_one_kind_are_one_line(series, records):
+    for _ in range(5):
+        series.write(series.header(), None)
+    (only,) = examine(records(series.paths))
+    assert len(only.instances) == 5
+    assert "5 x CT Image Storage" in only.name
+
+
+def test_one_impossible_image_does_not_spoil_the_others(series, records):
+    series.axial([0, 2, 4, 6])
+    known = records(series.paths)
+    for attributes, why in (
+        ({"bits_allocated": 0}, "BitsAllocated 0"),
+        ({"bits_allocated": 65528}, "BitsAllocated 65528"),
+        ({"samples": 12}, "SamplesPerPixel 12"),
+        ({"rows": 0}, "Rows or Columns"),
+    ):
+        odd = replace(known[3], **attributes)
+        best, *_, other = examine([*known[:3], odd])
+        assert best.selected
+        assert best.load().shape == (3, *best.shape[1:])
+        assert (other.kind, other.selected, other.instances) == ("no-image", False, (odd,))
+        assert why in " ".join(other.reasons)

@@ -26,6 +26,7 @@ __all__ = [
     "is_nuclear",
     "is_placed",
     "number_order",
+    "why_no_image",
 ]
 
 NUCLEAR_VECTORS = (
@@ -55,7 +56,20 @@ def by_series(instances: Iterable[InstanceRecord]) -> list[list[InstanceRecord]]
 
 def is_image(record: InstanceRecord) -> bool:
     """Return whether the instance has pixels that make an image."""
-    return bool(record.pixel_keyword and record.rows and record.columns)
+    return not why_no_image(record)
+
+
+def why_no_image(record: InstanceRecord) -> str:
+    """Say what an instance lacks to be an image, "" when nothing."""
+    if not record.pixel_keyword:
+        return "it has no pixel data"
+    if not (record.rows and record.columns):
+        return "Rows or Columns is absent or 0"
+    if not 1 <= record.bits_allocated <= 64:
+        return f"BitsAllocated {record.bits_allocated} is absent or not between 1 and 64"
+    if not 1 <= record.samples <= 4:
+        return f"SamplesPerPixel {record.samples} is not between 1 and 4"
+    return ""
 
 
 def is_colour(record: InstanceRecord) -> bool:

@@ -8,7 +8,7 @@ from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import series_name
 from napari_dicomdb.loading.loadable import Loadable
-from napari_dicomdb.loading.sorting import is_image
+from napari_dicomdb.loading.sorting import why_no_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +21,18 @@ __all__ = ["OtherObjectLoader"]
 
 
 class OtherObjectLoader:
-    """What no other loader opens is listed all the same, one object by one."""
+    """What no other loader opens is listed all the same, once for each kind and series."""
 
     name = "other-object"
     version = "1"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
-        """Return one loadable for each object without an image."""
-        return [self._offer(record) for record in instances if not is_image(record)]
+        """Return one loadable for the objects of one class without an image, by series."""
+        alike: dict[tuple[str, str, str], list[InstanceRecord]] = {}
+        for record in instances:
+            if why := why_no_image(record):
+                alike.setdefault((record.series_uid, record.sop_class_uid, why), []).append(record)
+        return [self._offer(records, why) for (*_, why), records in alike.items()]
 
     def load(self, loadable: Loadable, *, progress: Progress, lazy: bool) -> NoReturn:
         """Refuse, and say what the object is.
@@ -40,23 +44,24 @@ class OtherObjectLoader:
         """
         record = loadable.instances[0]
         raise LoadError(
-            f"{record.path}: {_class_name(record)} holds no image: there is nothing to show as a "
-            "volume; its content is shown by `dicomdb show`",
+            f"{record.path}: {_class_name(record)} holds no image ({why_no_image(record)}): there "
+            "is nothing to show as a volume; its content is shown by `dicomdb show`",
             reason="no-pixels",
         )
 
-    def _offer(self, record: InstanceRecord) -> Loadable:
-        what = _class_name(record)
-        confidence, reasons = assess((Claim(f"{what}: it holds no image", False),))
+    def _offer(self, records: list[InstanceRecord], why: str) -> Loadable:
+        what = _class_name(records[0])
+        many = f"{len(records)} x " if len(records) > 1 else ""
+        confidence, reasons = assess((Claim(f"no image: {why}", False),))
         return Loadable(
-            name=f"{series_name(record)} ({what})",
+            name=f"{series_name(records[0])} ({many}{what})",
             kind="no-image",
             confidence=confidence,
             reasons=reasons,
             findings=(),
-            instances=(record,),
+            instances=tuple(records),
             loader=self,
-            referenced_uids=_references(record),
+            referenced_uids=tuple(dict.fromkeys(u for r in records for u in _references(r))),
         )
 
 
