@@ -157,9 +157,11 @@ def test_leading_axes_and_holes():
     assert np.array_equal(np.asarray(single), array[2])
 
 
-def test_a_broken_frame_is_filled_and_told_once():
+def test_a_broken_frame_is_filled_and_told_once(caplog):
     array, _, view = lazy(broken=[3])
     assert (view[3] == -7).all()
+    assert "bad-pixels" in caplog.text
+    assert "file 3" not in caplog.text  # its name may be a patient's
     view[3]
     assert np.array_equal(view[2], array[2])
     (finding,) = view.findings

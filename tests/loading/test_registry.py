@@ -71,7 +71,7 @@ def test_ours_are_found_by_their_entry_points():
     assert registry.failures() == ()
 
 
-def test_loaders_that_cannot_be_imported_are_named_and_left_out(installed):
+def test_loaders_that_cannot_be_imported_are_named_and_left_out(installed, caplog):
     installed(
         gone="package_that_is_not_there:Loader",
         broken="napari_dicomdb.loading.registry:nothing_of_that_name",
@@ -79,6 +79,8 @@ def test_loaders_that_cannot_be_imported_are_named_and_left_out(installed):
     assert "scalar-volume" in {loader.name for loader in registry.loaders()}
     texts = {failure.name: failure.text for failure in registry.failures()}
     assert "ModuleNotFoundError" in texts["gone"]
+    assert "gone" in caplog.text
+    assert not any(r.exc_info for r in caplog.records if r.levelname == "WARNING")
     assert "AttributeError" in texts["broken"]
     with pytest.raises(LoadError, match="gone"):
         registry.loader_named("gone")

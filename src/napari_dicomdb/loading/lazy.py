@@ -45,6 +45,11 @@ def _budget() -> int:
     return min(max(memory // 4, _SMALLEST), _LARGEST)
 
 
+def _kind(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None)
+    return str(reason or type(error).__name__)
+
+
 _cache: FrameCache | None = None
 
 
@@ -163,7 +168,9 @@ class LazyArray:
         try:
             return self.frames.read(index)
         except (PixelError, OSError) as error:
-            _log.warning("%s", error)
+            # The name of the file may be the patient's: it is in the volume's findings,
+            # not in the log.
+            _log.warning("an image could not be read and is shown empty: %s", _kind(error))
             note_failure(self.frames, index, error)
             return np.full(self.frames.frame_shape, self.frames.fill, self.dtype)
 

@@ -109,7 +109,8 @@ def record_failure(name: str, error: BaseException) -> LoaderFailure:
     failure = LoaderFailure(name, f"{type(error).__name__}: {error}")
     with _lock:
         _failures[name] = failure
-    _log.warning("loader %s failed: %s", name, failure.text, exc_info=error)
+    _log.warning("loader %s failed: %s", name, failure.text)
+    _log.debug("loader %s failed", name, exc_info=error)
     return failure
 
 
