@@ -59,6 +59,7 @@ def test_refused_members_are_reported_each_time(
     }
     report = database.import_paths([target])
     assert {(path, reason) for path, reason, _ in report.rejected} == expected
+    assert not [text for *_, text in report.rejected if str(tmp_path) in text]  # nor a .part
     again = database.import_paths([target])
     assert again.unchanged == 6
     assert {(path, reason) for path, reason, _ in again.rejected} >= {

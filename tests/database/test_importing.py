@@ -64,11 +64,13 @@ def test_special_files_and_links(database: Database, ct: Path) -> None:
         (ct / "a" / "up").symlink_to(ct / "a")
         (ct / "broken").symlink_to(ct / "nowhere")
         (ct / "self").symlink_to(ct / "self")
+        (ct / "zeros").symlink_to("/dev/zero")
         report = database.import_paths([ct])
     assert report.added == 6
     assert {(Path(path).name, reason) for path, reason, _ in report.rejected} == {
         ("pipe", "special-file"),
         ("socket", "special-file"),
+        ("zeros", "special-file"),
         ("broken", "broken-link"),
         ("self", "broken-link"),
     }

@@ -90,7 +90,9 @@ def scan_paths(paths: list[str], sizes: list[int], copy_to: str | None = None) -
                 entry = len(headers)
                 headers.append(header)
         except DicomDbError as error:
-            entry = Refused(error.reason, str(error), lasting=True)
+            # The report names the file; here it may be a member's temporary name.
+            text = str(error).removeprefix(f"{path}: ")
+            entry = Refused(error.reason, text, lasting=True)
         except OSError as error:
             entry = Refused(reason_of(error), _said(error), lasting=False)
         except (RecursionError, MemoryError) as error:

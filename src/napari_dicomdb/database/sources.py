@@ -198,6 +198,8 @@ def _kind(entry: os.DirEntry[str]) -> str:
             return "folder"
         if entry.is_file():
             return "file"
+        # A link to a device or pipe is there; one to nothing is not.
+        there = not entry.is_symlink() or os.path.exists(entry.path)
     except OSError:  # a link to itself
         return "link"
-    return "link" if entry.is_symlink() else "special"
+    return "special" if there else "link"
