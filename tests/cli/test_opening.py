@@ -130,3 +130,14 @@ def test_mistyped_path(dicomdb: Callable[..., Any], phantom: Path, tmp_path: Pat
     outcome = dicomdb("convert", "absent.dcm", "--to", tmp_path / "a.nii")
     assert outcome.code == 1
     assert "neither a file or folder nor a series of the database: 'absent.dcm'" in outcome.err
+
+
+def test_place_that_cannot_be_written(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    series = next(p for p in sorted(phantom.iterdir()) if p.is_dir())
+    target = tmp_path / "file" / "a.nii"
+    outcome = dicomdb("convert", series, "--to", target)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert f"{target} cannot be written" in outcome.err

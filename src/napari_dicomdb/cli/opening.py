@@ -23,7 +23,7 @@ from napari_dicomdb.cli.output import (
     visible,
 )
 from napari_dicomdb.cli.targets import choose, examined
-from napari_dicomdb.errors import LoadError, MissingLibraryError
+from napari_dicomdb.errors import DicomDbError, LoadError, MissingLibraryError
 from napari_dicomdb.settings import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
@@ -189,7 +189,14 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _write(volume: Volume, path: Path) -> None:
-    getattr(volume, WRITERS[_ending(path)])(path)
+    try:
+        getattr(volume, WRITERS[_ending(path)])(path)
+    except DicomDbError:
+        raise
+    except OSError as error:
+        raise LoadError(
+            f"{path} cannot be written: {error.strerror or error}", reason="not-written"
+        ) from error
 
 
 def _facts(loadable: Loadable, volume: Volume, path: Path | None) -> dict[str, Any]:
