@@ -43,8 +43,10 @@ _GROUPS: dict[str, str] = {
     "PixelValueTransformationSequence": "RescaleSlope RescaleIntercept RescaleType",
     "FrameVOILUTSequence": "WindowCenter WindowWidth WindowCenterWidthExplanation VOILUTFunction",
     "RealWorldValueMappingSequence": "RealWorldValueSlope RealWorldValueIntercept"
-    " RealWorldValueFirstValueMapped RealWorldValueLastValueMapped LUTLabel"
-    " MeasurementUnitsCodeSequence.CodeValue",
+    " RealWorldValueFirstValueMapped RealWorldValueLastValueMapped LUTLabel LUTExplanation"
+    " DoubleFloatRealWorldValueFirstValueMapped DoubleFloatRealWorldValueLastValueMapped"
+    " MeasurementUnitsCodeSequence.CodeValue"
+    " QuantityDefinitionSequence.ConceptCodeSequence.CodeMeaning",
     "MRImageFrameTypeSequence": f"{_FRAME_TYPE} AcquisitionContrast",
     "CTImageFrameTypeSequence": _FRAME_TYPE,
     "PETFrameTypeSequence": _FRAME_TYPE,
@@ -71,6 +73,7 @@ _GROUPS: dict[str, str] = {
     "SegmentIdentificationSequence": "ReferencedSegmentNumber",
     "PlanePositionVolumeSequence": "ImagePositionVolume",
     "PlaneOrientationVolumeSequence": "ImageOrientationVolume",
+    "OpticalPathIdentificationSequence": "OpticalPathIdentifier",
     "PlanePositionSlideSequence": "ColumnPositionInTotalImagePixelMatrix"
     " RowPositionInTotalImagePixelMatrix XOffsetInSlideCoordinateSystem"
     " YOffsetInSlideCoordinateSystem ZOffsetInSlideCoordinateSystem",
@@ -90,7 +93,9 @@ GROUPS_TREE: Tree = {
 """What to read of the three top-level sequences."""
 
 # A code is kept under the name of what it codes.
-_RENAMED = {"CodeValue": "MeasurementUnits"}
+_RENAMED = {"CodeValue": "MeasurementUnits", "CodeMeaning": "Quantity"}
+# All items of these count: kept whole, as text that can be compared.
+_WHOLE = frozenset({"RealWorldValueMappingSequence"})
 _KEYWORD_OF_TAG = {tag: keyword for keyword, (tag, _) in NESTED_ELEMENTS.items()}
 
 
@@ -170,7 +175,9 @@ def _flatten(
 ) -> dict[str, FrameValue]:
     """Keyword -> number(s) or text of one item's functional groups; the first wins."""
     flat: dict[str, FrameValue] = {}
-    for value in groups.values():
+    for group, value in groups.items():
+        if group in _WHOLE and value:
+            flat[group] = json.dumps(value, separators=(",", ":"))
         for keyword, inner in (value[0] if value else {}).items():
             if isinstance(inner, list) and inner and isinstance(inner[0], dict):
                 for deeper, deepest in _flatten({keyword: inner}, problems, where).items():

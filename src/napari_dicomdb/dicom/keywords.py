@@ -28,7 +28,7 @@ __all__ = [
     "VR_OF",
 ]
 
-SCAN_VERSION = 2
+SCAN_VERSION = 3
 """Raise it whenever a scan keeps more or other values than before.
 
 An import reads files anew that an older scan has read.
@@ -197,6 +197,15 @@ _SERIES: dict[str, tuple[int, str]] = {
     "ContentLabel": (0x00700080, "CS"),
     "TotalPixelMatrixColumns": (0x00480006, "UL"),
     "TotalPixelMatrixRows": (0x00480007, "UL"),
+    "ImageOrientationSlide": (0x00480102, "DS"),
+    "ImagedVolumeWidth": (0x00480001, "FL"),
+    "ImagedVolumeHeight": (0x00480002, "FL"),
+    "ImagedVolumeDepth": (0x00480003, "FL"),
+    "TotalPixelMatrixFocalPlanes": (0x00480303, "UL"),
+    "NumberOfOpticalPaths": (0x00480302, "UL"),
+    "TotalPixelMatrixOriginSequence": (0x00480008, "SQ"),
+    "OpticalPathSequence": (0x00480105, "SQ"),
+    "PyramidUID": (0x00080019, "UI"),
     "DimensionOrganizationType": (0x00209311, "CS"),
     "ConcatenationUID": (0x00209161, "UI"),
     "InConcatenationTotalNumber": (0x00209163, "US"),
@@ -279,7 +288,13 @@ NESTED_KEYWORDS: tuple[str, ...] = (
     "SequenceOfUltrasoundRegions.ReferencePixelPhysicalValueY",
     "RealWorldValueMappingSequence.RealWorldValueSlope",
     "RealWorldValueMappingSequence.RealWorldValueIntercept",
+    "RealWorldValueMappingSequence.RealWorldValueFirstValueMapped",
+    "RealWorldValueMappingSequence.RealWorldValueLastValueMapped",
+    "RealWorldValueMappingSequence.DoubleFloatRealWorldValueFirstValueMapped",
+    "RealWorldValueMappingSequence.DoubleFloatRealWorldValueLastValueMapped",
     "RealWorldValueMappingSequence.LUTLabel",
+    "RealWorldValueMappingSequence.LUTExplanation",
+    "RealWorldValueMappingSequence.QuantityDefinitionSequence.ConceptCodeSequence.CodeMeaning",
     "RealWorldValueMappingSequence.MeasurementUnitsCodeSequence.CodeValue",
     "DetectorInformationSequence.ImagePositionPatient",
     "DetectorInformationSequence.ImageOrientationPatient",
@@ -302,6 +317,10 @@ NESTED_KEYWORDS: tuple[str, ...] = (
         f"MRDiffusionSequence.DiffusionBMatrixSequence.DiffusionBValue{axes}"
         for axes in ("XX", "XY", "XZ", "YY", "YZ", "ZZ")
     ),
+    "TotalPixelMatrixOriginSequence.XOffsetInSlideCoordinateSystem",
+    "TotalPixelMatrixOriginSequence.YOffsetInSlideCoordinateSystem",
+    "OpticalPathSequence.OpticalPathIdentifier",
+    "OpticalPathSequence.OpticalPathDescription",
     "ReferencedSeriesSequence.SeriesInstanceUID",
     "ReferencedStructureSetSequence.ReferencedSOPInstanceUID",
     "ReferencedRTPlanSequence.ReferencedSOPInstanceUID",
