@@ -177,7 +177,7 @@ def _flatten(
     flat: dict[str, FrameValue] = {}
     for group, value in groups.items():
         if group in _WHOLE and value:
-            flat[group] = json.dumps(value, separators=(",", ":"))
+            flat[group] = json.dumps(value, separators=(",", ":"), sort_keys=True)
         for keyword, inner in (value[0] if value else {}).items():
             if isinstance(inner, list) and inner and isinstance(inner[0], dict):
                 for deeper, deepest in _flatten({keyword: inner}, problems, where).items():
