@@ -301,13 +301,15 @@ def _ge(get: Lookup, orientation: Cosines) -> DiffusionWeighting | None:
     axes = _image_axes(orientation)
     if axes is None:
         return DiffusionWeighting(b, source="ge", doubt="the image has no orientation")
-    if not doubt and abs(axes[2][2]) < math.sqrt(0.5):
+    axial = bool(abs(axes[2][2]) >= math.sqrt(0.5))
+    if not doubt and not axial:
+        # MRtrix reads them by the same formula, dcm2niix turns some axes round.
         doubt = "GE's directions were verified for axial slices only"
     return DiffusionWeighting(
         b,
         _unit((-x * axes[0] - y * axes[1] + z * axes[2]).tolist()),
         source="ge",
-        polarity_known=phase != "ROW",
+        polarity_known=axial and phase != "ROW",
         doubt=doubt,
     )
 
