@@ -20,6 +20,7 @@ from superqt import QElidingLabel
 from napari_dicomdb.dicom.findings import Severity, worst
 from napari_dicomdb.widgets._text import loadable_facts, one_line
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
+from napari_dicomdb.widgets.diffusion_plot import plot_of
 from napari_dicomdb.widgets.notice import NoticeBox
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class LoadableCard(QFrame):
         body.setContentsMargins(22, 0, 0, 0)
         body.setSpacing(4)
         body.addWidget(facts)
+        plot = plot_of(loadable, palette)
+        if plot is not None:
+            body.addWidget(plot)
         self.boxes: list[NoticeBox] = []
         for finding in sorted(loadable.findings, key=lambda f: _ORDER[f.severity]):
             box = NoticeBox(str(finding.severity), finding.text)
