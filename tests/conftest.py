@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,3 +62,23 @@ def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DICOMDB_SETTINGS", str(home / "settings.json"))
     monkeypatch.setenv("DICOMDB_DATABASE", str(home / "database"))
     return home
+
+
+@pytest.fixture(scope="session")
+def csa_header() -> Callable[..., bytes]:
+    """Give a function that writes a Siemens CSA2 header of elements and their values."""
+
+    def write(elements: dict[str, list[str]], multiplicity: int | None = None) -> bytes:
+        raw = b"SV10\4\3\2\1" + struct.pack("<LL", len(elements), 77)
+        for name, values in elements.items():
+            count = len(values) if multiplicity is None else multiplicity
+            items = max(len(values), 6 if values else 0)
+            vr = b"CS" if name == "DiffusionDirectionality" else b"FD"
+            raw += struct.pack("<64sl4slll", name.encode(), count, vr, 4, items, 77)
+            for k in range(items):
+                data = values[k].encode() + b"\0" if k < len(values) else b""
+                raw += struct.pack("<llll", len(data), len(data), 77, len(data))
+                raw += data + b"\0" * (-len(data) % 4)
+        return raw
+
+    return write
