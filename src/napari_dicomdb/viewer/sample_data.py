@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.viewer.direct import current_viewer, default_loadables
 from napari_dicomdb.viewer.frame import current_frame
 from napari_dicomdb.viewer.phantom import write_phantom_study
+from napari_dicomdb.viewer.sliders import slider_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,8 @@ def phantom_study() -> list[LayerData]:
 def _layers(series: Sequence[str]) -> list[LayerData]:
     viewer = current_viewer()
     frame = None if viewer is None else current_frame(viewer)
+    if viewer is not None:
+        slider_values(viewer)
     layers: list[LayerData] = []
     with tempfile.TemporaryDirectory(prefix="dicomdb-phantom-") as folder:
         write_phantom_study(folder, series)

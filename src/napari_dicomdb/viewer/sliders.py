@@ -17,6 +17,7 @@ __all__ = ["SliderValues", "axis_values", "frames_per_second", "slider_values", 
 #: Key of our overlay among those of the canvas.
 OVERLAY = "dicomdb_sliders"
 
+_ROUNDING = 1e-6  # of a step: far below what can be seen, far above the errors of floats
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 _following: weakref.WeakKeyDictionary[Any, SliderValues] = weakref.WeakKeyDictionary()
 
@@ -84,7 +85,9 @@ _PASSING = frozenset({"time", "trigger_time"})
 class SliderValues:
     """Writes the value of every slider but those of space into a corner of the canvas.
 
-    Where the viewer has a window, it also sets each time slider to play as fast
+    It also keeps the last step of every slider within reach.
+
+    Where the viewer has a window, it sets each time slider to play as fast
     as the images were taken, without touching the user's settings.
 
     Parameters
@@ -100,6 +103,7 @@ class SliderValues:
         overlays = viewer.canvas.overlays
         if OVERLAY not in overlays:
             overlays[OVERLAY] = TextOverlay(position="bottom_left", visible=False)
+        viewer.dims.events.range.connect(self._settle)
         for event in (
             viewer.dims.events.current_step,
             viewer.dims.events.order,
@@ -133,6 +137,24 @@ class SliderValues:
             if slider is None or slider() is not sliders[axis] or known != rate:
                 sliders[axis].fps = rate
                 self._set[axis] = (weakref.ref(sliders[axis]), rate)
+
+    def _settle(self, event: object = None) -> None:
+        """Give sliders back the last step that napari's rounding down takes from them.
+
+        It divides lengths: 70 mm in steps of 5 mm can be 13.999999999999998
+        steps, and the last of 15 slices then is out of reach.
+        """
+        ranges = list(self._viewer.dims.range)
+        short = [
+            axis
+            for axis, (start, stop, step) in enumerate(ranges)
+            if step > 0 and 0 < -((stop - start) / step) % 1 < _ROUNDING
+        ]
+        for axis in short:
+            start, stop, step = ranges[axis]
+            ranges[axis] = type(ranges[axis])(start, stop + _ROUNDING * step, step)
+        if short:
+            self._viewer.dims.range = tuple(ranges)
 
     def _update(self, event: object = None) -> None:
         overlay = self._viewer.canvas.overlays[OVERLAY]
