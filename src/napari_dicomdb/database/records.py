@@ -171,12 +171,19 @@ class InstanceRecord:
         # A column of its own: as JSON it would be there twice.
         merged["SOPInstanceUID"] = self.uid
         if self.overrides_json:
-            overrides = json.loads(self.overrides_json)
-            merged.update(overrides)
-            if None in overrides.values():
+            merged.update(self.overrides)
+            if None in self.overrides.values():
                 # A null override says that this instance lacks what the series has.
                 merged = {k: v for k, v in merged.items() if v is not None}
         return MappingProxyType(merged)
+
+    @cached_property
+    def overrides(self) -> Mapping[str, Any]:
+        """Values in which the instance differs from its series; None: it lacks the value."""
+        if not self.overrides_json:
+            return _NOTHING
+        found: dict[str, Any] = json.loads(self.overrides_json)
+        return MappingProxyType(found)
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """Return the kept value of `keyword`, or `default` when absent."""

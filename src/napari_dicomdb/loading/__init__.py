@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.loading import registry
 from napari_dicomdb.loading.choosing import choose
+from napari_dicomdb.loading.examination import examination
 from napari_dicomdb.loading.loadable import Loadable, Loader
 from napari_dicomdb.loading.registry import failures, record_failure, register
 from napari_dicomdb.loading.volume import Coord, Volume, VolumeGeometry
@@ -54,20 +55,21 @@ def examine(
     records = tuple(instances)
     offers: list[Loadable] = []
     broken: list[Finding] = []
-    for loader in registry.loaders() if using is None else using:
-        # A loader may be anybody's; whatever it raises, the others are asked.
-        try:
-            offers += _checked(loader, records)
-        except Exception as error:
-            failure = record_failure(loader.name, error)
-            broken.append(
-                Finding(
-                    FindingCode.LOADER_FAILED,
-                    Severity.INFO,
-                    f"The loader {failure.name} could not examine this: {failure.text}",
-                    {"loader": failure.name},
+    with examination():
+        for loader in registry.loaders() if using is None else using:
+            # A loader may be anybody's; whatever it raises, the others are asked.
+            try:
+                offers += _checked(loader, records)
+            except Exception as error:
+                failure = record_failure(loader.name, error)
+                broken.append(
+                    Finding(
+                        FindingCode.LOADER_FAILED,
+                        Severity.INFO,
+                        f"The loader {failure.name} could not examine this: {failure.text}",
+                        {"loader": failure.name},
+                    )
                 )
-            )
     if broken:
         offers = [replace(one, findings=(*one.findings, *broken)) for one in offers]
     return choose(offers)

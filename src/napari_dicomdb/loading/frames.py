@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.functional_groups import FrameTable
 from napari_dicomdb.loading.coding import codes_of
+from napari_dicomdb.loading.examination import remembered
 from napari_dicomdb.loading.mosaics import Tiling, tilings_of
 from napari_dicomdb.loading.multiframe import multiframe_findings, with_true_count
 
@@ -117,6 +119,11 @@ class FrameSet:
     def of(cls, instances: Iterable[InstanceRecord]) -> FrameSet:
         """Make the set of all frames of `instances`, in their order."""
         records = tuple(instances)
+        key = (FrameSet, tuple(map(id, records)))
+        return remembered(key, records, lambda: cls._of(records))
+
+    @classmethod
+    def _of(cls, records: tuple[InstanceRecord, ...]) -> FrameSet:
         tables = tuple(
             FrameTable.from_bytes(r.frames_json) if r.frames_json else None for r in records
         )
@@ -175,6 +182,8 @@ class FrameSet:
     def take(self, indices: ArrayLike) -> FrameSet:
         """Return the frames at `indices`, in that order; other instances are left out."""
         chosen = np.asarray(indices, dtype=np.intp)
+        if len(chosen) == len(self) and np.array_equal(chosen, np.arange(len(self))):
+            return self
         used, first = np.unique(self.owner[chosen], return_index=True)
         used = used[np.argsort(first)]  # instances in the order of their first frame
         renumbered = np.zeros(len(self.instances), dtype=np.intp)
@@ -203,9 +212,9 @@ class FrameSet:
             ]
             pairs = zip(self.owner.tolist(), self.number.tolist(), strict=True)
             return [columns[owner](number) for owner, number in pairs]
+        if not self._may_differ(keyword):
+            return [comparable(self.instances[0].values.get(keyword))] * len(self)
         raw = [i.values.get(keyword) for i in self.instances]
-        if all(value is raw[0] for value in raw):  # kept once for the whole series
-            return [comparable(raw[0])] * len(self)
         own = [comparable(value) for value in raw]
         return own if self._one_each else [own[i] for i in self.owner.tolist()]
 
@@ -216,9 +225,9 @@ class FrameSet:
         """
         if any(self.tables):
             return codes_of(self.values(keyword))
-        raw = [i.values.get(keyword) for i in self.instances]
-        if all(value is raw[0] for value in raw):
+        if not self._may_differ(keyword):
             return np.zeros(len(self), dtype=np.intp)
+        raw = [i.values.get(keyword) for i in self.instances]
         return codes_of([comparable(value) for value in raw])[self.owner]
 
     def value(self, keyword: str, frame: int) -> Any:
@@ -275,6 +284,19 @@ class FrameSet:
                 )
             )
         return tuple(told)
+
+    def _may_differ(self, keyword: str) -> bool:
+        """Whether instances may say different things; what a series shares is kept once."""
+        differing = self._differing
+        return differing is None or keyword in differing
+
+    @cached_property
+    def _differing(self) -> frozenset[str] | None:
+        """Keywords in which instances may differ; None: any, as they are of several series."""
+        shared = self.instances[0].defaults_json if self.instances else ""
+        if any(i.defaults_json is not shared for i in self.instances):
+            return None
+        return frozenset({"SOPInstanceUID"}.union(*(i.overrides for i in self.instances)))
 
     @property
     def _one_each(self) -> bool:

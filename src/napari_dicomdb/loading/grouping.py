@@ -26,6 +26,7 @@ from napari_dicomdb.loading.coding import (
     mapped,
     members_of,
 )
+from napari_dicomdb.loading.examination import once
 from napari_dicomdb.loading.frames import FrameLabels
 from napari_dicomdb.loading.sorting import is_colour
 
@@ -118,6 +119,7 @@ class Part:
     by_order: bool = False
 
 
+@once
 def stack_of(frames: FrameSet) -> Stack:
     """Examine `frames` as one stack of slices."""
     return examine_stack(
@@ -132,6 +134,7 @@ def stack_of(frames: FrameSet) -> Stack:
     )
 
 
+@once
 def split_apart(frames: FrameSet) -> list[Part]:
     """Set apart what can share neither an array nor a geometry.
 

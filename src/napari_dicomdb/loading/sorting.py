@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dicomdb.loading.mosaics import is_sheet
+from napari_dicomdb.loading.examination import once
+from napari_dicomdb.loading.mosaics import sheets_among
 from napari_dicomdb.loading.multiframe import concatenation_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ __all__ = [
     "NUCLEAR_VECTORS",
     "by_concatenation",
     "by_series",
+    "images_of",
     "is_colour",
     "is_image",
     "is_nuclear",
@@ -54,6 +56,12 @@ def by_series(instances: Iterable[InstanceRecord]) -> list[list[InstanceRecord]]
     return list(series.values())
 
 
+@once
+def images_of(instances: Sequence[InstanceRecord]) -> Sequence[InstanceRecord]:
+    """Return those of `instances` that have pixels that make an image."""
+    return tuple(i for i in instances if is_image(i))
+
+
 def is_image(record: InstanceRecord) -> bool:
     """Return whether the instance has pixels that make an image."""
     return not why_no_image(record)
@@ -77,6 +85,7 @@ def is_colour(record: InstanceRecord) -> bool:
     return record.samples == 3 or (record.samples == 1 and record.photometric == "PALETTE COLOR")
 
 
+@once
 def is_placed(frames: FrameSet) -> NDArray[np.bool_]:
     """Return for each frame whether its header says where in the patient it is."""
     facts = np.concatenate([frames.positions, frames.orientations, frames.spacings], axis=1)
@@ -84,8 +93,8 @@ def is_placed(frames: FrameSet) -> NDArray[np.bool_]:
     known &= (frames.spacings > 0).all(axis=1)
     if known.any():
         # The position of a sheet of tiles is that of the whole sheet, of no slice.
-        pairs = zip(frames.instances, frames.tilings, strict=True)
-        uncut = np.array([cut is None and is_sheet(record) for record, cut in pairs])
+        pairs = zip(sheets_among(frames.instances), frames.tilings, strict=True)
+        uncut = np.array([sheet and cut is None for sheet, cut in pairs])
         known &= ~uncut[frames.owner]
         row, column = frames.orientations[:, :3], frames.orientations[:, 3:]
         known &= np.linalg.norm(np.cross(row, column), axis=1) > 0.1

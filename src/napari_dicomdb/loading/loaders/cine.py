@@ -29,7 +29,7 @@ from napari_dicomdb.loading.sequences import (
 from napari_dicomdb.loading.sorting import (
     by_concatenation,
     by_series,
-    is_image,
+    images_of,
     is_nuclear,
     is_placed,
 )
@@ -62,7 +62,7 @@ class CineLoader:
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return one loop for each multi-frame object without positions of its frames."""
         found: list[Loadable] = []
-        loops = (i for i in instances if is_image(i) and frame_count_of(i) > 1)
+        loops = (i for i in images_of(instances) if frame_count_of(i) > 1)
         for series in by_series(i for i in loops if not is_nuclear(i)):
             planes = _planes(series)
             loops_of_series = by_concatenation(series)

@@ -17,7 +17,7 @@ from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.grouping import places_of, split_apart, stack_of
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.naming import name_of_part
-from napari_dicomdb.loading.sorting import by_series, is_colour, is_image, is_placed
+from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 from napari_dicomdb.loading.stacking import Remedy, StackPlan, plan_for, plans_for
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 from napari_dicomdb.loading.volumes import VolumesReader
@@ -59,7 +59,7 @@ class DiffusionLoader:
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the diffusion volumes of each series, and the maps that lie among them."""
         found: list[Loadable] = []
-        images = (i for i in instances if is_image(i) and i.values.get("Modality") == "MR")
+        images = (i for i in images_of(instances) if i.values.get("Modality") == "MR")
         for series in by_series(i for i in images if not is_colour(i)):
             frames = FrameSet.of(series)
             placed = np.flatnonzero(is_placed(frames))
@@ -101,7 +101,7 @@ class DiffusionLoader:
             VolumeGeometry(
                 plan.affine,
                 plan.shape,
-                str(frames.instances[0].values.get("FrameOfReferenceUID") or ""),
+                frames.frame_of_reference_uid,
                 is_regular=plan.is_regular,
             ),
             _SPATIAL if alone else (DIFFUSION_DIM, *_SPATIAL),

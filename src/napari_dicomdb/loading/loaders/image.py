@@ -15,7 +15,7 @@ from napari_dicomdb.loading.describing import pixel_findings, referenced_uids, s
 from napari_dicomdb.loading.frames import FrameSet, frame_count_of
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.sequences import load_sequence, sequence_options, spacing_of
-from napari_dicomdb.loading.sorting import by_series, is_colour, is_image, is_placed
+from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ class ImageLoader:
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the images, and stacks of images without geometry, among `instances`."""
         found: list[Loadable] = []
-        single = (i for i in instances if is_image(i) and frame_count_of(i) == 1)
+        single = (i for i in images_of(instances) if frame_count_of(i) == 1)
         for series in by_series(single):
             frames = FrameSet.of(series)
             groups: dict[tuple[object, ...], list[int]] = {}

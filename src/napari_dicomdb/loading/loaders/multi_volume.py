@@ -18,7 +18,7 @@ from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.grouping import places_of, split_apart, stack_of
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.naming import name_of_part
-from napari_dicomdb.loading.sorting import by_series, is_colour, is_image, is_placed
+from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 from napari_dicomdb.loading.stacking import Remedy, StackPlan, plan_for, plans_for
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 from napari_dicomdb.loading.volumes import VolumesReader
@@ -56,7 +56,7 @@ class MultiVolumeLoader:
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the volumes of more than three dimensions that `instances` make."""
-        images = [i for i in instances if is_image(i) and i.sop_class_uid != _SEGMENTATION]
+        images = [i for i in images_of(instances) if i.sop_class_uid != _SEGMENTATION]
         series = by_series(images)
         found: list[Loadable] = []
         for one in series:
@@ -89,7 +89,7 @@ class MultiVolumeLoader:
             VolumeGeometry(
                 plan.affine,
                 plan.shape,
-                str(frames.instances[0].values.get("FrameOfReferenceUID") or ""),
+                frames.frame_of_reference_uid,
                 is_regular=plan.is_regular,
             ),
             (*(axis.name for axis in axes), *_SPATIAL),

@@ -18,7 +18,7 @@ from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.nuclear_axes import NuclearAxis, grid_of
 from napari_dicomdb.loading.sequences import spacing_of
-from napari_dicomdb.loading.sorting import by_series, is_image, is_nuclear
+from napari_dicomdb.loading.sorting import by_series, images_of, is_nuclear
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class NuclearLoader:
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return one loadable for each multi-frame NM object."""
         found: list[Loadable] = []
-        objects = (i for i in instances if is_image(i) and is_nuclear(i) and i.frame_count > 1)
+        objects = (i for i in images_of(instances) if i.frame_count > 1 and is_nuclear(i))
         for series in by_series(objects):
             found += [self._offer(record, len(series) > 1) for record in series]
         return found
