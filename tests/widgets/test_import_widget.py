@@ -81,3 +81,18 @@ def test_report_is_read_in_words(qtbot, dock, folder, phantom):
     files = len(phantom["axial-ct"].paths)
     assert dock.report.sentence.text() == f"{files} files added, 1 refused"
     assert not dock.bar.is_running
+
+
+def test_report_grows_while_files_are_read(qtbot, dock, folder):
+    for number in range(200):
+        (folder / f"letter{number}.txt").write_text("not an image")
+    heard = []
+    dock._session.import_reported.connect(
+        lambda request, report: heard.append((len(report.rejected), dock.report.report is report))
+    )
+    dock.set_paths([folder])
+    _, report = run(qtbot, dock)
+    assert heard  # before the end, which `run` waits for
+    assert all(shown for _, shown in heard)
+    assert dock.report.report is report
+    assert len(dock.report.model.rows()) == 201

@@ -121,3 +121,44 @@ def test_dialog(qtbot, report):
     dialog.view.show_report(report)
     dialog.show()
     assert dialog.view.table.model().rowCount() == 4
+
+
+def test_a_running_import_is_shown_as_it_grows(qtbot):
+    view = ReportView()
+    qtbot.addWidget(view)
+    view.clear("wait")
+    growing = ImportReport(added=3)
+    view.show_progress(growing)
+    assert "3 files added so far" in view.sentence.text()
+    assert shown(view) == []
+    assert view.save_button.isEnabled()
+    growing.rejected.append(("/cd/a.txt", "not-dicom", "/cd/a.txt: it is text"))
+    view.show_progress(growing)
+    growing.notes.append(("/cd/b", "truncated-pixels", "4 bytes are missing"))
+    growing.rejected.append(("/cd/c", "truncated", "cut"))
+    view.show_progress(growing)
+    view.show_progress(growing)
+    assert {row[:2] for row in shown(view)} == {
+        ("a.txt", "not-dicom"),
+        ("b", "truncated-pixels"),
+        ("c", "truncated"),
+    }
+    assert len(shown(view)) == 3
+
+
+def test_what_a_batch_took_back_is_not_shown_twice(qtbot):
+    view = ReportView()
+    qtbot.addWidget(view)
+    report = ImportReport(rejected=[("/cd/a", "truncated", "cut"), ("/cd/b", "truncated", "cut")])
+    view.show_progress(report)
+    del report.rejected[1:]
+    view.show_progress(report)
+    assert [row[0] for row in shown(view)] == ["a"]
+
+
+def test_another_import_begins_with_an_empty_table(qtbot, report):
+    view = ReportView()
+    qtbot.addWidget(view)
+    view.show_progress(report)
+    view.show_progress(ImportReport())
+    assert shown(view) == []

@@ -157,6 +157,7 @@ class Database(Browsing):
         progress: Progress | None = None,
         executor: Executor | None = None,
         dry_run: bool = False,
+        report: ImportReport | None = None,
     ) -> ImportReport:
         """Import folders, files, zip and tar archives, DICOMDIRs, Slicer databases.
 
@@ -174,6 +175,8 @@ class Database(Browsing):
             Scan there instead, for example on a Dask cluster.
         dry_run : bool
             Only report what would be done.
+        report : ImportReport, optional
+            A new one, to be filled: another thread may look at it meanwhile.
 
         Returns
         -------
@@ -197,6 +200,7 @@ class Database(Browsing):
                 executor=executor,
                 dry_run=dry_run,
                 progress=progress,
+                report=report,
             ).run(paths)
 
     def remove(

@@ -55,13 +55,15 @@ class Import:
         executor: Executor | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
+        report: ImportReport | None = None,
     ) -> None:
         self._root = root
         self._connections = connections
         self._copy = copy
         self._dry_run = dry_run
         self._progress = progress or no_progress
-        self.report = ImportReport(dry_run=dry_run)
+        self.report = ImportReport() if report is None else report
+        self.report.dry_run = dry_run
         self._copies = CopyStore(root)
         self._known = KnownFiles(connections)
         self._pool = ScanPool(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal
 
+from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.settings import (
     default_database,
     load_settings,
@@ -21,7 +22,6 @@ from napari_dicomdb.widgets._tasks import TaskRunner
 
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
-    from napari_dicomdb.database import ImportReport
     from napari_dicomdb.widgets._tasks import Task
 
 __all__ = [
@@ -74,6 +74,7 @@ class DatabaseSession(QObject):
     changed = Signal()  # the content of the database is not what it was
     import_started = Signal(object)  # ImportRequest
     import_progressed = Signal(object, object, str)  # done, total or None, text
+    import_reported = Signal(object, object)  # ImportRequest, ImportReport as far as it is
     import_finished = Signal(object, object)  # ImportRequest, ImportReport
     import_failed = Signal(object, object)  # ImportRequest, error
     import_cancelled = Signal(object)  # ImportRequest, when not even a report came
@@ -148,15 +149,22 @@ class DatabaseSession(QObject):
             return
         request = self._request = self._waiting.pop(0)
         self.import_started.emit(request)
+        so_far = ImportReport()
+
+        def tell(done: int, total: int | None, text: str) -> None:
+            self.import_progressed.emit(done, total, text)
+            self.import_reported.emit(request, so_far)
+
         self._task = self._importer.submit(
             self.database.import_paths,
             list(request.paths),
             copy=request.copy,
             workers=request.workers,
             dry_run=request.dry_run,
+            report=so_far,
             pass_progress=True,
             keep_late_result=True,
-            progressed=self.import_progressed.emit,
+            progressed=tell,
             returned=lambda report: self._finish(request, report),
             failed=lambda error: self.import_failed.emit(request, error),
             cancelled=lambda: self.import_cancelled.emit(request),

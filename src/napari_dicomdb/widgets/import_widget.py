@@ -114,6 +114,7 @@ class DicomImport(QWidget):
         session.opened.connect(self._show_database)
         session.open_failed.connect(self._on_open_failed)
         session.import_started.connect(self._on_started)
+        session.import_reported.connect(self._on_reported)
         session.import_finished.connect(self._on_finished)
         self._theme.changed.connect(self._apply_palette)
         end_with(self, _let_go, self._theme, detach)
@@ -175,7 +176,10 @@ class DicomImport(QWidget):
         self.report.clear(f"The database cannot be opened: {error}")
 
     def _on_started(self, request: ImportRequest) -> None:
-        self.report.clear("The report appears here when the import is done.")
+        self.report.clear("The report appears here while files are read.")
+
+    def _on_reported(self, request: ImportRequest, report: ImportReport) -> None:
+        self.report.show_progress(report, dry_run=request.dry_run)
 
     def _on_finished(self, request: ImportRequest, report: ImportReport) -> None:
         self.report.show_report(report, dry_run=request.dry_run)

@@ -22,7 +22,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.widgets._text import count
-from napari_dicomdb.widgets.models.report_table import ReportModel, report_rows, rows_to_csv
+from napari_dicomdb.widgets.models.report_table import (
+    ReportModel,
+    report_rows,
+    row_counts,
+    rows_to_csv,
+)
 from napari_dicomdb.widgets.notice import NoticeBox
 
 if TYPE_CHECKING:
@@ -131,6 +136,7 @@ class ReportView(QWidget):
     def clear(self, message: str) -> None:
         """Show `message` and no report."""
         self.report = None
+        self._counts = (0, 0, 0)
         self.model.show([])
         self.sentence.hide()
         self.table.hide()
@@ -138,6 +144,24 @@ class ReportView(QWidget):
         self.nothing.show()
         self.search.setEnabled(False)
         self.save_button.setEnabled(False)
+
+    def show_progress(self, report: ImportReport, *, dry_run: bool = False) -> None:
+        """Show what a running import has to say so far; it can be saved as it is."""
+        counts = row_counts(report)
+        fewer = any(now < known for now, known in zip(counts, self._counts, strict=True))
+        if self.report is not report or fewer:
+            self.clear("Nothing was refused so far.")  # a new one, or a batch was taken back
+            self.report = report
+        rows = report_rows(report, self._counts)
+        self._counts = counts
+        self.model.append(rows)
+        self.sentence.show_text(f"{report_sentence(report, dry_run=dry_run)} so far", "info")
+        self.sentence.show()
+        shown = self.model.rowCount() > 0
+        self.table.setVisible(shown)
+        self.nothing.setVisible(not shown)
+        self.search.setEnabled(shown)
+        self.save_button.setEnabled(True)
 
     def show_report(self, report: ImportReport, *, dry_run: bool = False) -> None:
         """Show a report."""

@@ -14,7 +14,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 if TYPE_CHECKING:
     from napari_dicomdb.database import ImportReport
 
-__all__ = ["ReportModel", "ReportRow", "report_rows", "rows_to_csv"]
+__all__ = ["ReportModel", "ReportRow", "report_rows", "row_counts", "rows_to_csv"]
 
 _TITLES = ("", "File", "Reason", "Explanation")
 
@@ -38,18 +38,26 @@ class ReportRow:
         return {"error": "refused", "warning": "missing", "info": "note"}[self.severity]
 
 
-def report_rows(report: ImportReport) -> list[ReportRow]:
-    """Return every refused file, absent file and remark of `report`, gravest first."""
+def report_rows(report: ImportReport, after: tuple[int, int, int] = (0, 0, 0)) -> list[ReportRow]:
+    """Return every refused file, absent file and remark of `report`, gravest first.
+
+    `after` leaves out as many of each, known already (see `row_counts`).
+    """
     return [
         # Messages begin with the file they are about, which has its own column.
         ReportRow(severity, path, reason, text.removeprefix(f"{path}: "))
-        for severity, remarks in (
-            ("error", report.rejected),
-            ("warning", report.missing),
-            ("info", report.notes),
-        )
-        for path, reason, text in remarks
+        for (severity, remarks), known in zip(_kinds(report), after, strict=True)
+        for path, reason, text in remarks[known:]
     ]
+
+
+def row_counts(report: ImportReport) -> tuple[int, int, int]:
+    """Return how many refused files, absent files and remarks `report` holds now."""
+    return len(report.rejected), len(report.missing), len(report.notes)
+
+
+def _kinds(report: ImportReport) -> tuple[tuple[str, list[Any]], ...]:
+    return ("error", report.rejected), ("warning", report.missing), ("info", report.notes)
 
 
 def rows_to_csv(rows: Iterable[ReportRow]) -> str:
@@ -74,6 +82,15 @@ class ReportModel(QAbstractTableModel):
         self.beginResetModel()
         self._rows = list(rows)
         self.endResetModel()
+
+    def append(self, rows: Iterable[ReportRow]) -> None:
+        """Add `rows` at the end; what is selected and scrolled to stays."""
+        more = list(rows)
+        if more:
+            first = len(self._rows)
+            self.beginInsertRows(QModelIndex(), first, first + len(more) - 1)
+            self._rows += more
+            self.endInsertRows()
 
     def row(self, row: int) -> ReportRow:
         """Return one row."""
