@@ -546,9 +546,9 @@ def test_missing_decoders_name_the_file(tmp_path):
     path = tmp_path / "f.dcm"
     frames = np.zeros((1, 8, 8), np.uint16)
     description = compressed_file(path, frames)
-    video = replace(description, transfer_syntax_uid="1.2.840.10008.1.2.4.102")
-    with pytest.raises(MissingDecoderError, match=r"f\.dcm.*MPEG-4"):
-        read_frame(path, video)
+    referenced = replace(description, transfer_syntax_uid="1.2.840.10008.1.2.4.94")
+    with pytest.raises(MissingDecoderError, match=r"f\.dcm.*JPIP Referenced"):
+        read_frame(path, referenced)
 
 
 def test_a_file_that_changed_is_not_read_by_the_old_table(tmp_path):

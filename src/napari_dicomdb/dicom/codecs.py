@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.dicom import video
 from napari_dicomdb.errors import MissingDecoderError, PixelError
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ def jpeg_photometric(stream: JpegStream, declared: str) -> str:
 
 
 def is_available(uid: str) -> bool:
-    """Whether imagecodecs is here and reads this transfer syntax (asked by pydicom)."""
+    """Whether what reads this transfer syntax is here (asked by pydicom, too)."""
+    if uid in video.VIDEO_SYNTAXES:
+        return video.is_available()
     try:
         import imagecodecs
     except ImportError:
@@ -202,7 +205,7 @@ def _decoder_of(uid: str) -> tuple[Decoder, str] | None:
     from pydicom.uid import UID
 
     if uid not in _KNOWN:
-        return None  # video, JPIP, private
+        return None  # JPIP, private
     with _lock:  # add_plugin is not thread-safe
         if uid not in _decoders:
             # Our own instance: pydicom's global ones stay as other code expects.

@@ -14,7 +14,14 @@ from napari_dicomdb.errors import PixelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FrameIndex", "clear_frame_indexes", "frame_index", "read_encoded_frame"]
+__all__ = [
+    "FrameIndex",
+    "Span",
+    "clear_frame_indexes",
+    "frame_index",
+    "frame_spans",
+    "read_encoded_frame",
+]
 
 Span = tuple[int, int]
 """Offset in the file and length of one fragment."""
@@ -117,16 +124,21 @@ def read_encoded_frame(file: BinaryIO, index: FrameIndex, frame: int, size: int)
     bytes
         Empty when the file ends before the frame.
     """
+    parts = []
+    for start, length in frame_spans(file, index, frame, size):
+        file.seek(start)
+        parts.append(file.read(length))
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def frame_spans(file: BinaryIO, index: FrameIndex, frame: int, size: int) -> list[Span]:
+    """Return where the fragments of one frame lie; arguments as of `read_encoded_frame`."""
     spans = index.spans[frame]
     if spans is None:
         end = index.starts[frame + 1] if frame + 1 < len(index.starts) else size
         spans = _walk(file, index.starts[frame], end, size, index.problems)
         index.spans[frame] = spans
-    parts = []
-    for start, length in spans:
-        file.seek(start)
-        parts.append(file.read(length))
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return spans
 
 
 def _make_index(file: BinaryIO, path: str, size: int, offset: int, frame_count: int) -> FrameIndex:

@@ -16,6 +16,7 @@ from napari_dicomdb.dicom.description import PixelDescription
 from napari_dicomdb.dicom.fragments import frame_index, read_encoded_frame
 from napari_dicomdb.dicom.modality import modality_rescale, output_dtype, rescale_into
 from napari_dicomdb.dicom.photometric import Palette, palette_from_dataset, to_rgb, upsample_422
+from napari_dicomdb.dicom.video import VIDEO_SYNTAXES, read_video_frame
 from napari_dicomdb.errors import PixelError
 
 if TYPE_CHECKING:
@@ -226,6 +227,11 @@ def _read_any(
     rgb: bool,
     problems: Problems,
 ) -> Array:
+    if description.transfer_syntax_uid in VIDEO_SYNTAXES:
+        offset = description.offset
+        if offset is None:
+            offset = _pixel_value(path, description.keyword, problems)[0]
+        return read_video_frame(path, description, frame, offset)
     if description.encapsulated:
         samples, photometric = _decode_frame(path, description, frame, problems)
     else:
