@@ -41,6 +41,7 @@ def build_volume(
     reader: Callable[[Frames], Frames] | None = None,
     leading: tuple[int, ...] | None = None,
     coords: Mapping[str, Coord] | None = None,
+    units: str | None = None,
     findings: Sequence[Finding] = (),
     meta: Mapping[str, Any] | None = None,
 ) -> Volume:
@@ -62,6 +63,8 @@ def build_volume(
     leading : tuple of int, optional
         Shape of the axes before (row, column); by default one, as long as
         there are frames; () for a single image.
+    units : str, optional
+        Of the values, where `reader` gives other than those of the modality.
     findings : sequence of Finding
         Known before the pixels were touched.
     meta : mapping, optional
@@ -115,7 +118,7 @@ def build_volume(
         dims=dims,
         geometry=geometry,
         coords=dict(coords or {}),
-        units=units_of(frames),
+        units=units_of(frames) if units is None else units,
         is_rgb=len(slices.frame_shape) == 3,
         meta={
             "name": loadable.name,

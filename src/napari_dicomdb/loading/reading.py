@@ -250,10 +250,29 @@ class FrameReader:
                 np.add(out, dtype.type(intercept), out=out)
             else:
                 out[...] = modality_rescale(values, slope, intercept, dtype)
+        self._note(notes, index)
+        return out
+
+    def stored(self, index: int) -> NDArray[Any]:
+        """Read frame `index` as stored, before the modality LUT.
+
+        Raises
+        ------
+        PixelError, OSError
+            If it cannot be read.
+        """
+        owner = int(self.frames.owner[index])
+        if self._refused and (error := self._refused.get(self.frames.instances[owner].uid)):
+            raise error
+        notes: list[tuple[str, str]] = []
+        values = self._stored(owner, int(self.frames.number[index]), notes)
+        self._note(notes, index)
+        return values
+
+    def _note(self, notes: list[tuple[str, str]], index: int) -> None:
         for reason, text in notes:
             lost = reason == "truncated-pixels"
             self.problems.note(reason, text, self.frames.label(index), lost=lost)
-        return out
 
     def _stored(
         self,

@@ -363,7 +363,7 @@ class DicomBrowser(QWidget):
         examined = list(series[:_EXAMINED_AT_ONCE])
 
         def examine() -> list[Loadable]:
-            return [found for one in examined for found in database.examine(one)]
+            return database.examine_several(examined)
 
         self._examination = self._queries.submit(
             examine,

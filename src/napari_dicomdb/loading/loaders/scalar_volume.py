@@ -8,7 +8,6 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import LoadError
-from napari_dicomdb.loading.building import build_volume
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import pixel_findings, referenced_uids, series_name
 from napari_dicomdb.loading.frames import FrameSet
@@ -18,7 +17,7 @@ from napari_dicomdb.loading.naming import name_of_part
 from napari_dicomdb.loading.sequences import SEQUENCE, load_sequence, sequence_options
 from napari_dicomdb.loading.sorting import by_series, is_colour, is_image, is_placed
 from napari_dicomdb.loading.stacking import Remedy, StackPlan, plan_for, plans_for
-from napari_dicomdb.loading.volume import VolumeGeometry
+from napari_dicomdb.loading.stacks import STACK_DIMS, load_stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ScalarVolumeLoader"]
 
-_DIMS = ("slice", "row", "column")
 _MOST_SINGLES = 3  # a three-plane localizer; more directions are one picture book
 
 
@@ -47,7 +45,7 @@ class ScalarVolumeLoader:
             frames = FrameSet.of(series)
             placed = np.flatnonzero(is_placed(frames))
             if len(placed):
-                found += self._examine_series(frames.take(placed))
+                found += self.examine_frames(frames.take(placed))
         return found
 
     def load(self, loadable: Loadable, *, progress: Progress, lazy: bool) -> Volume:
@@ -57,32 +55,10 @@ class ScalarVolumeLoader:
             raise LoadError(f"{loadable.name}: there is no image in it", reason="no-pixels")
         if loadable.options.get("remedy") == SEQUENCE:
             return load_sequence(loadable, frames, progress=progress, lazy=lazy)
-        stack = stack_of(frames)
-        plan = plan_for(stack, Remedy(loadable.options.get("remedy", Remedy.NONE)))
-        ordered = frames.take(stack.order)
-        geometry = VolumeGeometry(
-            plan.affine,
-            plan.shape,
-            frames.frame_of_reference_uid,
-            is_regular=plan.is_regular,
-        )
-        return build_volume(
-            loadable,
-            ordered,
-            geometry,
-            _DIMS,
-            lazy=lazy,
-            progress=progress,
-            reader=plan.reader,
-            findings=loadable.findings,
-            meta={
-                "remedy": str(plan.remedy),
-                "filled_slices": list(plan.filled),
-                "slice_sources": plan.sources(),
-            },
-        )
+        return load_stack(loadable, frames, lazy=lazy, progress=progress)
 
-    def _examine_series(self, frames: FrameSet) -> list[Loadable]:
+    def examine_frames(self, frames: FrameSet) -> list[Loadable]:
+        """Return the volumes that frames of one series, all with geometry, make."""
         apart = split_apart(frames)
         singles = [part for part in apart if len(part.indices) == 1]
         found: list[Loadable] = []
@@ -175,7 +151,7 @@ class ScalarVolumeLoader:
             shape=(*plan.shape, 3) if colour else plan.shape,
             spacing=plan.spacing,
             referenced_uids=referenced_uids(ordered),
-            dims=_DIMS,
+            dims=STACK_DIMS,
         )
 
     def _one_position(self, frames: FrameSet, stack: Stack, outer: Part, inner: Part) -> Loadable:
