@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +128,21 @@ def weightings_of(frames: FrameSet) -> list[DiffusionWeighting | None]:
     def weighting(row: tuple[Any, ...]) -> DiffusionWeighting | None:
         return weighting_of(dict(zip(columns, row, strict=True)).get, orientation)
 
-    return mapped(weighting, list(zip(*columns.values(), strict=True)))
+    found = mapped(weighting, list(zip(*columns.values(), strict=True)))
+    types = frames.values("ImageType")
+    return mapped(_as_its_type_says, list(zip(found, types, strict=True)))
+
+
+def _as_its_type_says(
+    told: tuple[DiffusionWeighting | None, Any],
+) -> DiffusionWeighting | None:
+    """Return the weighting, isotropic where only ImageType tells that it is."""
+    weighting, image_type = told
+    if weighting is None or not weighting.is_weighted or weighting.direction_lps is not None:
+        return weighting
+    if _map_of(image_type) != TRACE:
+        return weighting
+    return replace(weighting, directionality=Directionality.ISOTROPIC)
 
 
 def kinds_of(frames: FrameSet, weightings: Sequence[DiffusionWeighting | None]) -> list[str]:
