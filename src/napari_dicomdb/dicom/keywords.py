@@ -28,7 +28,7 @@ __all__ = [
     "VR_OF",
 ]
 
-SCAN_VERSION = 3
+SCAN_VERSION = 4
 """Raise it whenever a scan keeps more or other values than before.
 
 An import reads files anew that an older scan has read.
@@ -342,7 +342,7 @@ The same element means other things to other makers: who asks for one and does
 not find it can tell why.
 """
 
-CSA_HEADER = "SIEMENS_CSA"
+CSA_HEADER = "SIEMENS_0029_1010"
 """Is not kept itself, but what `dicom.csa` reads of it."""
 
 # (group, creator) -> {element within the block: (name, VR when the file has UN or OB)}
