@@ -9,6 +9,7 @@ from napari_dicomdb import loading
 from napari_dicomdb.database import Database as _IndexDatabase
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
 from napari_dicomdb.errors import LoadError, NotFoundError
+from napari_dicomdb.loading.together import examine_several
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -68,6 +69,26 @@ class Database(_IndexDatabase):
         loadables = loading.examine(instances)
         report(len(instances), len(instances), "Examining")
         return loadables
+
+    def examine_several(
+        self, selections: Iterable[str | SeriesRecord | Iterable[InstanceRecord]]
+    ) -> list[Loadable]:
+        """Return the ways to open several series; no file is opened.
+
+        Each by itself as `examine` does, and what series that belong together
+        make, such as a 4D CT with one series a phase.
+
+        Parameters
+        ----------
+        selections : iterable
+            Each as for `examine`.
+
+        Raises
+        ------
+        NotFoundError
+            If the database has no such series.
+        """
+        return examine_several(self._instances_of(one) for one in selections)
 
     def load(
         self,
@@ -129,7 +150,7 @@ def examine(*paths: str | PathLike[str], progress: Progress | None = None) -> li
     Returns
     -------
     list of Loadable
-        Series by series, best first within each.
+        What joins series first, then series by series, best first within each.
 
     Raises
     ------
@@ -140,7 +161,7 @@ def examine(*paths: str | PathLike[str], progress: Progress | None = None) -> li
         raise TypeError("examine() needs at least one path")
     with Database.in_memory() as database:
         report = database.import_paths([fspath(path) for path in paths], progress=progress)
-        found = [one for series in database.series() for one in database.examine(series)]
+        found = database.examine_several(database.series())
         if not found and not database.series():
             raise NotFoundError(_nothing_found(paths, report), reason="no-dicom")
         return found

@@ -53,7 +53,7 @@ def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterato
             if not series:
                 why = f" ({rejected[0][2]})" if rejected else ""
                 raise LoadError(f"no DICOM found in {', '.join(paths)}{why}", reason="not-dicom")
-            loadables = [x for s in series for x in database.examine(s.uid)]
+            loadables = database.examine_several(series)
             yield Examined(database, loadables, rejected, are_paths=True)
         return
     try:
@@ -62,13 +62,14 @@ def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterato
         _refuse_mistyped_paths(uids)
         raise
     with opened as database:
-        loadables = []
+        series = []
         for uid in uids:
             try:
-                loadables += database.examine(uid)
+                series.append(database.find_series(uid))
             except NotFoundError as error:
                 text = f"neither a file or folder nor a series of the database: {uid!r}"
                 raise NotFoundError(text) from error
+        loadables = database.examine_several(series)
         yield Examined(database, loadables, [], are_paths=False)
 
 

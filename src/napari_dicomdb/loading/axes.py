@@ -34,6 +34,7 @@ __all__ = [
     "pointer_columns",
     "quantity_codes",
     "series_column",
+    "without_numbers",
 ]
 
 _PHASE_OF_SCAN = re.compile(r"TP\s*(\d+(?:\.\d+)?)\s*PC")  # Siemens cardiac CT
@@ -284,7 +285,7 @@ def series_column(frames: FrameSet) -> Column | None:
     """
     names = [str(i.values.get("SeriesDescription") or "") for i in frames.instances]
     series = [i.series_uid for i in frames.instances]
-    if len({_NUMBER.sub("#", name) for name in names}) != 1 or len(set(series)) < 2:
+    if len({without_numbers(name) for name in names}) != 1 or len(set(series)) < 2:
         return None
     described = dict(zip(series, names, strict=True))
     percents = {uid: _PERCENT.search(name) for uid, name in described.items()}
@@ -300,6 +301,17 @@ def series_column(frames: FrameSet) -> Column | None:
     if None in order.values() or len(set(order.values())) != len(order):
         return None
     return _column("series", "", "SeriesNumber", [order[series[i]] for i in owners])
+
+
+def without_numbers(name: str) -> str:
+    """Return a description with # for each number in it.
+
+    Examples
+    --------
+    >>> without_numbers("Thorax 30.0% B30f")
+    'Thorax #% B#f'
+    """
+    return _NUMBER.sub("#", name)
 
 
 def quantity_codes(frames: FrameSet) -> NDArray[np.intp]:

@@ -55,11 +55,15 @@ def default_loadables(paths: Sequence[Path], *, whole_series: bool = False) -> l
         if not selections and report.rejected:
             rejected, reason, text = report.rejected[0]
             raise LoadError(f"{rejected}: {text}", reason=reason)
-        loadables: list[Loadable] = []
-        for selection in selections:
-            ways = database.examine(selection)
-            loadables += [way for way in ways if way.selected] or ways[:1]
-        return loadables
+        ways = database.examine_several(selections)
+        chosen = [way for way in ways if way.selected]
+        opened = {i.series_uid for way in chosen for i in way.instances}
+        # Of a series of which nothing is chosen, the first says why.
+        for way in ways:
+            if opened.isdisjoint(i.series_uid for i in way.instances):
+                chosen.append(way)
+                opened |= {i.series_uid for i in way.instances}
+        return chosen
 
 
 def layers_of(loadables: Sequence[Loadable], viewer: Any, *, lazy: bool = True) -> list[Any]:
