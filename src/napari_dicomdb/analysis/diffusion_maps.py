@@ -42,8 +42,8 @@ _MICROMETRES = np.float32(1e6)  # mm2/s -> um2/s
 
 _UNITS = {"ADC": "um2/s", "FA": "", "trace": ""}
 _WINDOWS = {
-    "ADC": (Window(1500, 3000, "ADC"),),
-    "FA": (Window(0.5, 1, "FA"),),
+    "ADC": (Window(1500, 3000, "ADC", "LINEAR_EXACT"),),
+    "FA": (Window(0.5, 1, "FA", "LINEAR_EXACT"),),
     "trace": (),
 }
 # What was said of the images and does not hold for what is computed of them.
