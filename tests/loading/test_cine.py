@@ -159,3 +159,56 @@ def test_reference_pixels(reference_data, records, folder, lazy):
             assert sha256(values.astype("<i4").tobytes()).hexdigest() == told["sha256_i4_C"], name
         else:
             assert values.mean() == pytest.approx(told["mean"], abs=0.6), name
+
+
+@pytest.mark.parametrize("name", ["US1", "VL1"])
+def test_compressed_colour_equals_its_reference(reference_data, records, name):
+    """One picture in every transfer syntax of the set, as the set's answers have it."""
+    root = reference_data / "compressed"
+    answers = json.loads((root / "expected_vs_REF.json").read_text())[name]
+    reference = examine(records([root / f"wg04/REF/{name}_UNC"]))[0].load().numpy()
+    digest = sha256(reference.astype("<i4").tobytes()).hexdigest()
+    assert digest == answers.pop("REF_sha256_i4_C")
+    for syntax, answer in answers.items():
+        volume = examine(records([root / f"wg04/{syntax}/{name}_{syntax}"]))[0].load()
+        assert volume.is_rgb
+        farthest = np.abs(volume.numpy().astype(int) - reference).max()
+        expected = 0 if answer == "identical to REF" else int(answer.rpartition(" ")[2])
+        assert farthest == expected, (syntax, answer)
+
+
+def test_a_video_is_a_loop_with_its_times(tmp_path, records):
+    av = pytest.importorskip("av")
+    from io import BytesIO
+
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import MPEG4HP41
+
+    from napari_dicomdb.dicom.video import close_videos
+
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, "yuv420p"
+        for k in range(8):
+            cells = np.full((16, 32, 3), 20 * k + 30, np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(cells, format="rgb24")))
+        file.mux(stream.encode())
+    ds = pydicom.dcmread(get_testdata_file("SC_rgb_jpeg_dcmtk.dcm"))
+    ds.file_meta.TransferSyntaxUID = MPEG4HP41
+    ds.Modality, ds.NumberOfFrames, ds.CineRate = "ES", 8, 25
+    ds.Rows, ds.Columns, ds.PhotometricInterpretation = 16, 32, "YBR_PARTIAL_420"
+    ds.PixelData = encapsulate([buffer.getvalue()], has_bot=False)
+    ds["PixelData"].is_undefined_length = True
+    path = tmp_path / "video.dcm"
+    pydicom.dcmwrite(path, ds)
+    best = examine(records([path]))[0]
+    assert FindingCode.UNDECODABLE_PIXELS not in {f.code for f in best.findings}
+    volume = best.load()
+    assert volume.dims == ("time", "row", "column")
+    assert volume.shape == best.shape == (8, 16, 32, 3)
+    assert volume.coords["time"].values[1] == pytest.approx(0.04)
+    means = volume.numpy().mean(axis=(1, 2, 3))
+    assert means == pytest.approx([20 * k + 30 for k in range(8)], abs=3)
+    assert np.array_equal(best.load(lazy=False).array, volume.numpy())
+    close_videos()

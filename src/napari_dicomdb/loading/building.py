@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.dicom.video import VIDEO_SYNTAXES
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.colours import COLOURS_OPTION
 from napari_dicomdb.loading.describing import units_of, volume_meta
@@ -109,7 +110,10 @@ def build_volume(
         images.clip()
         progress(len(slices), len(slices), "Ready")
     else:
-        array = read_all(slices, progress=progress).reshape(*leading, *slices.frame_shape)
+        # A video has one decoder, which goes forwards: threads would only jump about in it.
+        is_video = frames.instances[0].transfer_syntax_uid in VIDEO_SYNTAXES
+        whole = read_all(slices, progress=progress, workers=1 if is_video else None)
+        array = whole.reshape(*leading, *slices.frame_shape)
     on_grid = slices is images or COLOURS_OPTION in loadable.options
     luts, lut_findings = voi_luts(verified.frames, verified.refused)
     told = (*findings, *lut_findings, *verified.findings, *slices.problems.findings())

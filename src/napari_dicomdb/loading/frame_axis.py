@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameAxis", "frame_axis", "frame_pointers", "frame_times", "numbers_of"]
 
 _KEYWORD_OF = {tag: keyword for keyword, tag in TAG_OF.items()}
+_PLACES = ("SliceLocationVector", "GridFrameOffsetVector")  # mm along the normal
 _TIME_POINTERS = ("FrameTimeVector", "FrameTime")
 # Rates in frames a second; the first is that of the acquisition (PS3.3 Section C.7.6.5.1.2).
 _RATES = ("CineRate", "RecommendedDisplayFrameRate")
@@ -86,7 +87,7 @@ def frame_axis(record: InstanceRecord, table: FrameTable | None = None) -> Frame
     pointers = frame_pointers(record)
     finding = None
     for pointer in pointers:
-        if pointer == "SliceLocationVector":
+        if pointer in _PLACES:
             places = numbers_of(record.values.get(pointer))
             if len(places) >= count:
                 return FrameAxis("location", Coord(tuple(places[:count]), "mm"), pointer)
