@@ -69,10 +69,10 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
     irradiation.CodeMeaning = "Chest"
     ds.ProcedureCodeSequence = Sequence([irradiation])
     ds.IrradiationEventUID = generate_uid(entropy_srcs=[f"event{series}"])
-    ds.PatientName = f"Bench{patient:05d}^Mark^{rng.choice('ABCDEF')}"
+    ds.PatientName = f"Bench{patient:05d}^Mark^{'ABCDEF'[patient % 6]}"
     ds.PatientID = f"ID{patient:06d}"
     ds.PatientBirthDate = f"19{50 + patient % 50}0203"
-    ds.PatientSex = rng.choice("MF")
+    ds.PatientSex = "MF"[patient % 2]
     ds.PatientAge = "055Y"
     ds.PatientSize = "1.75"
     ds.PatientWeight = "80"

@@ -153,7 +153,7 @@ _STRINGS = {
     "IS": st.integers(-(2**31), 2**31 - 1).map(str),
     "UI": st.from_regex(r"1(\.[1-9][0-9]{0,5}){1,6}", fullmatch=True),
     "AS": st.just("042Y"),
-    "PN": _TEXTS,
+    "PN": _TEXTS.map(lambda text: text.replace("=", "-")),
     "LO": _TEXTS,
     "SH": st.text("abcÄ 12", max_size=16),
     "LT": _TEXTS,
@@ -222,7 +222,10 @@ def _datasets(draw: st.DrawFn) -> Dataset:
             dataset.private_block(group, "ANOTHER CREATOR", create=True).add_new(0x39, "LO", "no")
         block = dataset.private_block(group, creator, create=True)
         for low, (_, vr) in PRIVATE_ELEMENTS[group, creator].items():
-            block.add_new(low, vr, draw(_sequences() if vr == "SQ" else _values(vr)))
+            if vr == "OB":
+                block.add_new(low, vr, b"no CSA header")
+            else:
+                block.add_new(low, vr, draw(_sequences() if vr == "SQ" else _values(vr)))
         block.add_new(
             0xF0, "OB", draw(st.binary(max_size=40).map(lambda b: b + b"\0" * (len(b) % 2)))
         )
@@ -286,6 +289,34 @@ def _same_text(got: Any, expected: Any) -> bool:
     return [v.strip(" \0=") for v in got.split("\\")] == [
         v.strip(" \0=") for v in expected.split("\\")
     ]
+
+
+@pytest.mark.parametrize("by", ["walker", "pydicom"])
+def test_a_stated_vr_is_believed_in_private_elements(by: str) -> None:
+    dataset = ct_dataset()
+    block = dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
+    block.add_new(0xB2, "FL", [0.5, 0.25])
+    values = scan_bytes(encode(dataset), by=by).values
+    assert values["PHILIPS_2005_10B2"] == [0.5, 0.25]
+
+
+def test_text_is_decoded_once() -> None:
+    protocol = "Протокол"
+    dataset = ct_dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    as_un = insert(
+        encode(dataset),
+        element(0x00181030, b"UN", protocol.encode()),
+        before=b"\x20\x00\x0d\x00UI",
+    )
+    assert scan_bytes(as_un).values["ProtocolName"] == protocol
+    # In implicit VR, across the end of the first read.
+    dataset.ProtocolName = protocol
+    for size in range(15_900, 16_100, 4):
+        dataset.add_new(0x00111010, "OB", bytes(size))
+        header = scan_bytes(encode(dataset, ImplicitVRLittleEndian))
+        assert header.scanned_by == "walker"
+        assert header.values["ProtocolName"] == protocol
 
 
 # --- real files ---------------------------------------------------------------------

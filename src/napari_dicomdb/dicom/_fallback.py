@@ -8,14 +8,28 @@ import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from napari_dicomdb.dicom._charset import charsets_of
-from napari_dicomdb.dicom._decode import LONG_VRS, UnusualHeader, decode_value, fit_to_vr
+from napari_dicomdb.dicom._decode import (
+    LONG_VRS,
+    UnusualHeader,
+    decode_value,
+    fit_to_vr,
+    vr_of_bytes,
+)
 from napari_dicomdb.dicom._found import CREATORS, PIXELS, SEQUENCES, Found
-from napari_dicomdb.dicom._sequences import UNDEFINED
+from napari_dicomdb.dicom._sequences import (
+    IMPLICIT_LITTLE,
+    UNDEFINED,
+    NeedMore,
+    read_sequence,
+)
 from napari_dicomdb.dicom.functional_groups import items_of_sequence
 from napari_dicomdb.dicom.keywords import CSA_HEADER, PRIVATE_TREES, REPEATED_TAGS, TAG_OF, VR_OF
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+    from napari_dicomdb.dicom._dictionary import Tree
+    from napari_dicomdb.dicom._sequences import Item
 
 __all__ = ["read_with_pydicom", "value_of"]
 
@@ -116,14 +130,16 @@ def _collect(dataset: Dataset, found: Found, little: bool) -> None:
             continue
         if vr == "SQ":
             items = dataset[tag].value
-            tree = PRIVATE_TREES[keyword]
-            if not isinstance(items, bytes):
-                found.keep_items(keyword, items_of_sequence(items or [], tree, charsets))
+            wanted = PRIVATE_TREES[keyword]
+            if isinstance(items, bytes):  # implicit VR: pydicom does not know what it is
+                found.keep_items(keyword, _items_in(items, wanted, charsets))
+            else:
+                found.keep_items(keyword, items_of_sequence(items or [], wanted, charsets))
         elif keyword == CSA_HEADER:
             raw = dataset.get_item(tag).value
             found.keep_raw(keyword, raw if isinstance(raw, bytes) else b"", vr, little)
         else:
-            value = value_of(dataset, tag, vr, charsets)
+            value = value_of(dataset, tag, vr, charsets, private=True)
             if value is not None:
                 found.values[keyword] = value
     for tag, (keyword, _, tree) in SEQUENCES.items():
@@ -134,6 +150,13 @@ def _collect(dataset: Dataset, found: Found, little: bool) -> None:
             found.keep_items(keyword, items_of_sequence(items or [], tree or {}, charsets))
     for tag in tags[-1:]:
         _note_cut(dataset, tag, found)
+
+
+def _items_in(raw: bytes, tree: Tree, charsets: tuple[str, ...]) -> list[Item]:
+    try:
+        return read_sequence(raw, 0, len(raw), IMPLICIT_LITTLE, tree, charsets)[0]
+    except NeedMore as error:
+        raise UnusualHeader("a private sequence is cut off") from error
 
 
 def _note_cut(dataset: Dataset, tag: int, found: Found) -> None:
@@ -171,7 +194,9 @@ def _find_pixels(stream: BinaryIO, found: Found, little: bool) -> None:
     found.pixel_length = None if length == UNDEFINED else length
 
 
-def value_of(dataset: Dataset, tag: int, vr: str, charsets: tuple[str, ...] = ()) -> Any:
+def value_of(
+    dataset: Dataset, tag: int, vr: str, charsets: tuple[str, ...] = (), *, private: bool = False
+) -> Any:
     """Kept form of one element of a pydicom data set, None when it has none.
 
     Elements that pydicom has not converted yet are decoded from their bytes by
@@ -186,7 +211,7 @@ def value_of(dataset: Dataset, tag: int, vr: str, charsets: tuple[str, ...] = ()
         return fit_to_vr(_plain(element.value), vr)
     read_vr = element.VR
     if read_vr in {None, "UN", "OB", "OW"}:
-        read_vr = vr
+        read_vr = vr_of_bytes(element.value, vr) if private and element.value else vr
     if element.value is None:
         return ""
     return decode_value(element.value, read_vr, element.is_little_endian, charsets)

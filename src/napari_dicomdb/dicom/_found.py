@@ -82,8 +82,13 @@ class Found:
         """Terms of SpecificCharacterSet, as far as seen."""
         return charsets_of(str(self.values.get("SpecificCharacterSet", "")))
 
-    def keep_raw(self, name: str, raw: bytes, vr: str, little: bool) -> None:
-        """Keep a value that is not plain ASCII text or one short."""
+    def keep_raw(
+        self, name: str, raw: bytes, vr: str, little: bool, *, stated: bool = False
+    ) -> None:
+        """Keep a value that is not plain ASCII text or one short.
+
+        `stated`: the file itself says `vr`.
+        """
         if name == CSA_HEADER:
             self.values.update(csa_values(raw))
             return
@@ -91,11 +96,14 @@ class Found:
             self.problems.append(
                 ("long-value", f"{name} has {len(raw)} bytes; it is cut or left out")
             )
-        if name not in VR_OF:
-            vr = vr_of_bytes(raw, vr)
-        value = decode_value(raw, vr, little, self.charsets)
-        if value is not None and name in VR_OF:
-            value = fit_to_vr(value, VR_OF[name])
+        if name in VR_OF:
+            # Text like that of the hot loop: its character set is applied at the end.
+            value = decode_value(raw, vr, little)
+            if value is not None:
+                value = fit_to_vr(value, VR_OF[name])
+        else:
+            vr = vr if stated else vr_of_bytes(raw, vr)
+            value = decode_value(raw, vr, little, self.charsets)
         if value is not None:
             self.values[name] = value
 

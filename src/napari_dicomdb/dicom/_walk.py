@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.dicom._dictionary import Tree
     from napari_dicomdb.dicom._window import Window
 
-__all__ = ["walk"]
+__all__ = ["ORDERS", "SYNTAXES", "special_element", "walk", "words_of"]
 
 
 class _Order:
@@ -71,8 +71,8 @@ class _Order:
         return (tag & 0xFFFF) << 16 | tag >> 16 if self.little else tag
 
 
-_ORDERS = {little: _Order(little) for little in (True, False)}
-_SYNTAXES = {
+ORDERS = {little: _Order(little) for little in (True, False)}
+SYNTAXES = {
     (explicit, little): Syntax(explicit, little)
     for explicit in (True, False)
     for little in (True, False)
@@ -91,14 +91,14 @@ def walk(window: Window, pos: int, explicit: bool, little: bool) -> Found:
     """
     found = Found()
     if explicit:
-        _walk_explicit(window, pos, found, _ORDERS[little], _SYNTAXES[True, little])
+        _walk_explicit(window, pos, found, ORDERS[little], SYNTAXES[True, little])
     else:
-        _walk_implicit(window, pos, found, _ORDERS[little], _SYNTAXES[False, little])
+        _walk_implicit(window, pos, found, ORDERS[little], SYNTAXES[False, little])
     found.end = found.pixel_offset or window.size
     return found
 
 
-def _words(private: dict[int, tuple[str, str]], order: _Order) -> dict[int, tuple[str, str]]:
+def words_of(private: dict[int, tuple[str, str]], order: _Order) -> dict[int, tuple[str, str]]:
     return {order.word(tag): entry for tag, entry in private.items()}
 
 
@@ -125,15 +125,24 @@ def _walk_explicit(window: Window, pos: int, found: Found, order: _Order, syntax
                             values[private[word][0]] = text[pos : pos + length].strip(padding)
                         elif word in creators:
                             found.add_creator(*creators[word], text[pos : pos + length])
-                            private = _words(found.private, order)
+                            private = words_of(found.private, order)
                     pos += length
                 elif vr in long_vrs:
                     (length,) = unpack_long(buffer, pos + 8)
                     if length != UNDEFINED and word not in special and word not in private:
+                        end = pos + 12 + length
+                        if word in creators and vr == b"UN":
+                            # Passed on by a system that did not know the group.
+                            if end > len(text) and pos > 0 and not window.at_end:
+                                window.load(window.base + pos)
+                                pos = 0
+                                break
+                            found.add_creator(*creators[word], text[pos + 12 : end])
+                            private = words_of(found.private, order)
                         # Nothing of it is wanted: what it cuts at the end is not missed.
-                        start = pos = pos + 12 + length
+                        start = pos = end
                         continue
-                    pos = _special(window, pos, 12, vr, length, found, order, syntax)
+                    pos = special_element(window, pos, 12, vr, length, found, order, syntax)
                     break
                 elif vr in number_vrs:
                     name = name_of(word)
@@ -144,7 +153,8 @@ def _walk_explicit(window: Window, pos: int, found: Found, order: _Order, syntax
                             (values[name],) = unpack_short(buffer, pos + 8)
                         else:
                             raw = buffer[pos + 8 : pos + 8 + length]
-                            found.keep_raw(name, raw, vr.decode("ascii"), order.little)
+                            vr_text = vr.decode("ascii")
+                            found.keep_raw(name, raw, vr_text, order.little, stated=True)
                     pos += 8 + length
                 elif not any(buffer[pos:]) and window.at_end:
                     return  # padded with zeros
@@ -169,24 +179,26 @@ def _walk_implicit(window: Window, pos: int, found: Found, order: _Order, syntax
                 start = pos
                 end = pos + 8 + length
                 if end > size and word not in creators:
-                    pos = _special(window, pos, 8, b"", length, found, order, syntax)
+                    pos = special_element(window, pos, 8, b"", length, found, order, syntax)
                     break
                 name = text_name_of(word)
                 if name is not None:
                     values[name] = text[pos + 8 : end].strip(padding)
                 elif word in special:
-                    pos = _special(window, pos, 8, b"", length, found, order, syntax)
+                    pos = special_element(window, pos, 8, b"", length, found, order, syntax)
                     break
                 elif word & odd:
                     if word in private:
                         name, vr = private[word]
                         if vr == "SQ":
-                            pos = _special(window, pos, 8, b"", length, found, order, syntax)
+                            pos = special_element(
+                                window, pos, 8, b"", length, found, order, syntax
+                            )
                             break
                         found.keep_raw(name, buffer[pos + 8 : end], vr, order.little)
                     elif word in creators:
                         found.add_creator(*creators[word], text[pos + 8 : end])
-                        private = _words(found.private, order)
+                        private = words_of(found.private, order)
                 pos = end
         except struct.error:
             pos = _move_on(window, start, pos, found, order)
@@ -223,7 +235,7 @@ def _tag_text(tag: int) -> str:
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
-def _special(
+def special_element(
     window: Window,
     start: int,
     header: int,
@@ -260,8 +272,9 @@ def _special(
             window.load(window.base + start, header + kept)
             start = 0
         raw = window.buffer[start + header : start + header + kept]
-        vr_text = known_vr if vr in {b"", b"UN", b"OB", b"OW"} else vr.decode("ascii")
-        found.keep_raw(name, raw, vr_text, order.little)
+        stated = vr not in {b"", b"UN", b"OB", b"OW"}
+        vr_text = vr.decode("ascii") if stated else known_vr
+        found.keep_raw(name, raw, vr_text, order.little, stated=stated)
     pos = absolute + length - window.base
     if pos > len(window.buffer):
         window.load(absolute + length)

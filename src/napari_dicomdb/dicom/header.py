@@ -5,25 +5,32 @@ from __future__ import annotations
 import io
 import os
 import re
-import struct
 from dataclasses import dataclass, field
 
 from napari_dicomdb.dicom._charset import charsets_of, decode_text, is_latin
 from napari_dicomdb.dicom._decode import (
     CHARSET_VRS,
     FREE_TEXT,
-    LONG_VRS,
     MAX_TEXT,
-    NUMBER_VRS,
     PADDING,
-    TEXT_VRS,
     UnusualHeader,
     fit_to_vr,
 )
 from napari_dicomdb.dicom._fallback import read_with_pydicom
 from napari_dicomdb.dicom._found import NUMBER_KEYWORDS, Found
-from napari_dicomdb.dicom._inflate import MAX_INFLATED, Inflated, Reading
+from napari_dicomdb.dicom._inflate import Reading
+from napari_dicomdb.dicom._meta import (
+    DEFLATED,
+    FIRST_READ,
+    MEDIA_DIRECTORY,
+    encoding_of,
+    inflate,
+    read_meta,
+    require_plausible,
+    syntax_of,
+)
 from napari_dicomdb.dicom._pixel_check import check_pixels
+from napari_dicomdb.dicom._template import Template, Templates
 from napari_dicomdb.dicom._walk import walk
 from napari_dicomdb.dicom._window import Window
 from napari_dicomdb.dicom.functional_groups import FrameTable, from_items
@@ -31,30 +38,15 @@ from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
 from napari_dicomdb.dicom.values import Value, parse_is
 from napari_dicomdb.errors import HeaderError, NotDicomError
 
-__all__ = ["Header", "scan_bytes", "scan_file"]
+__all__ = ["Header", "Templates", "scan_bytes", "scan_file"]
 
-FIRST_READ = 16_384
 # Not to wait for a writer where a named pipe lies among the files.
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
-EXPLICIT_BIG = "1.2.840.10008.1.2.2"
-# Deflated; JPIP referenced deflated (PS3.5 Annex A.5, A.7)
-DEFLATED = frozenset(
-    {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
-)
-GE_PRIVATE = "1.2.840.113619.5.2"  # implicit little endian but for big-endian pixels
-MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-
-_META = struct.Struct("<L2sH").unpack_from
-_LONG = struct.Struct("<L").unpack_from
-_META_NAMES = {0x00020002: "MediaStorageSOPClassUID", 0x00100002: "TransferSyntaxUID"}
-_ALL_VRS = TEXT_VRS | NUMBER_VRS | LONG_VRS
 _GOOD_UIDS = re.compile(r"(?:[0-9][0-9.]{0,63} ){3}").fullmatch
 _SAFE_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}").fullmatch
 _UIDS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
-_CHARSET_KEYWORDS = tuple(k for k in KEPT_KEYWORDS if VR_OF[k] in CHARSET_VRS)
-_NAME_KEYWORDS = tuple(k for k in KEPT_KEYWORDS if VR_OF[k] == "PN")
+_CHARSET_KEYWORDS = frozenset(k for k in KEPT_KEYWORDS if VR_OF[k] in CHARSET_VRS)
+_NAME_KEYWORDS = frozenset(k for k in KEPT_KEYWORDS if VR_OF[k] == "PN")
 _PIXEL_DESCRIPTION = (
     "Rows",
     "Columns",
@@ -110,7 +102,11 @@ class Header:
 
 
 def scan_file(
-    path: str | os.PathLike[str], size: int | None = None, *, by: str = "walker"
+    path: str | os.PathLike[str],
+    size: int | None = None,
+    *,
+    by: str = "walker",
+    templates: Templates | None = None,
 ) -> Header:
     """Scan the header of a file.
 
@@ -121,6 +117,8 @@ def scan_file(
         Its size in bytes, when known already.
     by : str
         "pydicom" leaves the walker out.
+    templates : Templates, optional
+        What is remembered from file to file, to be faster with those of a series.
 
     Raises
     ------
@@ -150,12 +148,18 @@ def scan_file(
         buffer = os.read(descriptor, FIRST_READ)
         if len(buffer) != min(size, FIRST_READ):
             buffer, size = read(0, FIRST_READ), os.fstat(descriptor).st_size
-        return _scan(Window(buffer, size, read), os.fspath(path), by)
+        return _scan(Window(buffer, size, read), os.fspath(path), by, templates)
     finally:
         os.close(descriptor)
 
 
-def scan_bytes(data: bytes, *, name: str = "(data)", by: str = "walker") -> Header:
+def scan_bytes(
+    data: bytes,
+    *,
+    name: str = "(data)",
+    by: str = "walker",
+    templates: Templates | None = None,
+) -> Header:
     """Scan the header of a whole file in memory; as `scan_file`.
 
     `name` stands for the file in messages.
@@ -163,16 +167,25 @@ def scan_bytes(data: bytes, *, name: str = "(data)", by: str = "walker") -> Head
     window = Window(
         data[:FIRST_READ], len(data), lambda offset, count: data[offset : offset + count]
     )
-    return _scan(window, name, by)
+    return _scan(window, name, by, templates)
 
 
-def _scan(window: Window, name: str, by: str) -> Header:
+def _scan(window: Window, name: str, by: str, templates: Templates | None) -> Header:
     if window.size == 0:
         raise NotDicomError(f"{name}: the file is empty", reason="empty-file")
     whole = Window(window.buffer, window.size, window.read)
     header = Header(scanned_by=by)
     try:
-        start, meta, has_meta = _read_meta(window)
+        if by != "walker":
+            templates = None
+        alike = templates.match(window) if templates is not None else None
+        if alike is not None:
+            template, found = alike
+            header.transfer_syntax_uid = template.transfer_syntax_uid
+            _finish_alike(header, template, found)
+            check_pixels(header.values, found, whole, header.problems)
+            return header
+        start, meta, has_meta = read_meta(window)
         syntax = meta.get("TransferSyntaxUID", "")
         if meta.get("MediaStorageSOPClassUID") == MEDIA_DIRECTORY:
             header.media = True
@@ -181,10 +194,10 @@ def _scan(window: Window, name: str, by: str) -> Header:
             return header
         deflated = syntax in DEFLATED
         if deflated:
-            window, start = _inflate(window, start), 0
-        explicit, little = _encoding(window, start, syntax, header)
+            window, start = inflate(window, start), 0
+        explicit, little = encoding_of(window, start, syntax, header.problems)
         if not has_meta:
-            header.media = _require_plausible(window, explicit, little)
+            header.media = require_plausible(window, explicit, little)
             if header.media:
                 header.values["SOPClassUID"] = MEDIA_DIRECTORY
                 return header
@@ -197,11 +210,13 @@ def _scan(window: Window, name: str, by: str) -> Header:
             found, more = _fall_back(source, explicit, little, deflated, unusual)
             meta = more or meta
             header.scanned_by = "pydicom"
-        header.transfer_syntax_uid = syntax or _syntax_of(explicit, little)
+        header.transfer_syntax_uid = syntax or syntax_of(explicit, little)
         _finish(header, found, meta, has_meta)
         if deflated and found.pixel_keyword:
             header.pixel_offset = header.pixel_length = None
         elif found.pixel_keyword:
+            if templates is not None and header.scanned_by == by and has_meta:
+                templates.learn(whole, start, explicit, header)
             check_pixels(header.values, found, whole, header.problems)
     except HeaderError as error:
         raise HeaderError(f"{name}: {error}", reason=error.reason) from error
@@ -210,96 +225,6 @@ def _scan(window: Window, name: str, by: str) -> Header:
     except UnusualHeader as error:
         raise HeaderError(f"{name}: {error}", reason="bad-header") from error
     return header
-
-
-def _read_meta(window: Window) -> tuple[int, dict[str, str], bool]:
-    """Read the file meta information: where the data set starts, values, if it is there.
-
-    Its group length is not trusted (PS3.10 Section 7.1): the group is walked.
-    """
-    buffer = window.buffer
-    if buffer[128:132] == b"DICM":
-        pos = 132
-    elif buffer[:4] == b"DICM":
-        pos = 4
-    elif buffer[:2] == b"\x02\0" and buffer[4:6] in _ALL_VRS:
-        pos = 0  # the preamble is missing
-    else:
-        return 0, {}, False
-    meta: dict[str, str] = {}
-    try:
-        while True:
-            word, vr, length = _META(buffer, pos)
-            if word & 0xFFFF != 2:
-                return pos, meta, True
-            start = pos + 8
-            if vr in LONG_VRS:
-                (length,) = _LONG(buffer, start)
-                start += 4
-            elif vr not in _ALL_VRS:
-                raise UnusualHeader(f"unknown VR {vr!r} in the file meta information")
-            pos = start + length
-            if word in _META_NAMES:
-                meta[_META_NAMES[word]] = buffer[start:pos].decode("latin_1").strip(" \0")
-    except struct.error:
-        if pos == window.size:
-            return pos, meta, True
-        if window.at_end:
-            raise HeaderError(
-                "the file ends within the file meta information", reason="truncated"
-            ) from None
-        window.load(0, 4 * len(buffer))
-        return _read_meta(window)
-
-
-def _inflate(window: Window, start: int) -> Window:
-    inflated = Inflated(window.read, window.base + start)
-    first = inflated.read(0, FIRST_READ)
-    return Window(first, MAX_INFLATED if len(first) == FIRST_READ else len(first), inflated.read)
-
-
-def _encoding(window: Window, start: int, syntax: str, header: Header) -> tuple[bool, bool]:
-    """Explicit VR?, little endian? As declared, unless the first element says otherwise."""
-    if start + 8 > len(window.buffer) and not window.at_end:
-        window.load(0, 2 * start)
-    head = window.buffer[start : start + 8]
-    if syntax:
-        explicit = syntax not in {IMPLICIT_LITTLE, GE_PRIVATE}
-        little = syntax != EXPLICIT_BIG
-        if (head[4:6] in _ALL_VRS) == explicit or len(head) < 8:
-            return explicit, little
-    # PS3.10 Section 7.1 requires a transfer syntax; the first group is low (0008).
-    explicit = head[4:6] in _ALL_VRS
-    little = head[:2] <= b"\x40\0" and head[1:2] == b"\0" if head[1:2] != head[:1] else True
-    if syntax:
-        header.problems.append(
-            (
-                "wrong-transfer-syntax",
-                f"{syntax} is declared, the data set is "
-                f"{'explicit' if explicit else 'implicit'} VR",
-            )
-        )
-    else:
-        header.problems.append(("no-transfer-syntax", "the transfer syntax was guessed"))
-    return explicit, little
-
-
-def _syntax_of(explicit: bool, little: bool) -> str:
-    if not little:
-        return EXPLICIT_BIG
-    return EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
-
-
-def _require_plausible(window: Window, explicit: bool, little: bool) -> bool:
-    """Refuse what does not start like a bare data set; True when it is a DICOMDIR's."""
-    head = window.buffer[:8]
-    order = "<" if little else ">"
-    if len(head) == 8:
-        group, element = struct.unpack_from(f"{order}HH", head)
-        (length,) = struct.unpack_from(f"{order}{'xxxxxxH' if explicit else 'xxxxL'}", head)
-        if group in {0x0004, 0x0008} and element < 0x3000 and length <= min(window.size, 4096):
-            return bool(group == 0x0004)
-    raise NotDicomError("not a DICOM file")
 
 
 def _fall_back(
@@ -316,11 +241,36 @@ def _finish(header: Header, found: Found, meta: dict[str, str], has_meta: bool) 
     """Check and normalise what was found, and put it into `header`."""
     found.settle_orphans()
     values = header.values = found.values
+    _take(header, found)
+    charset = str(values.get("SpecificCharacterSet", ""))
+    _normalise(header, values, charset, found.end)
+    if not values.get("SOPClassUID") and meta.get("MediaStorageSOPClassUID"):
+        values["SOPClassUID"] = meta["MediaStorageSOPClassUID"]
+        header.problems.append(("sop-class-from-meta", "SOPClassUID is missing"))
+    _check_identity(header, found, has_meta)
+    header.frames = from_items(found.groups) if found.groups else None
+    if header.frames is not None:
+        _check_frame_count(header, header.frames)
+
+
+def _finish_alike(header: Header, template: Template, found: Found) -> None:
+    """Do as `_finish` for a file that is like others but for what was found."""
+    _take(header, found)
+    _normalise(header, found.values, template.charset, found.end)
+    header.values = template.stable | found.values
+    _check_identity(header, found, has_meta=True)
+
+
+def _take(header: Header, found: Found) -> None:
     header.problems += found.problems
     header.pixel_keyword = found.pixel_keyword
     header.pixel_offset = found.pixel_offset
     header.pixel_length = found.pixel_length
     header.encapsulated = bool(found.pixel_keyword) and found.pixel_length is None
+
+
+def _normalise(header: Header, values: dict[str, Value], charset: str, end: int) -> None:
+    """Bring `values` to their final form, each by itself."""
     for keyword in NUMBER_KEYWORDS & values.keys():
         value = values[keyword]
         if type(value) is str and value:
@@ -330,33 +280,25 @@ def _finish(header: Header, found: Found, meta: dict[str, str], has_meta: bool) 
                 del values[keyword]
             else:
                 values[keyword] = fitted
-    charset = values.get("SpecificCharacterSet")
-    if charset:
-        charsets = charsets_of(str(charset))
-        if header.scanned_by == "walker" and not is_latin(charsets):
+    if charset and header.scanned_by == "walker":
+        charsets = charsets_of(charset)
+        if not is_latin(charsets):
             for keyword in values.keys() & _CHARSET_KEYWORDS:
                 text = str(values[keyword])
                 if not text.isascii() or "\x1b" in text:
                     raw = text.encode("latin_1", "replace")
                     values[keyword] = decode_text(raw, charsets, VR_OF[keyword]).strip(PADDING)
-    for keyword in _NAME_KEYWORDS:
-        name = values.get(keyword)
+    for keyword in _NAME_KEYWORDS & values.keys():
+        name = values[keyword]
         if type(name) is str and name.endswith("="):
             values[keyword] = name.rstrip("=")  # empty groups, PS3.5 Section 6.2.1.2
-    if found.end > MAX_TEXT:
+    if end > MAX_TEXT:
         for keyword, value in values.items():
             if type(value) is str and len(value) > MAX_TEXT and VR_OF.get(keyword) in FREE_TEXT:
                 values[keyword] = value[:MAX_TEXT]
                 header.problems.append(
                     ("long-value", f"{keyword} has {len(value)} characters; it is cut")
                 )
-    if not values.get("SOPClassUID") and meta.get("MediaStorageSOPClassUID"):
-        values["SOPClassUID"] = meta["MediaStorageSOPClassUID"]
-        header.problems.append(("sop-class-from-meta", "SOPClassUID is missing"))
-    _check_identity(header, found, has_meta)
-    header.frames = from_items(found.groups) if found.groups else None
-    if header.frames is not None:
-        _check_frame_count(header, header.frames)
 
 
 def _check_identity(header: Header, found: Found, has_meta: bool) -> None:
