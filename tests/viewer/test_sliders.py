@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.settings import get_settings
+from napari.utils import _proxies
 from scipy.spatial.transform import Rotation
 
 from napari_dicomdb.loading.volume import Coord, Volume, VolumeGeometry
@@ -159,6 +160,11 @@ def test_one_for_each_viewer(volume):
     viewer, other = ViewerModel(), ViewerModel()
     assert slider_values(viewer) is slider_values(viewer)
     assert slider_values(viewer) is not slider_values(other)
+
+
+def test_a_proxy_stands_for_its_viewer():
+    viewer = ViewerModel()
+    assert slider_values(_proxies.PublicOnlyProxy(viewer)) is slider_values(viewer)
 
 
 def test_it_keeps_no_viewer_alive():

@@ -24,6 +24,8 @@ _following: weakref.WeakKeyDictionary[Any, SliderValues] = weakref.WeakKeyDictio
 
 def slider_values(viewer: Any) -> SliderValues:
     """Return the values shown in `viewer`; they are shown from the first call on."""
+    # Dock widgets are handed a proxy, which lasts no longer than they hold it.
+    viewer = getattr(viewer, "__wrapped__", viewer)
     values = _following.get(viewer)
     if values is None:
         values = _following[viewer] = SliderValues(viewer)
@@ -38,7 +40,9 @@ def axis_values(layer: Any) -> list[tuple[str, tuple[Any, ...], str]]:
     metadata = dicom_metadata(layer) or {}
     coords = metadata.get("coords") or {}
     found = []
-    for name, length in zip(layer.axis_labels, layer.data.shape, strict=False):
+    # Polygons (regions drawn over a loop) are a list without a shape.
+    lengths = getattr(layer.data, "shape", (0,) * layer.ndim)
+    for name, length in zip(layer.axis_labels, lengths, strict=False):
         coord = coords.get(name) or {"values": (), "unit": ""}
         values = tuple(coord["values"])
         found.append((name, values if len(values) == length else (), coord["unit"]))
