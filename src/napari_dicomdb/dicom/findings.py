@@ -63,6 +63,7 @@ class FindingCode(StrEnum):
     UNCERTAIN_DIRECTIONS = "uncertain-directions"
     UNKNOWN_WEIGHTING = "unknown-weighting"
     PRIVATE_WITHOUT_CREATOR = "private-without-creator"
+    SEGMENTS_AS_IMAGES = "segments-as-images"
 
 
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}

@@ -53,7 +53,7 @@ def series_name(record: InstanceRecord) -> str:
 def units_of(frames: FrameSet) -> str:
     """Return the unit of the values after the modality LUT, "" when unknown."""
     values = frames.instances[0].values
-    units = str(values.get("Units") or "").strip()
+    units = str(values.get("Units") or values.get("DoseUnits") or "").strip()
     if units:
         return units
     rescale_type = str(frames.value("RescaleType", 0) or "").strip()

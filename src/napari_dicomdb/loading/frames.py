@@ -18,9 +18,11 @@ import numpy as np
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.functional_groups import FrameTable
 from napari_dicomdb.loading.coding import codes_of
+from napari_dicomdb.loading.dose_grid import RT_DOSE, plane_positions
 from napari_dicomdb.loading.examination import remembered
 from napari_dicomdb.loading.mosaics import Tiling, tilings_of
 from napari_dicomdb.loading.multiframe import multiframe_findings, with_true_count
+from napari_dicomdb.loading.remarks import remarks_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -143,7 +145,10 @@ class FrameSet:
                 _columns([r.orientation or _NAN6 for r in records], 6),
                 _columns([r.pixel_spacing or _NAN2 for r in records], 2),
                 tilings,
-                tuple((cut,) if isinstance(cut, Finding) else () for cut in cuts),
+                tuple(
+                    (cut,) if isinstance(cut, Finding) else remarks_on(record)
+                    for record, cut in zip(records, cuts, strict=True)
+                ),
             )
         records = tuple(with_true_count(r, t) for r, t in zip(records, tables, strict=True))
         counts = [
@@ -157,7 +162,10 @@ class FrameSet:
             for r, t, cut, n in zip(records, tables, tilings, counts, strict=True)
         ]
         places, cosines, spacings = (np.concatenate(b) for b in zip(*blocks, strict=True))
-        remarks = multiframe_findings(records, tables)
+        remarks = [
+            (*remarks_on(record), *found)
+            for record, found in zip(records, multiframe_findings(records, tables), strict=True)
+        ]
         for k, cut in enumerate(cuts):
             if cut is not None:
                 remarks[k] = cut.findings if isinstance(cut, Tiling) else (cut,)
@@ -206,7 +214,7 @@ class FrameSet:
 
     def values(self, keyword: str) -> list[Any]:
         """Return what each frame says of `keyword`, comparable; None where it says nothing."""
-        if any(self.tables):
+        if self._is_in_tables(keyword):
             columns = [
                 _column(i, t, keyword) for i, t in zip(self.instances, self.tables, strict=True)
             ]
@@ -223,7 +231,7 @@ class FrameSet:
 
         What all frames of an instance share is looked at once for all of them.
         """
-        if any(self.tables):
+        if self._is_in_tables(keyword):
             return codes_of(self.values(keyword))
         if not self._may_differ(keyword):
             return np.zeros(len(self), dtype=np.intp)
@@ -284,6 +292,14 @@ class FrameSet:
                 )
             )
         return tuple(told)
+
+    def _is_in_tables(self, keyword: str) -> bool:
+        """Whether functional groups of any instance say something of `keyword`."""
+        names = (keyword, _PER_FRAME_NAME.get(keyword, keyword))
+        return any(
+            table is not None and any(n in table.per_frame or n in table.shared for n in names)
+            for table in self.tables
+        )
 
     def _may_differ(self, keyword: str) -> bool:
         """Whether instances may say different things; what a series shares is kept once."""
@@ -360,6 +376,11 @@ def _geometry(
     if table is None:
         # The position at the top level is that of the first frame only.
         alone = count == 1
+        if record.sop_class_uid == RT_DOSE and not alone:
+            planes = plane_positions(record, count)
+            if planes is not None:
+                cosines = np.tile(record.orientation or _NAN6, (count, 1))
+                return planes, cosines, np.tile(record.pixel_spacing or _NAN2, (count, 1))
         return (
             np.tile(record.position if record.position and alone else _NAN3, (count, 1)),
             np.tile(record.orientation if record.orientation and alone else _NAN6, (count, 1)),

@@ -20,6 +20,7 @@ from napari_dicomdb.dicom.modality import (
 )
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
 from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.loading.dose_grid import RT_DOSE, dose_scaling
 from napari_dicomdb.loading.frame_cache import FrameCache
 from napari_dicomdb.loading.lookup_tables import is_logarithmic, modality_lut
 
@@ -397,6 +398,8 @@ def _rescale_of(
     for k, (instance, lut) in enumerate(zip(frames.instances, luts, strict=True)):
         if lut is not None or is_logarithmic(instance):
             slopes[k], shifts[k] = 1.0, 0.0
+        elif instance.sop_class_uid == RT_DOSE:
+            slopes[k], shifts[k] = dose_scaling(instance), 0.0
     slope, shift = slopes[frames.owner], shifts[frames.owner]
     if any(frames.tables):
         owns, bases = frames.values("RescaleSlope"), frames.values("RescaleIntercept")
