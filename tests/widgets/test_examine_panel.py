@@ -85,3 +85,9 @@ def test_theme_keeps_the_choice(panel):
     panel.cards[1].check.click()
     panel.apply_palette(current_palette("light"))
     assert [x.name for x in panel.chosen()] == ["b"]
+
+
+def test_headers_are_no_markup(panel):
+    panel.show_loadables([loadable("a")], "<b>bold</b> <img src=x>")
+    assert panel.heading.textFormat() == Qt.TextFormat.PlainText
+    assert "&lt;img" in panel.heading.toolTip()

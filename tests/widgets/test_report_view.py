@@ -51,7 +51,7 @@ def test_every_file_is_shown_with_its_reason(qtbot, report):
     assert (
         view.model.index(0, 1)
         .data(Qt.ItemDataRole.ToolTipRole)
-        .startswith("refused: /cd/README.txt")
+        .startswith("<qt>refused: /cd/README.txt")
     )
     assert view.sentence.severity == "warning"
 

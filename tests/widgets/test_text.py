@@ -69,3 +69,9 @@ def test_hostile_text_fits_one_row():
     assert "\u202e" not in shown, "a right-to-left override would turn the rest of the row"
     assert len(shown) <= 300
     assert shown.endswith("…")
+
+
+def test_tool_tips_take_nothing_for_markup():
+    assert _text.tool_tip("a <b>b</b>\n<img src=x> & c") == (
+        "<qt>a &lt;b&gt;b&lt;/b&gt;<br>&lt;img src=x&gt; &amp; c</qt>"
+    )

@@ -65,3 +65,26 @@ def test_style_sheet_has_no_loose_braces():
         sheet = style_sheet(current_palette(theme))
         assert sheet.count("{") == sheet.count("}")
         assert "None" not in sheet
+
+
+class _Viewer:
+    """As much of a viewer as has a theme of its own."""
+
+    def __init__(self) -> None:
+        from napari.utils.events import EmitterGroup
+
+        self.theme, self.events = "dark", EmitterGroup(source=self, theme=None)
+
+
+def test_watcher_follows_the_viewer(qtbot, appearance):
+    """napari's shortcut changes the theme of the viewer, not the settings."""
+    appearance.theme = "dark"
+    viewer = _Viewer()
+    watcher, seen = ThemeWatcher(viewer), []
+    watcher.changed.connect(lambda palette: seen.append(palette.is_dark))
+    viewer.theme = "light"
+    viewer.events.theme()
+    assert (seen, watcher.palette.is_dark) == ([False], False)
+    watcher.disconnect_settings()
+    viewer.events.theme()
+    assert seen == [False]

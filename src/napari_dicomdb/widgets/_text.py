@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = [
     "series_facts",
     "series_title",
     "study_title",
+    "tool_tip",
 ]
 
 _LONGEST = 300
@@ -27,6 +29,12 @@ def one_line(text: str) -> str:
     """Return `text` fit for one row: no control characters, no endless length."""
     clean = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
     return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
+
+
+def tool_tip(text: str) -> str:
+    """Return `text` as a tool tip, which would take <b> in a header for its own."""
+    lines = "<br>".join(escape(line, quote=False) for line in text.split("\n"))
+    return f"<qt>{lines}</qt>"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

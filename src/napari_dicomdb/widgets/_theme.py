@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QColor
@@ -188,24 +188,39 @@ QFrame#dropFrame QLabel {{ background-color: transparent; }}
 
 
 class ThemeWatcher(QObject):
-    """Tells when napari's theme or font size changes; holds the present palette."""
+    """Tells when napari's theme or font size changes; holds the present palette.
+
+    Parameters
+    ----------
+    viewer : napari viewer, optional
+        Its own theme is followed: napari's shortcut changes that one alone.
+    parent : QObject, optional
+    """
 
     changed = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, viewer: Any = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         from napari.settings import get_settings
 
-        self.palette = current_palette()
+        self._viewer = viewer
+        self.palette = self._current()
         self._events = get_settings().appearance.events
         self._events.theme.connect(self._on_change)
         self._events.font_size.connect(self._on_change)
+        if viewer is not None:
+            viewer.events.theme.connect(self._on_change)
+
+    def _current(self) -> Palette:
+        return current_palette(None if self._viewer is None else self._viewer.theme)
 
     def _on_change(self, event: object = None) -> None:
-        self.palette = current_palette()
+        self.palette = self._current()
         self.changed.emit(self.palette)
 
     def disconnect_settings(self) -> None:
         """Let go of napari's settings, which outlive every dock."""
+        if self._viewer is not None:
+            self._viewer.events.theme.disconnect(self._on_change)
         self._events.theme.disconnect(self._on_change)
         self._events.font_size.disconnect(self._on_change)

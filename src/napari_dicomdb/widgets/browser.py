@@ -90,7 +90,7 @@ class DicomBrowser(QWidget):
         self._queries = TaskRunner("query", 2)
         self._painter = TaskRunner("thumbnail")
         self._loads = TaskRunner("load")
-        self._theme = ThemeWatcher(self)
+        self._theme = ThemeWatcher(napari_viewer, self)
         self._examination: Task | None = None
         self._report_dialog: ReportDialog | None = None
         palette = self._theme.palette

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_dicomdb.dicom.findings import Severity
-from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets._text import count, tool_tip
 from napari_dicomdb.widgets.loadable_card import LoadableCard
 from napari_dicomdb.widgets.notice import NoticeBox
 
@@ -51,6 +51,7 @@ class ExaminePanel(QWidget):
         self._loadables: list[Loadable] = []
         self.cards: list[LoadableCard] = []
         self.heading = QElidingLabel("")
+        self.heading.setTextFormat(Qt.TextFormat.PlainText)
         self.heading.setObjectName("dim")
         self._column = QWidget()
         self._column.setObjectName("cards")
@@ -65,6 +66,7 @@ class ExaminePanel(QWidget):
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.message = QLabel()
         self.message.setObjectName("dim")
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
         self.message.setWordWrap(True)
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.more_button = QPushButton()
@@ -120,7 +122,7 @@ class ExaminePanel(QWidget):
             self.more_button.show()
         ways = count(len(self._loadables), "way", "ways")
         self.heading.setText(f"{ways} to open {heading}")
-        self.heading.setToolTip(heading)
+        self.heading.setToolTip(tool_tip(heading))
         self.message.hide()
         self.heading.show()
         self.scroll.show()

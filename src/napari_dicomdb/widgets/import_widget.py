@@ -18,6 +18,7 @@ from napari_dicomdb.widgets._session import (
     end_with,
     recall,
 )
+from napari_dicomdb.widgets._text import tool_tip
 from napari_dicomdb.widgets._theme import Palette, ThemeWatcher, style_sheet
 from napari_dicomdb.widgets.drop_target import DropTarget
 from napari_dicomdb.widgets.import_bar import ImportBar
@@ -53,7 +54,7 @@ class DicomImport(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, detach = attach_session()
-        self._theme = ThemeWatcher(self)
+        self._theme = ThemeWatcher(napari_viewer, self)
         self._request: ImportRequest | None = None
 
         self.what = RadioButtons(
@@ -92,6 +93,7 @@ class DicomImport(QWidget):
         self.start_button.setObjectName("primaryButton")
         self.start_button.clicked.connect(self.start)
         self.target = QElidingLabel("")
+        self.target.setTextFormat(Qt.TextFormat.PlainText)
         self.target.setObjectName("dim")
         self.target.setElideMode(Qt.TextElideMode.ElideMiddle)
         foot = QHBoxLayout()
@@ -170,7 +172,7 @@ class DicomImport(QWidget):
     def _show_database(self, database: Database) -> None:
         where = f"into {database.path}" if database.path else "into a database in memory"
         self.target.setText(where)
-        self.target.setToolTip(where)
+        self.target.setToolTip(tool_tip(where))
 
     def _on_open_failed(self, error: Exception) -> None:
         self.report.clear(f"The database cannot be opened: {error}")

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_dicomdb.dicom.findings import Severity, worst
-from napari_dicomdb.widgets._text import loadable_facts, one_line
+from napari_dicomdb.widgets._text import loadable_facts, one_line, tool_tip
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
 from napari_dicomdb.widgets.diffusion_plot import plot_of
 from napari_dicomdb.widgets.notice import NoticeBox
@@ -104,8 +104,9 @@ class LoadableCard(QFrame):
         self.title.setTextFormat(Qt.TextFormat.PlainText)
         self.title.setWordWrap(True)
         facts = QElidingLabel(loadable_facts(loadable))
+        facts.setTextFormat(Qt.TextFormat.PlainText)
         facts.setObjectName("dim")
-        facts.setToolTip(loadable_facts(loadable))
+        facts.setToolTip(tool_tip(loadable_facts(loadable)))
 
         head = QHBoxLayout()
         head.setSpacing(5)

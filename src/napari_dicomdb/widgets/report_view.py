@@ -117,6 +117,7 @@ class ReportView(QWidget):
         self.nothing = QLabel("")
         self.nothing.setObjectName("dim")
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.nothing.setTextFormat(Qt.TextFormat.PlainText)
         self.nothing.setWordWrap(True)
         self.save_button = QPushButton("Save report…")
         self.save_button.setToolTip("Save as CSV or JSON")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, Signal
 
-from napari_dicomdb.widgets._text import one_line, patient_facts, study_title
+from napari_dicomdb.widgets._text import one_line, patient_facts, study_title, tool_tip
 from napari_dicomdb.widgets.models._paging import Query, read_page
 from napari_dicomdb.widgets.models._roles import (
     RecordRole,
@@ -237,7 +237,7 @@ def _patient_data(patient: PatientRecord, column: int, role: int) -> Any:
     if role == SecondaryTextRole and column == 0:
         return patient_facts(patient)
     if role == Qt.ItemDataRole.ToolTipRole:
-        return f"{one_line(patient.display_name)}\n{patient_facts(patient)}"
+        return tool_tip(f"{one_line(patient.display_name)}\n{patient_facts(patient)}")
     return None
 
 
@@ -261,5 +261,5 @@ def _study_data(study: StudyRecord, column: int, role: int) -> Any:
             )
             if value
         ]
-        return "\n".join(lines)
+        return tool_tip("\n".join(lines))
     return None

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
 
+from napari_dicomdb.widgets._text import tool_tip
+
 if TYPE_CHECKING:
     from napari_dicomdb.database import ImportReport
 
@@ -123,7 +125,7 @@ class ReportModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return ("", Path(row.path).name or row.path, row.reason, row.text)[column]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.status}: {row.path}\n{row.text}"
+            return tool_tip(f"{row.status}: {row.path}\n{row.text}")
         if role == Qt.ItemDataRole.DecorationRole and column == 0:
             return self._icon(row.severity)
         return None

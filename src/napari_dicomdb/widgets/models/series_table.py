@@ -15,6 +15,7 @@ from napari_dicomdb.widgets._text import (
     one_line,
     series_facts,
     series_title,
+    tool_tip,
 )
 from napari_dicomdb.widgets.models._paging import Query, read_page
 from napari_dicomdb.widgets.models._roles import RecordRole, SecondaryTextRole
@@ -194,7 +195,7 @@ class SeriesTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column in _RIGHT:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _tool_tip(series)
+            return tool_tip(_tool_tip(series))
         return None
 
 
