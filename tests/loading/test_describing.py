@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,17 @@ from napari_dicomdb.loading.frames import FrameSet
 def test_series_names(series, records, attributes, name):
     series.axial([0], **attributes)
     assert describing.series_name(records(series.paths)[0]) == name
+
+
+def _named(values):
+    return SimpleNamespace(values=values)
+
+
+def test_series_names_are_one_short_line():
+    values = {"SeriesDescription": "T1\r\n\x1b[2J\u202eAX", "SeriesNumber": 3}
+    assert describing.series_name(_named(values)) == "3: T1 [2J AX"
+    long = describing.series_name(_named({"SeriesDescription": "x" * 70_000}))
+    assert (len(long), long[-1]) == (200, "…")
 
 
 @pytest.mark.parametrize(

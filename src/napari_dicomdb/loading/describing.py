@@ -32,6 +32,7 @@ _NATIVE = frozenset(
         "1.2.840.113619.5.2",
     }
 )
+_LONGEST_NAME = 200
 _WINDOW_KEYWORDS = (
     "WindowCenter",
     "WindowWidth",
@@ -45,9 +46,12 @@ def series_name(record: InstanceRecord) -> str:
     get = record.values.get
     words = str(
         get("SeriesDescription") or get("ProtocolName") or get("Modality") or "unnamed series"
-    ).strip()
+    )
     number = get("SeriesNumber")
-    return f"{number}: {words}" if number not in (None, "") else words
+    name = f"{number}: {words}" if number not in (None, "") else words
+    # It becomes the name of a layer and of a line: no controls, no endless length.
+    name = " ".join("".join(c if c.isprintable() else " " for c in name[:1000]).split())
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def units_of(frames: FrameSet) -> str:
