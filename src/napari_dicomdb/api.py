@@ -9,7 +9,7 @@ from napari_dicomdb import loading
 from napari_dicomdb.database import Database as _IndexDatabase
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
 from napari_dicomdb.errors import LoadError, NotFoundError
-from napari_dicomdb.loading.together import examine_several
+from napari_dicomdb.loading.together import with_joined
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Database(_IndexDatabase):
         NotFoundError
             If the database has no such series.
         """
-        return examine_several(self._instances_of(one) for one in selections)
+        return with_joined(offer for one in selections for offer in self.examine(one))
 
     def load(
         self,

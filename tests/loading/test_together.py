@@ -7,7 +7,8 @@ import pytest
 
 from napari_dicomdb import Database
 from napari_dicomdb.api import examine as examine_paths
-from napari_dicomdb.loading.together import examine_several, related
+from napari_dicomdb.loading import examine
+from napari_dicomdb.loading.together import related, with_joined
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def phases(another_series):
 
 def test_what_belongs_together_comes_first_and_is_chosen(phases, records):
     groups = [records(paths) for paths in phases(["4D 50%", "planning", "4D 0%"])]
-    offers = examine_several(groups)
+    offers = with_joined(offer for group in groups for offer in examine(group))
     assert [(o.kind, o.selected, o.shape[0]) for o in offers] == [
         ("multi-volume", True, 2),
         ("scalar-volume", False, 3),
@@ -45,7 +46,7 @@ def test_what_belongs_together_comes_first_and_is_chosen(phases, records):
 
 def test_phases_of_different_extent_stay_apart(phases, records):
     groups = [records(paths) for paths in phases(["4D 0%", "4D 50%"])]
-    offers = examine_several([groups[0], groups[1][:1]])
+    offers = with_joined([*examine(groups[0]), *examine(groups[1][:1])])
     assert all(o.kind == "scalar-volume" for o in offers)
     assert sum(o.selected for o in offers) == 2
 

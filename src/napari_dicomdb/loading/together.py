@@ -1,4 +1,4 @@
-"""Several series examined at once: each by itself, and what some of them make together."""
+"""What several series make together, beside what each is by itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.loading import examine
 from napari_dicomdb.loading.axes import without_numbers
 from napari_dicomdb.loading.choosing import frames_of
+from napari_dicomdb.loading.sorting import by_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,28 +16,29 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.loading.loadable import Loadable
 
-__all__ = ["examine_several", "related"]
+__all__ = ["related", "with_joined"]
 
 
-def examine_several(series: Iterable[Sequence[InstanceRecord]]) -> list[Loadable]:
-    """Return the ways to open several series; opens no file.
+def with_joined(offers: Iterable[Loadable]) -> list[Loadable]:
+    """Add the ways to open several series as one to those of each; opens no file.
 
     Parameters
     ----------
-    series : iterable of sequence of InstanceRecord
+    offers : iterable of Loadable
+        Series by series, as `examine` gives them.
 
     Returns
     -------
     list of Loadable
         First those that join series and are chosen (4D CT with one series a
-        phase); then series by series, best first within each; then other ways
-        to join. Those with `selected` open every image once.
+        phase); then `offers`; then other ways to join. Those with `selected`
+        open every image once.
     """
-    groups = [list(one) for one in series]
-    single = [offer for group in groups for offer in examine(group)]
+    single = list(offers)
+    records = {record.uid: record for offer in single for record in offer.instances}
     joined = [
         offer
-        for group in related(groups)
+        for group in related(by_series(records.values()))
         for offer in examine([record for one in group for record in one])
         if len({record.series_uid for record in offer.instances}) > 1
     ]
@@ -44,7 +46,7 @@ def examine_several(series: Iterable[Sequence[InstanceRecord]]) -> list[Loadable
     shown = frozenset().union(*(frames_of(offer) for offer in chosen))
     single = [
         replace(offer, selected=False)
-        if offer.selected and not shown.isdisjoint(frames_of(offer))
+        if shown and offer.selected and not shown.isdisjoint(frames_of(offer))
         else offer
         for offer in single
     ]
