@@ -118,26 +118,25 @@ def weightings_of(frames: FrameSet) -> list[DiffusionWeighting | None]:
     columns: dict[str, list[Any]] = {}
     for keyword in keywords:
         values = frames.values(keyword)
-        if any(value is not None for value in values):
+        if values.count(None) < len(values):
             columns[keyword] = values
     if not columns:
         return [None] * len(frames)
+    columns["ImageType"] = frames.values("ImageType")
     cosines = frames.orientations[0]
     orientation = cosines.tolist() if np.isfinite(cosines).all() else None
 
     def weighting(row: tuple[Any, ...]) -> DiffusionWeighting | None:
-        return weighting_of(dict(zip(columns, row, strict=True)).get, orientation)
+        said = dict(zip(columns, row, strict=True))
+        return _as_its_type_says(weighting_of(said.get, orientation), said["ImageType"])
 
-    found = mapped(weighting, list(zip(*columns.values(), strict=True)))
-    types = frames.values("ImageType")
-    return mapped(_as_its_type_says, list(zip(found, types, strict=True)))
+    return mapped(weighting, list(zip(*columns.values(), strict=True)))
 
 
 def _as_its_type_says(
-    told: tuple[DiffusionWeighting | None, Any],
+    weighting: DiffusionWeighting | None, image_type: Any
 ) -> DiffusionWeighting | None:
     """Return the weighting, isotropic where only ImageType tells that it is."""
-    weighting, image_type = told
     if weighting is None or not weighting.is_weighted or weighting.direction_lps is not None:
         return weighting
     if _map_of(image_type) != TRACE:
@@ -183,7 +182,7 @@ def contrast_codes(
     labels = _labels(weightings)
     chosen = [np.zeros(len(frames), dtype=np.intp)]
     for keyword in _CONTRASTS:
-        codes = codes_of(frames.values(keyword))
+        codes = frames.codes(keyword)
         pairs = np.unique(np.column_stack([labels, codes]), axis=0)
         if len(pairs) > len(np.unique(labels)):
             chosen.append(codes)
@@ -280,7 +279,9 @@ def _numbers(frames: FrameSet, keyword: str) -> NDArray[np.float64]:
 
 
 def _labels(weightings: Sequence[DiffusionWeighting | None]) -> NDArray[np.intp]:
-    return codes_of(mapped(_label, weightings))
+    # Frames that say the same share one object: hundreds, not thousands, are looked at.
+    labels = {key: _label(w) for key, w in {id(w): w for w in weightings}.items()}
+    return codes_of([labels[id(w)] for w in weightings])
 
 
 def _label(weighting: DiffusionWeighting | None) -> Any:

@@ -13,6 +13,7 @@ from napari_dicomdb.loading.building import build_volume
 from napari_dicomdb.loading.coding import codes_of, members_of
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import pixel_findings, referenced_uids, series_name
+from napari_dicomdb.loading.examination import remembered
 from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.grouping import places_of, split_apart, stack_of
 from napari_dicomdb.loading.loadable import Loadable
@@ -58,6 +59,10 @@ class DiffusionLoader:
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the diffusion volumes of each series, and the maps that lie among them."""
+        key = ("diffusion", id(instances))  # the maps computed of them ask, too
+        return list(remembered(key, instances, lambda: self._examine(instances)))
+
+    def _examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         found: list[Loadable] = []
         images = (i for i in images_of(instances) if i.values.get("Modality") == "MR")
         for series in by_series(i for i in images if not is_colour(i)):
