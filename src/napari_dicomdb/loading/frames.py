@@ -18,8 +18,8 @@ import numpy as np
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.functional_groups import FrameTable
 from napari_dicomdb.loading.coding import codes_of
-from napari_dicomdb.loading.dose_grid import RT_DOSE, plane_positions
 from napari_dicomdb.loading.examination import remembered
+from napari_dicomdb.loading.frame_places import classic_places, frame_places, tile_places
 from napari_dicomdb.loading.mosaics import Tiling, tilings_of
 from napari_dicomdb.loading.multiframe import multiframe_findings, with_true_count
 from napari_dicomdb.loading.remarks import remarks_on
@@ -39,10 +39,6 @@ FRAMES_OPTION = "frames"
 
 _MOST_LOST = 16
 _MOST_REMARKS = 5
-
-_NAN3 = (np.nan,) * 3
-_NAN6 = (np.nan,) * 6
-_NAN2 = (np.nan,) * 2
 
 # What a classic object says at its top level, an enhanced one says per frame by another name.
 _PER_FRAME_NAME = {
@@ -141,9 +137,7 @@ class FrameSet:
                 tables,
                 np.arange(count),
                 np.zeros(count, dtype=np.intp),
-                _columns([r.position or _NAN3 for r in records], 3),
-                _columns([r.orientation or _NAN6 for r in records], 6),
-                _columns([r.pixel_spacing or _NAN2 for r in records], 2),
+                *classic_places(records),
                 tilings,
                 tuple(
                     (cut,) if isinstance(cut, Finding) else remarks_on(record)
@@ -158,7 +152,7 @@ class FrameSet:
         owner = np.repeat(np.arange(len(records)), counts)
         number = np.concatenate([np.arange(n) for n in counts])
         blocks = [
-            _geometry(r, t, n) if cut is None else _tile_geometry(r, cut)
+            frame_places(r, t, n) if cut is None else tile_places(r, cut)
             for r, t, cut, n in zip(records, tables, tilings, counts, strict=True)
         ]
         places, cosines, spacings = (np.concatenate(b) for b in zip(*blocks, strict=True))
@@ -363,62 +357,6 @@ def _column(
         return always
 
     return value
-
-
-def _columns(rows: Sequence[Sequence[float]], width: int) -> NDArray[np.float64]:
-    return np.array(rows, dtype=np.float64).reshape(-1, width)
-
-
-def _geometry(
-    record: InstanceRecord, table: FrameTable | None, count: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Position, orientation and spacing of each frame of one instance."""
-    if table is None:
-        # The position at the top level is that of the first frame only.
-        alone = count == 1
-        if record.sop_class_uid == RT_DOSE and not alone:
-            planes = plane_positions(record, count)
-            if planes is not None:
-                cosines = np.tile(record.orientation or _NAN6, (count, 1))
-                return planes, cosines, np.tile(record.pixel_spacing or _NAN2, (count, 1))
-        return (
-            np.tile(record.position if record.position and alone else _NAN3, (count, 1)),
-            np.tile(record.orientation if record.orientation and alone else _NAN6, (count, 1)),
-            np.tile(record.pixel_spacing or _NAN2, (count, 1)),
-        )
-    places = _table_column(table, "ImagePositionPatient", 3, count)
-    cosines = _table_column(table, "ImageOrientationPatient", 6, count)
-    if not np.isfinite(places).any():
-        # Enhanced ultrasound: in the frame of reference of the volume (PS3.3 C.7.6.16.2.21).
-        places = _table_column(table, "ImagePositionVolume", 3, count)
-        cosines = _table_column(table, "ImageOrientationVolume", 6, count)
-    spacings = _table_column(table, "PixelSpacing", 2, count)
-    # Some writers leave what all frames share at the top level.
-    if record.orientation and not np.isfinite(cosines).any():
-        cosines[:] = record.orientation
-    if record.pixel_spacing and not np.isfinite(spacings).any():
-        spacings[:] = record.pixel_spacing
-    return places, cosines, spacings
-
-
-def _tile_geometry(
-    record: InstanceRecord, cut: Tiling
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Position, orientation and spacing of each tile of one sheet."""
-    return (
-        cut.positions,
-        np.tile(record.orientation or _NAN6, (cut.count, 1)),
-        np.tile(record.pixel_spacing or _NAN2, (cut.count, 1)),
-    )
-
-
-def _table_column(table: FrameTable, keyword: str, width: int, count: int) -> NDArray[np.float64]:
-    column = np.full((count, width), np.nan)
-    for frame in range(min(count, table.count)):
-        value = table.get(keyword, frame)
-        if isinstance(value, (list, tuple)) and len(value) == width:
-            column[frame] = value
-    return column
 
 
 class FrameLabels(Sequence[str]):
