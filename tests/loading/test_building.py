@@ -94,3 +94,14 @@ def test_what_has_no_pixels_is_refused(series, records):
             lazy=True,
             progress=no_progress,
         )
+
+
+def test_files_that_are_gone_are_said_to_be_in_words(series, records):
+    series.axial([0, 2, 4])
+    best = examine(records(series.paths))[0]
+    for path in series.paths:
+        path.unlink()
+    with pytest.raises(LoadError, match=r"0000\.dcm is not there any more") as caught:
+        best.load()
+    assert caught.value.reason == "file-missing"
+    assert "Errno" not in str(caught.value)

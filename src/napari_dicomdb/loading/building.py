@@ -82,7 +82,7 @@ def build_volume(
         reason = getattr(first, "reason", None) or (
             "file-missing" if isinstance(first, FileNotFoundError) else None
         )
-        why = "; ".join(dict.fromkeys(str(e) for e in list(verified.refused.values())[:3]))
+        why = "; ".join(dict.fromkeys(_said(e) for e in list(verified.refused.values())[:3]))
         raise LoadError(f"none of the files can be read: {why}", reason=reason) from first
     images = FrameReader(verified.frames, verified.refused, compact=True)
     slices = images if reader is None else reader(images)
@@ -139,6 +139,15 @@ def build_volume(
             **(meta or {}),
         },
     )
+
+
+def _said(error: Exception) -> str:
+    # str() of an OSError begins with "[Errno 2]".
+    if isinstance(error, FileNotFoundError):
+        return f"{error.filename} is not there any more"
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
