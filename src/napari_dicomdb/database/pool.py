@@ -16,6 +16,7 @@ from napari_dicomdb.database.scanning import (
     scan_chunk,
     scan_paths,
 )
+from napari_dicomdb.dicom.header import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -88,6 +89,7 @@ class ScanPool:
         self._own: Executor | None = None
         self._copy_to = copy_to
         self._restarts = 0
+        self._templates = Templates()
 
     def results(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Scanned]]:
         """Yield every chunk with its result, in the order of `chunks`."""
@@ -146,7 +148,7 @@ class ScanPool:
         yield chunk, scanned
 
     def _scan_here(self, chunk: Chunk) -> Scanned:
-        return scan_paths(chunk.paths, chunk.sizes, self._copies_of(chunk))
+        return scan_paths(chunk.paths, chunk.sizes, self._copies_of(chunk), self._templates)
 
     def _copies_of(self, chunk: Chunk) -> str | None:
         # Members of archives are temporary copies already.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.database.rows import Accepted, Group, missing_uids, rows_of
-from napari_dicomdb.dicom.header import scan_file
+from napari_dicomdb.dicom.header import Templates, scan_file
 from napari_dicomdb.errors import DicomDbError
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Refused", "Scanned", "end_with_parent", "reason_of", "scan_chunk", "scan_paths"]
 
 _COPY_BLOCK = 1 << 20
+
+# What a worker remembers from chunk to chunk; an executor's may be threads.
+_worker = threading.local()
 
 
 @dataclass(slots=True)
@@ -64,22 +67,32 @@ def scan_chunk(paths: list[str], sizes: list[int], copy_to: str | None = None) -
     # of a chunk costs a fifth of the scan.
     collecting = gc.isenabled()
     gc.disable()
+    if not hasattr(_worker, "templates"):
+        _worker.templates = Templates()
     try:
-        return pickle.dumps(scan_paths(paths, sizes, copy_to), pickle.HIGHEST_PROTOCOL)
+        scanned = scan_paths(paths, sizes, copy_to, _worker.templates)
+        return pickle.dumps(scanned, pickle.HIGHEST_PROTOCOL)
     finally:
         if collecting:
             gc.enable()
 
 
-def scan_paths(paths: list[str], sizes: list[int], copy_to: str | None = None) -> Scanned:
-    """Scan files, see `scan_chunk`."""
+def scan_paths(
+    paths: list[str],
+    sizes: list[int],
+    copy_to: str | None = None,
+    templates: Templates | None = None,
+) -> Scanned:
+    """Scan files, see `scan_chunk`; `templates` are remembered from call to call."""
+    if templates is None:
+        templates = Templates()
     headers: list[Header] = []
     files: list[int | Refused | None] = []
     copies: list[str] = []
     for path, size in zip(paths, sizes, strict=True):
         copied = ""
         try:
-            header = scan_file(path, size)
+            header = scan_file(path, size, templates=templates)
             if header.media:
                 entry: int | Refused | None = None
             elif missing := missing_uids(header.values):
