@@ -196,6 +196,10 @@ def test_two_echoes_are_two_series_of_volumes(series, records):
     offers = DiffusionLoader().examine(records(series.paths))
     assert [offer.shape for offer in offers] == [(4, 3, 6, 5)] * 2
     assert len({i.uid for offer in offers for i in offer.instances}) == 24
+    assert [offer.name.partition(", 4")[0] for offer in offers] == [
+        "4: Thorax, TE 60.0 ms",
+        "4: Thorax, TE 90.0 ms",
+    ]
 
 
 def as_lps(vectors, affine):

@@ -28,6 +28,7 @@ __all__ = [
     "WeightedVolumes",
     "acquisition_rank",
     "contrast_codes",
+    "contrast_labels",
     "kinds_of",
     "sort_into_volumes",
     "weightings_of",
@@ -187,6 +188,15 @@ def contrast_codes(
         if len(pairs) > len(np.unique(labels)):
             chosen.append(codes)
     return combined_codes(chosen)
+
+
+def contrast_labels(
+    frames: FrameSet, examples: Sequence[int]
+) -> list[tuple[tuple[str, Any], ...]]:
+    """Return what tells contrasts, each with a frame as its example, apart."""
+    columns = [(keyword, [frames.value(keyword, k) for k in examples]) for keyword in _CONTRASTS]
+    telling = [(keyword, values) for keyword, values in columns if len(set(values)) > 1]
+    return [tuple((keyword, v[k]) for keyword, v in telling) for k in range(len(examples))]
 
 
 def sort_into_volumes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from napari_dicomdb.loading.weightings import (
     WEIGHTED,
     WeightedVolumes,
     contrast_codes,
+    contrast_labels,
     kinds_of,
     sort_into_volumes,
     weightings_of,
@@ -133,9 +135,14 @@ class DiffusionLoader:
         offers: list[Loadable] = []
         for members in members_of(codes_of(kinds)):
             of_kind, told = frames.take(members), [weightings[k] for k in members]
-            for chosen in members_of(contrast_codes(of_kind, told)):
+            contrasts = members_of(contrast_codes(of_kind, told))
+            names = contrast_labels(of_kind, [int(chosen[0]) for chosen in contrasts])
+            for chosen, labels in zip(contrasts, names, strict=True):
                 offers += self._offers(
-                    of_kind.take(chosen), [told[k] for k in chosen], kinds[members[0]], part
+                    of_kind.take(chosen),
+                    [told[k] for k in chosen],
+                    kinds[members[0]],
+                    replace(part, labels=(*part.labels, *labels)),
                 )
         # Maps and single volumes alone are no diffusion series: other loaders know them.
         if any(len(offer.shape) == 4 for offer in offers):
