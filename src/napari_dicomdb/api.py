@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari_dicomdb import loading
 from napari_dicomdb.database import Database as _IndexDatabase
+from napari_dicomdb.database import examinations
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
 from napari_dicomdb.errors import LoadError, NotFoundError
+from napari_dicomdb.loading import stored
 from napari_dicomdb.loading.together import with_joined
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from napari_dicomdb.database import ImportReport
     from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.loading.stored import LoadableSummary
     from napari_dicomdb.loading.volume import Volume
 
 __all__ = ["Database", "examine"]
 
 _REASONS_SHOWN = 3
+_log = logging.getLogger(__name__)
 
 
 class Database(_IndexDatabase):
@@ -64,10 +69,96 @@ class Database(_IndexDatabase):
             If the database has no such series.
         """
         report = progress or no_progress
+        series = self._series_of(selection)
+        if series is not None:
+            report(0, series.instance_count, "Examining")
+            loadables = self._examine_series(series)
+            report(series.instance_count, series.instance_count, "Examining")
+            return loadables
         instances = self._instances_of(selection)
         report(0, len(instances), "Examining")
         loadables = loading.examine(instances)
         report(len(instances), len(instances), "Examining")
+        return loadables
+
+    def loadables(self, series: str | SeriesRecord) -> list[LoadableSummary] | None:
+        """Return what there is to open in a series, best first, if that is known already.
+
+        Asks the index alone, in less than a millisecond; no loader, no header.
+
+        Parameters
+        ----------
+        series : str or SeriesRecord
+            SeriesInstanceUID or record.
+
+        Returns
+        -------
+        list of LoadableSummary or None
+            None when it has not been examined since it, or a loader, changed:
+            `examine` it, or let `examine_each` do so in the background.
+
+        Raises
+        ------
+        NotFoundError
+            If the database has no such series.
+        """
+        key = series.key if isinstance(series, SeriesRecord) else self.find_series(series).key
+        text = examinations.stored_summaries(self._connections, key, stored.fingerprint())
+        return None if text is None else stored.summaries_of(text)
+
+    def examine_each(
+        self, series: Iterable[str | SeriesRecord], *, progress: Progress | None = None
+    ) -> Iterator[tuple[str, list[LoadableSummary]]]:
+        """Examine series one after another, as a browser does for those in sight.
+
+        What is known already is not examined again. Whoever takes the results
+        may stop at any time; call it from a thread of its own.
+
+        Parameters
+        ----------
+        series : iterable of str or SeriesRecord
+            One that has been removed meanwhile is passed over.
+        progress : Progress, optional
+            Called before each series; may raise `Cancelled`.
+
+        Yields
+        ------
+        uid : str
+            SeriesInstanceUID.
+        summaries : list of LoadableSummary
+            As of `loadables`.
+        """
+        report = progress or no_progress
+        wanted = list(series)
+        for done, one in enumerate(wanted):
+            report(done, len(wanted), "Examining")
+            uid = one.uid if isinstance(one, SeriesRecord) else one
+            try:
+                known = self.loadables(one)
+                if known is None:
+                    known = [stored.summary_of(offer) for offer in self.examine(one)]
+            except NotFoundError:
+                continue
+            yield uid, known
+        report(len(wanted), len(wanted), "Examining")
+
+    def _examine_series(self, series: SeriesRecord) -> list[Loadable]:
+        """Examine a series, or take what was said of it when it last changed."""
+        loaders = stored.fingerprint()
+        known = examinations.stored(self._connections, series.key, loaders)
+        revision = examinations.revision_of(self._connections, series.key)
+        instances = self.instances(series)
+        if known is not None and known.revision == revision:
+            try:
+                return stored.from_stored(known.loadables, instances)
+            except (KeyError, ValueError) as error:  # it changes while we look
+                _log.info("series %s is examined anew: %s", series.uid, error)
+        loadables = loading.examine(instances)
+        kept = stored.as_stored(loadables)
+        if kept is not None and revision is not None:
+            summaries = stored.summaries_to_json(loadables)
+            examination = examinations.Examination(revision, loaders, summaries, kept)
+            examinations.store(self._connections, series.key, examination)
         return loadables
 
     def examine_several(
@@ -127,14 +218,20 @@ class Database(_IndexDatabase):
                 self.refresh_instance(record)
         return volume
 
+    def _series_of(
+        self, selection: str | SeriesRecord | Iterable[InstanceRecord]
+    ) -> SeriesRecord | None:
+        if isinstance(selection, str):
+            return self.find_series(selection)
+        return selection if isinstance(selection, SeriesRecord) else None
+
     def _instances_of(
         self, selection: str | SeriesRecord | Iterable[InstanceRecord]
     ) -> list[InstanceRecord]:
-        if isinstance(selection, str):
-            selection = self.find_series(selection)
-        if isinstance(selection, SeriesRecord):
-            return list(self.instances(selection))
-        return list(selection)
+        series = self._series_of(selection)
+        if series is not None:
+            return self.instances(series)
+        return list(cast("Iterable[InstanceRecord]", selection))
 
 
 def examine(*paths: str | PathLike[str], progress: Progress | None = None) -> list[Loadable]:

@@ -24,7 +24,7 @@ def add_to_series(connection: sqlite3.Connection, growth: Mapping[int, Growth]) 
     """Add linked instances to the counts of series, whatever their size, at equal cost."""
     connection.executemany(
         "UPDATE series SET instance_count = instance_count + ?, frame_count = frame_count + ?,"
-        " size = size + ?,"
+        " size = size + ?, revision = revision + 1,"
         " storage = CASE WHEN storage IN ('', 'linked') THEN 'linked' ELSE 'mixed' END"
         " WHERE id = ?",
         [(*added, series) for series, added in growth.items()],
@@ -32,14 +32,20 @@ def add_to_series(connection: sqlite3.Connection, growth: Mapping[int, Growth]) 
 
 
 def recount_series(connection: sqlite3.Connection, series: Iterable[int]) -> None:
-    """Count the instances of series anew, after changes other than growth."""
+    """Count the instances of series anew, after changes other than growth.
+
+    What loaders said of them is forgotten: it may quote what is not there any more.
+    """
+    keys = [(key,) for key in series]
+    connection.executemany("DELETE FROM examination WHERE series = ?", keys)
     connection.executemany(
-        "UPDATE series SET (instance_count, frame_count, size, storage) = ("
+        "UPDATE series SET revision = revision + 1,"
+        " (instance_count, frame_count, size, storage) = ("
         " SELECT count(*), coalesce(sum(frame_count), 0), coalesce(sum(file.size), 0),"
         "  CASE WHEN count(DISTINCT storage) > 1 THEN 'mixed' ELSE coalesce(max(storage), '') END"
         " FROM instance JOIN file ON file.id = instance.file WHERE instance.series = ?1)"
         " WHERE id = ?1",
-        [(key,) for key in series],
+        keys,
     )
 
 

@@ -180,7 +180,24 @@ _SCANNED_BY = """
 ALTER TABLE file ADD COLUMN scan_version INTEGER NOT NULL DEFAULT 0;
 """
 
-STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY)
+# revision: grows with every change of the series' instances.
+# examination: what the loaders said of a series, so that it can be listed and
+# opened without asking them again. `loaders` are their names and versions,
+# `revision` is that of the series when it was examined, `summaries` (JSON) what
+# the browser lists, `loadables` (compressed JSON) everything.
+_EXAMINED = """
+ALTER TABLE series ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE examination (
+    series    INTEGER PRIMARY KEY REFERENCES series ON DELETE CASCADE,
+    revision  INTEGER NOT NULL,
+    loaders   TEXT NOT NULL,
+    summaries TEXT NOT NULL,
+    loadables BLOB NOT NULL
+);
+"""
+
+STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY, _EXAMINED)
 """Step n brings an index from version n to version n + 1; a new index takes them all."""
 
 SCHEMA_VERSION = len(STEPS)
