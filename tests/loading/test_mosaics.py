@@ -254,6 +254,16 @@ def test_time_courses_and_single_slices(mosaic, series, records) -> None:
     assert part.options() == {"frames": [[0, 1], [0, 2]]}
 
 
+def test_slices_know_when_they_were_acquired(reference_data, records) -> None:
+    folder = reference_data / "mosaic/dcm_qa_mosaic__5_ep2d_Int_HF/dicom"
+    volume = examine(records(folder.iterdir()))[0].load(lazy=True)
+    times = volume.meta["slice_times"]
+    # Acquired from the head to the feet, stored head first: sorted, the feet come first.
+    assert times[:3] == [1340, 0, 1415]
+    assert len(times) == 36
+    assert set(volume.meta["frame_numbers"]) == {1}
+
+
 def test_one_slice_is_no_sheet(mosaic, series, records) -> None:
     mosaic(1, across=1)
     (record,) = records(series.paths)

@@ -154,9 +154,27 @@ def volume_meta(frames: FrameSet) -> dict[str, Any]:
         "study_uid": str(values.get("StudyInstanceUID") or ""),
         "patient_id": str(values.get("PatientID") or ""),
         "instance_uids": list(dict.fromkeys(uids)),
-        "frame_numbers": [int(n) + 1 for n in frames.number],
+        "frame_numbers": _frame_numbers(frames),
         "source_paths": list(dict.fromkeys(str(i.path) for i in frames.instances)),
         "photometric": first.photometric,
         "presentation": str(values.get("PresentationLUTShape") or ""),
         "windows": windows_of_frames(frames),
+        **_slice_times(frames),
     }
+
+
+def _frame_numbers(frames: FrameSet) -> list[int]:
+    """Return the frames, from 1, as references to the instances count them."""
+    whole = [cut is not None for cut in frames.tilings]
+    pairs = zip(frames.owner.tolist(), frames.number.tolist(), strict=True)
+    return [1 if whole[owner] else number + 1 for owner, number in pairs]
+
+
+def _slice_times(frames: FrameSet) -> dict[str, list[float]]:
+    """Return when, in ms, the slices of the first mosaic were acquired, where it says so."""
+    first = int(frames.owner[0])
+    times = frames.instances[first].values.get("SIEMENS_CSA_MosaicRefAcqTimes")
+    tiles = frames.number[frames.owner == first].tolist()
+    if frames.tilings[first] is None or not isinstance(times, list) or max(tiles) >= len(times):
+        return {}
+    return {"slice_times": [float(times[tile]) for tile in tiles]}
