@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import hypot
+
 import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
@@ -82,6 +84,17 @@ def test_a_region_beyond_the_image_is_not_trusted():
     assert "unverified" in spacing.label
     assert "row 414, column 595 of an image of 240 × 320" in spacing.finding.text
     assert region_spacing(columns(region(right=100)), 100, 100).calibrated
+
+
+def test_the_scale_is_that_of_the_machines_own_caliper():
+    """pydicom's palette example shows "Dist Mag 1.06 cm" between two crosses."""
+    path = get_testdata_file("examples_palette.dcm")
+    values = scan_file(path).values
+    spacing = region_spacing(values, values["Rows"], values["Columns"])
+    assert spacing.calibrated  # it was cropped from below: the scale holds
+    first, second = (290.5, 459.5), (301.5, 498.5)  # middles of the crosses
+    rows, columns = second[0] - first[0], second[1] - first[1]
+    assert hypot(rows * spacing.row, columns * spacing.column) == pytest.approx(10.6, abs=0.05)
 
 
 def test_regions_of_another_scale_are_said():

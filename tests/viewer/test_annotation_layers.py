@@ -48,6 +48,7 @@ def test_a_loop_has_its_overlays_and_regions_off():
     assert shapes.features["label"].tolist() == ["2D tissue"]
     place = np.round(labels.world_to_data((0.04, 1.0, 2.25))).astype(int)
     assert labels.data[tuple(place)] == 1
+    assert labels.get_color(1).tolist() == [1, 1, 0, 1]
     assert labels.metadata["dicomdb"]["kind"] == "annotation: overlays"
 
 
@@ -86,3 +87,11 @@ def test_rows_of_features_count_from_the_background():
 def test_a_volume_without_annotations_is_one_layer():
     volume = volume_of((6, 5), ("row", "column"), in_patient=False)
     assert len(volume_to_layers(volume)) == 1
+
+
+def test_a_shutter_hides_what_it_covers():
+    shutter = Annotation("labels", "shutter", np.ones((6, 5), np.uint8), {"index": [1]})
+    volume = volume_of((6, 5), ("row", "column"), shutter, in_patient=False)
+    layer = make_layer(volume_to_layers(volume)[1])
+    assert layer.get_color(1).tolist() == [0, 0, 0, 1]
+    assert layer.opacity == 1

@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
+from napari_dicomdb.loading.image_annotations import Annotation
 from napari_dicomdb.loading.volume import Volume, VolumeGeometry
 from napari_dicomdb.viewer.frame import current_frame, frames_of_reference
 from napari_dicomdb.viewer.open import add_volume
@@ -92,3 +93,13 @@ def test_projection_images_keep_out_of_the_frame(make_volume):
     assert current_frame(viewer) is not None
     add_volume(viewer, image)
     assert frames_of_reference(viewer) == {"1.2.3"}
+
+
+def test_the_image_stays_the_one_to_work_with(make_volume):
+    viewer = ViewerModel()
+    volume = make_volume("axial CT")
+    marks = Annotation("labels", "overlays", np.zeros(volume.shape, np.uint8), {"index": []})
+    volume.meta["annotations"] = (marks,)
+    image, overlays = add_volume(viewer, volume)
+    assert not overlays.visible
+    assert viewer.layers.selection.active is image

@@ -220,8 +220,9 @@ def region_spacing(values: Mapping[str, Any], rows: int, columns: int) -> InPlan
     if chosen is None or chosen.spacing is None:
         return None
     row, column = chosen.spacing
-    # One pixel of grace: some writers give the edge behind the last pixel.
-    if chosen.bottom > rows or chosen.right > columns:
+    # One pixel of grace: some writers give the edge behind the last pixel. Beyond one edge
+    # only, the image was cropped and keeps its scale; beyond both, it may have been scaled.
+    if chosen.bottom > rows and chosen.right > columns:
         return _beyond(chosen, row, column, rows, columns)
     others = [r for r in regions if r is not chosen and not _same_scale(r, chosen)]
     if not others:

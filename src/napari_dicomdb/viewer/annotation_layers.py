@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["annotation_layers"]
 
 _PLACING = ("scale", "translate", "rotate", "affine", "units", "axis_labels")
-_OPACITY = 0.6
+_OPACITY = 0.8
 _TEXT_SIZE = 8
 
 
@@ -44,6 +44,10 @@ def annotation_layers(
             kwargs = {key: image[key] for key in _PLACING if key in image}
             data = on_grid(annotation.data)
             kwargs["features"] = _with_background(annotation)
+            # One bright colour, as on a workstation; a shutter hides what it covers.
+            colour = "black" if annotation.name == "shutter" else "yellow"
+            kwargs["colormap"] = {0: "transparent", 1: colour, None: colour}
+            kwargs["opacity"] = 1.0 if annotation.name == "shutter" else _OPACITY
         elif not volume.geometry.in_patient:
             # Polygons are on every frame: in the last two axes only.
             kwargs = {key: image[key][-2:] for key in _PLACING if key in image}
@@ -60,7 +64,7 @@ def annotation_layers(
             continue
         kwargs["name"] = f"{image['name']}, {annotation.name}"
         kwargs["visible"] = False
-        kwargs["opacity"] = _OPACITY
+        kwargs.setdefault("opacity", _OPACITY)
         kwargs["metadata"] = {
             "dicomdb": {
                 **image["metadata"]["dicomdb"],

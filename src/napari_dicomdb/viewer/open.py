@@ -56,6 +56,10 @@ def add_layers(
     for layer_data in layers:
         warn_of_frame_of_reference(viewer, layer_data)
         added.append(viewer.add_layer(make_layer(layer_data)))
+    shown = [a for a in added if a.visible]
+    if shown and not added[-1].visible:
+        # What is drawn over an image is off; the image is what one works with.
+        viewer.layers.selection.active = shown[-1]
     placed = [a for a in added if (dicom_metadata(a) or {}).get("frame") is not None]
     if first and placed:
         plane = native_plane(placed[0])
