@@ -27,6 +27,7 @@ __all__ = [
     "is_image",
     "is_nuclear",
     "is_placed",
+    "is_slide",
     "number_order",
     "why_no_image",
 ]
@@ -44,6 +45,9 @@ NUCLEAR_VECTORS = (
 )
 """What FrameIncrementPointer names in NM objects (PS3.3 Section C.8.4.8)."""
 
+# VL Whole Slide Microscopy Image Storage
+_WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+
 # Nuclear Medicine Image Storage, and its retired predecessor.
 _NUCLEAR = frozenset({"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5"})
 
@@ -58,8 +62,8 @@ def by_series(instances: Iterable[InstanceRecord]) -> list[list[InstanceRecord]]
 
 @once
 def images_of(instances: Sequence[InstanceRecord]) -> Sequence[InstanceRecord]:
-    """Return those of `instances` that have pixels that make an image."""
-    return tuple(i for i in instances if is_image(i))
+    """Return those of `instances` whose frames are images; tiles of whole slides are none."""
+    return tuple(i for i in instances if is_image(i) and not is_slide(i))
 
 
 def is_image(record: InstanceRecord) -> bool:
@@ -78,6 +82,11 @@ def why_no_image(record: InstanceRecord) -> str:
     if not 1 <= record.samples <= 4:
         return f"SamplesPerPixel {record.samples} is not between 1 and 4"
     return ""
+
+
+def is_slide(record: InstanceRecord) -> bool:
+    """Return whether the instance is an image of a whole slide, in tiles as a rule."""
+    return record.sop_class_uid == _WHOLE_SLIDE and is_image(record)
 
 
 def is_colour(record: InstanceRecord) -> bool:

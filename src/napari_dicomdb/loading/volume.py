@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.dicom.findings import Finding
 
-__all__ = ["Coord", "Volume", "VolumeGeometry"]
+__all__ = ["TIME_DIMS", "Coord", "Volume", "VolumeGeometry"]
 
 SPATIAL_DIMS = ("slice", "row", "column")
+TIME_DIMS = frozenset({"time", "trigger_time"})
+"""Axes along which time passes; an echo time is a time too, but not of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class VolumeGeometry:
     in_patient : bool
         False for images without a position in the patient (projection images,
         secondary captures): `affine` then holds only spacing, or pixels.
+    in_slide : bool
+        True for images of whole slides: `affine` maps to the slide coordinate
+        system (PS3.3 Section C.8.12.2.1), mm.
     spacing_label : str
         What the in-plane spacing means, e.g. "mm", "mm at detector plane
         (uncalibrated)", "mm, calibrated (fiducial)", "pixel".
@@ -57,6 +62,7 @@ class VolumeGeometry:
     is_regular: bool = True
     in_patient: bool = True
     spacing_label: str = "mm"
+    in_slide: bool = False
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -98,6 +104,8 @@ class Volume:
         ``padding`` ((low, high) in output values or None), ``value_range``
         ((low, high) that the stored bits can hold, after rescale),
         ``findings`` (tuple of Finding).
+    levels : tuple of array_like
+        Of a pyramid: `array` and the same at ever smaller scales; () otherwise.
     """
 
     array: Any
@@ -107,6 +115,7 @@ class Volume:
     units: str = ""
     is_rgb: bool = False
     meta: dict[str, Any] = field(default_factory=dict)
+    levels: tuple[Any, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -122,7 +131,8 @@ class Volume:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found while examining and loading, and in lazy slices looked at since."""
-        later = tuple(getattr(self.array, "findings", ()))
+        read = self.levels or (self.array,)
+        later = [finding for one in read for finding in getattr(one, "findings", ())]
         # The same problem, known of more slices by now, takes the place of what was known.
         told = {(finding.code, finding.numbers.get("reason")) for finding in later}
         known = self.meta.get("findings", ())
