@@ -212,3 +212,66 @@ def test_a_video_is_a_loop_with_its_times(tmp_path, records):
     assert means == pytest.approx([20 * k + 30 for k in range(8)], abs=3)
     assert np.array_equal(best.load(lazy=False).array, volume.numpy())
     close_videos()
+
+
+def test_an_enhanced_angiogram_has_the_spacing_of_its_functional_groups(series, records, item):
+    shared = item(
+        FramePixelDataPropertiesSequence=[item(ImagerPixelSpacing=[0.2, 0.2])],
+    )
+    frames = [
+        item(FrameContentSequence=[item(FrameReferenceDateTime=f"202001010000{k:02d}.5")])
+        for k in range(4)
+    ]
+    loop(
+        series,
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.12.1.1",
+        Modality="XA",
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+        BurnedInAnnotation="YES",
+    )
+    (best,) = [one for one in examine(records(series.paths)) if one.selected]
+    assert best.loader.name == "cine"
+    assert best.spacing == (0.2, 0.2)
+    assert FindingCode.BURNED_IN_ANNOTATION in {f.code for f in best.findings}
+    volume = best.load()
+    assert volume.geometry.spacing_label == "mm at detector plane (uncalibrated)"
+    assert volume.coords["time"].values == (0, 1, 2, 3)
+
+
+def test_frames_behind_the_end_of_the_file_are_empty_and_said(series, records):
+    path = loop(series, Modality="US", FrameTime=40)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])  # the last frame and ten pixels of the third
+    best = examine(records([path]))[0]
+    assert FindingCode.TRUNCATED_PIXELS in {f.code for f in best.findings}
+    for lazy in (True, False):
+        volume = best.load(lazy=lazy)
+        values = volume.numpy()
+        assert values.shape == (4, 6, 5)
+        assert (values[1] == 1).all()
+        assert (values[2, :2] == 2).all()
+        assert (values[3] == 0).all()
+
+
+def test_more_frames_announced_than_are_there(series, records):
+    path = loop(series, Modality="US", FrameTime=40)
+    ds = pydicom.dcmread(path)
+    ds.NumberOfFrames = 400_000
+    pydicom.dcmwrite(path, ds)
+    best = examine(records([path]))[0]
+    assert best.shape[0] < 1000
+    assert best.load().array[2].max() == 2
+
+
+def test_through_the_index_nothing_is_lost(tmp_path, series):
+    """Vectors of thousands of frames come back from the database as they are in the file."""
+    from napari_dicomdb import Database
+
+    steps = [0.0, *np.random.default_rng(0).uniform(20, 40, 2999).round(4)]
+    path = loop(series, 3000, Modality="XA", FrameTimeVector=[f"{s:.4f}" for s in steps])
+    with Database.in_memory() as database:
+        database.import_paths([series.folder])
+        (best,) = database.examine(pydicom.dcmread(path).SeriesInstanceUID)
+        times = best.load().coords["time"].values
+    assert times == pytest.approx(np.cumsum(steps) / 1000)

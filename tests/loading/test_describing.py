@@ -78,7 +78,7 @@ def test_an_unknown_transfer_syntax_is_told_before_loading(series, records):
 
     series.axial([0, 1])
     known = [
-        replace(r, transfer_syntax_uid="1.2.840.10008.1.2.4.100") for r in records(series.paths)
+        replace(r, transfer_syntax_uid="1.2.840.10008.1.2.4.94") for r in records(series.paths)
     ]
     best = examine(known)[0]
     assert FindingCode.UNDECODABLE_PIXELS in {f.code for f in best.findings}

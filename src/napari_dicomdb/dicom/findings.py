@@ -57,6 +57,7 @@ class FindingCode(StrEnum):
     CONFLICTING_COPIES = "conflicting-copies"
     SPLIT_SERIES = "split-series"
     RESAMPLED = "resampled"
+    BURNED_IN_ANNOTATION = "burned-in-annotation"
     LOSSY_COMPRESSION = "lossy-compression"
     OTHER_FRAME_OF_REFERENCE = "other-frame-of-reference"
     LOADER_FAILED = "loader-failed"

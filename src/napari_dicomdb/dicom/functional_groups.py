@@ -52,6 +52,7 @@ _GROUPS: dict[str, str] = {
     "PETFrameTypeSequence": _FRAME_TYPE,
     "XRay3DFrameTypeSequence": _FRAME_TYPE,
     "XAXRFFrameCharacteristicsSequence": "FrameType",
+    "FramePixelDataPropertiesSequence": "ImagerPixelSpacing",
     "MREchoSequence": "EffectiveEchoTime",
     "MRModifierSequence": "InversionTimes",
     "MRTimingAndRelatedParametersSequence": "RepetitionTime FlipAngle",

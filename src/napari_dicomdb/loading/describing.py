@@ -106,6 +106,14 @@ def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
                     {"transfer_syntax_uid": uid},
                 )
             )
+    if any(i.values.get("BurnedInAnnotation") == "YES" for i in frames.instances):
+        found.append(
+            Finding(
+                FindingCode.BURNED_IN_ANNOTATION,
+                Severity.INFO,
+                "Text is burned into the pixels: it may name the patient",
+            )
+        )
     if any(i.values.get("LossyImageCompression") == "01" for i in frames.instances):
         ratio = frames.instances[0].values.get("LossyImageCompressionRatio", "")
         found.append(

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
 
-__all__ = ["SEQUENCE", "axis_of", "load_sequence", "sequence_options", "spacing_of"]
+__all__ = [
+    "SEQUENCE",
+    "axis_of",
+    "load_sequence",
+    "sequence_dims",
+    "sequence_options",
+    "spacing_of",
+]
 
 SEQUENCE = "sequence"
 """Value of the option ``remedy`` of such a loadable."""
@@ -39,6 +46,8 @@ def spacing_of(frames: FrameSet) -> InPlaneSpacing:
     known = frames.spacings[np.isfinite(frames.spacings).all(axis=1)]
     if len(known) and not values.get("PixelSpacing"):
         values["PixelSpacing"] = [float(v) for v in known[0]]  # of the functional groups
+    if not values.get("ImagerPixelSpacing"):
+        values["ImagerPixelSpacing"] = frames.value("ImagerPixelSpacing", 0)
     return choose_spacing(values)
 
 
@@ -87,7 +96,7 @@ def load_sequence(
         loadable,
         frames,
         geometry,
-        ("row", "column") if single else (axis.dim, "row", "column"),
+        sequence_dims(frames),
         lazy=lazy,
         progress=progress,
         reader=colour_reader(loadable),
@@ -101,6 +110,13 @@ def load_sequence(
             **(meta or {}),
         },
     )
+
+
+def sequence_dims(frames: FrameSet) -> tuple[str, ...]:
+    """Return the names of the axes that `load_sequence` gives, but for that of colour."""
+    if len(frames) == 1:
+        return ("row", "column")
+    return (axis_of(frames).dim, "row", "column")
 
 
 def axis_of(frames: FrameSet) -> FrameAxis:

@@ -23,6 +23,7 @@ from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.sequences import (
     axis_of,
     load_sequence,
+    sequence_dims,
     sequence_options,
     spacing_of,
 )
@@ -149,6 +150,7 @@ class CineLoader:
             shape=shape,
             spacing=spacing,
             referenced_uids=referenced_uids(ordered),
+            dims=(axis.dim, "slice", "row", "column") if placed else sequence_dims(ordered),
         )
 
 

@@ -14,7 +14,12 @@ from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import pixel_findings, referenced_uids, series_name
 from napari_dicomdb.loading.frames import FrameSet, frame_count_of
 from napari_dicomdb.loading.loadable import Loadable
-from napari_dicomdb.loading.sequences import load_sequence, sequence_options, spacing_of
+from napari_dicomdb.loading.sequences import (
+    load_sequence,
+    sequence_dims,
+    sequence_options,
+    spacing_of,
+)
 from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 
 if TYPE_CHECKING:
@@ -98,6 +103,7 @@ class ImageLoader:
             shape=shape,
             spacing=spacing,
             referenced_uids=referenced_uids(ordered),
+            dims=sequence_dims(ordered),
         )
 
 

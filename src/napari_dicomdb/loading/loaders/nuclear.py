@@ -118,6 +118,7 @@ class NuclearLoader:
             if plan.geometry.has_spacing
             else None,
             referenced_uids=referenced_uids(frames),
+            dims=plan.dims,
         )
 
 
