@@ -221,7 +221,7 @@ def selected_images(db: Database, uids: Iterable[str]) -> list[Loadable]:
         loadable
         for uid in uids
         for loadable in db.examine(uid)
-        if loadable.selected and loadable.kind != "no-image"
+        if loadable.selected and loadable.kind != "content"
     ]
 
 

@@ -141,3 +141,18 @@ def test_place_that_cannot_be_written(
     outcome = dicomdb("convert", series, "--to", target)
     assert (outcome.code, outcome.out) == (1, "")
     assert f"{target} cannot be written" in outcome.err
+
+
+def test_a_report_is_printed_as_a_tree(
+    dicomdb: Callable[..., Any], reference_data: Path, tmp_path: Path
+) -> None:
+    report = reference_data / "sr" / "sr.dcm"
+    outcome = dicomdb("load", report)
+    assert outcome.code == 0, outcome.err
+    assert "SUVbw: 6.01529 {SUVbw}g/ml" in outcome.out
+    (loaded,) = dicomdb("load", report, "--json").json["loaded"]
+    assert loaded["content"]["nodes"]
+    refused = dicomdb("convert", report, "--to", tmp_path / "x.nii")
+    assert refused.code == 1
+    assert "[no-pixels]" in refused.err
+    assert not (tmp_path / "x.nii").exists()

@@ -8,14 +8,14 @@ from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading import examine
 
 
-def test_an_object_without_an_image_is_named_and_not_chosen(series, records):
+def test_an_object_without_an_image_is_named_and_opens_as_content(series, records):
     series.write(
         series.header(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.3", Modality="RTSTRUCT"), None
     )
     (only,) = examine(records(series.paths))
-    assert only.kind == "no-image"
-    assert not only.selected
-    assert only.confidence == 0
+    assert only.kind == "content"
+    assert only.selected
+    assert "RT Structure Set" in only.content().title
     assert "RT Structure Set Storage" in only.name
     with pytest.raises(
         LoadError, match=r"RT Structure Set.*holds no image \(it has no pixel data\)"
@@ -27,7 +27,7 @@ def test_an_object_without_an_image_is_named_and_not_chosen(series, records):
 def test_what_an_rtstruct_refers_to_is_offered_with_it(reference_data, records):
     folder = reference_data / "ctmrpet_rtstruct/STS_002_CT"
     known = records(p for p in folder.rglob("*.dcm"))
-    struct = [one for one in examine(known) if one.kind == "no-image"]
+    struct = [one for one in examine(known) if one.kind == "content"]
     images = {i.series_uid for i in known if i.pixel_keyword}
     assert struct
     assert images & set(struct[0].referenced_uids)
@@ -60,5 +60,5 @@ def test_one_impossible_image_does_not_spoil_the_others(series, records):
         best, *_, other = examine([*known[:3], odd])
         assert best.selected
         assert best.load().shape == (3, *best.shape[1:])
-        assert (other.kind, other.selected, other.instances) == ("no-image", False, (odd,))
+        assert (other.kind, other.selected, other.instances) == ("content", True, (odd,))
         assert why in " ".join(other.reasons)

@@ -24,6 +24,7 @@ from napari_dicomdb.cli.output import (
 )
 from napari_dicomdb.cli.targets import choose, examined
 from napari_dicomdb.errors import DicomDbError, LoadError, MissingLibraryError
+from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.settings import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
@@ -155,6 +156,13 @@ def _load(
             target = to if to is None or len(chosen) == 1 else _numbered(to, n)
             if target is not None and target.exists() and not force:
                 raise LoadError(f"{target} exists; --force replaces it", reason="file-exists")
+            if loadable.kind == CONTENT:
+                if target is not None:
+                    why = "it holds no image: without --to its content is printed"
+                    refused.append((loadable.name, "no-pixels", why))
+                else:
+                    results += _contents(loadable)
+                continue
             try:
                 volume = loadable.load(progress=progress, lazy=False)
                 if target is not None:
@@ -169,7 +177,7 @@ def _load(
         print_json({"loaded": results, "rejected": rejected_rows(refused)})
     else:
         for facts in results:
-            _print_facts(facts)
+            _print_content(facts) if "content" in facts else _print_facts(facts)
     _say_rejected(refused)
     if refused:
         raise typer.Exit(1)
@@ -215,6 +223,21 @@ def _facts(loadable: Loadable, volume: Volume, path: Path | None) -> dict[str, A
         "findings": [f.to_json() for f in volume.findings],
         "file": None if path is None else str(path),
     }
+
+
+def _contents(loadable: Loadable) -> list[dict[str, Any]]:
+    found = []
+    for index in range(len(loadable.instances)):
+        tree = loadable.content(index)
+        found.append({"name": loadable.name, "kind": loadable.kind, "content": tree.to_json()})
+    return found
+
+
+def _print_content(facts: dict[str, Any]) -> None:
+    from napari_dicomdb.dicom.content import ContentTree
+
+    for line in ContentTree.from_json(facts["content"]).lines():
+        say(visible(line))
 
 
 def _print_facts(facts: dict[str, Any]) -> None:

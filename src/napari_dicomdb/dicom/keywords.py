@@ -183,6 +183,7 @@ _SERIES: dict[str, tuple[int, str]] = {
     "RadiopharmaceuticalInformationSequence": (0x00540016, "SQ"),
     # RT, SEG, whole slide, references
     "ReferencedSeriesSequence": (0x00081115, "SQ"),
+    "CurrentRequestedProcedureEvidenceSequence": (0x0040A375, "SQ"),
     "ReferencedStructureSetSequence": (0x300C0060, "SQ"),
     "ReferencedRTPlanSequence": (0x300C0002, "SQ"),
     "ReferencedFrameOfReferenceSequence": (0x30060010, "SQ"),
@@ -322,6 +323,7 @@ NESTED_KEYWORDS: tuple[str, ...] = (
     "OpticalPathSequence.OpticalPathIdentifier",
     "OpticalPathSequence.OpticalPathDescription",
     "ReferencedSeriesSequence.SeriesInstanceUID",
+    "CurrentRequestedProcedureEvidenceSequence.ReferencedSeriesSequence.SeriesInstanceUID",
     "ReferencedStructureSetSequence.ReferencedSOPInstanceUID",
     "ReferencedRTPlanSequence.ReferencedSOPInstanceUID",
     "ReferencedFrameOfReferenceSequence.FrameOfReferenceUID",

@@ -243,7 +243,7 @@ class LookupTable:
         )
 
     def limits(self) -> tuple[float, float]:
-        """Inputs below and above which the output is the same throughout."""
+        """Return the inputs below and above which the output is the same throughout."""
         changes = np.flatnonzero(self.entries[1:] != self.entries[:-1])
         if len(changes) == 0:
             return float(self.first), float(self.first)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.dicom.content import ContentTree
     from napari_dicomdb.dicom.findings import Finding
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
@@ -115,6 +116,21 @@ class Loadable:
         if volume is None:
             volume = self.load()
         return layer_maker()(volume, **placement)
+
+    def content(self, instance: int = 0) -> ContentTree:
+        """Read what one of its instances says, as a tree that a person can read.
+
+        Of an image these are its attributes; an object without an image (a
+        report, a structure set, a waveform) has nothing else to show.
+
+        Raises
+        ------
+        LoadError
+            If the file cannot be read.
+        """
+        from napari_dicomdb.loading.content import read_content
+
+        return read_content(self.instances[instance])
 
     def to_json(self) -> dict[str, Any]:
         """Return what `examine --json` prints for it."""

@@ -1,4 +1,4 @@
-"""Objects without an image of their own: said to be there, and what they are."""
+"""Objects without an image of their own: what they are, what they refer to, what they say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.confidence import Claim, assess
+from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.loading.describing import series_name
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.sorting import why_no_image
@@ -24,7 +25,7 @@ class OtherObjectLoader:
     """What no other loader opens is listed all the same, once for each kind and series."""
 
     name = "other-object"
-    version = "1"
+    version = "2"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return one loadable for the objects of one class without an image, by series."""
@@ -44,23 +45,26 @@ class OtherObjectLoader:
         """
         record = loadable.instances[0]
         raise LoadError(
-            f"{record.path}: {_class_name(record)} holds no image ({why_no_image(record)}): there "
-            "is nothing to show as a volume; its content is shown by `dicomdb show`",
+            f"{record.path}: {_class_name(record)} holds no image ({why_no_image(record)}); "
+            "what it says is shown by `Loadable.content` and `dicomdb load`",
             reason="no-pixels",
         )
 
     def _offer(self, records: list[InstanceRecord], why: str) -> Loadable:
         what = _class_name(records[0])
         many = f"{len(records)} x " if len(records) > 1 else ""
-        confidence, reasons = assess((Claim(f"no image: {why}", False),))
+        confidence, reasons = assess(
+            (Claim("its content can be read as a tree"), Claim(f"no image: {why}", False))
+        )
         return Loadable(
             name=f"{series_name(records[0])} ({many}{what})",
-            kind="no-image",
+            kind=CONTENT,
             confidence=confidence,
             reasons=reasons,
             findings=(),
             instances=tuple(records),
             loader=self,
+            selected=True,
             referenced_uids=tuple(dict.fromkeys(u for r in records for u in _references(r))),
         )
 
@@ -75,7 +79,7 @@ def _class_name(record: InstanceRecord) -> str:
 def _references(record: InstanceRecord) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for keyword, value in record.values.items():
-        if keyword.startswith("Referenced") and keyword.endswith("InstanceUID"):
+        if "Referenced" in keyword and keyword.endswith("InstanceUID"):
             for uid in value if isinstance(value, list) else [value]:
                 if isinstance(uid, str) and uid:
                     found[uid] = None
