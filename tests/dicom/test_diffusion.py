@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napari_dicomdb.dicom.diffusion import (
     DIFFUSION_KEYWORDS,
@@ -221,3 +223,25 @@ def test_junk_beside_a_b_value_is_no_direction():
         found = asked({"DiffusionBValue": 1000.0, "DiffusionGradientOrientation": vector})
         assert (found.b_value, found.direction_lps) == (1000.0, None)
     assert asked(ge(), [0, 0, 0, 0, 0, 0]).direction_lps is None
+
+
+_JUNK = st.one_of(
+    st.none(),
+    st.text(max_size=12),
+    st.integers(-(10**12), 10**12),
+    st.floats(),
+    st.lists(st.one_of(st.floats(), st.text(max_size=4), st.none()), max_size=7).map(tuple),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(DIFFUSION_KEYWORDS), _JUNK, max_size=12),
+    st.one_of(st.none(), st.just(AXIAL), st.lists(st.floats(), min_size=6, max_size=6)),
+)
+def test_junk_never_raises_nor_gets_out(values, orientation):
+    found = weighting_of(values.get, orientation)
+    if found is not None:
+        assert np.isfinite(found.b_value)
+        length = np.linalg.norm(found.vector)
+        assert length == 0 or length == pytest.approx(1)

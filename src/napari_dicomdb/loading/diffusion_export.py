@@ -13,12 +13,22 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.loading.volume import Volume
 
-__all__ = ["fsl_table", "has_gradients", "nrrd_keys", "write_fsl"]
+__all__ = ["fsl_table", "gradient_table", "has_gradients", "nrrd_keys", "write_fsl"]
 
 
 def has_gradients(volume: Volume) -> bool:
     """Return whether the first axis of `volume` is one of diffusion weightings."""
     return "b_values" in volume.meta and volume.dims[:1] == ("diffusion",)
+
+
+def gradient_table(volume: Volume) -> dict[str, Any]:
+    """Return b-values and directions (LPS) as JSON; empty without gradients."""
+    if not has_gradients(volume):
+        return {}
+    return {
+        "b_values": np.asarray(volume.meta["b_values"]).tolist(),
+        "directions_lps": np.asarray(volume.meta["directions_lps"]).tolist(),
+    }
 
 
 def fsl_table(volume: Volume) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
