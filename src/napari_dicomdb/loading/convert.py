@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import LoadError, MissingLibraryError
-from napari_dicomdb.loading.diffusion_export import has_gradients, nrrd_keys, write_fsl
+from napari_dicomdb.loading.diffusion_export import (
+    gradient_table,
+    has_gradients,
+    nrrd_keys,
+    write_fsl,
+)
 from napari_dicomdb.loading.squaring import is_right_angled, right_angled
 
 if TYPE_CHECKING:
@@ -303,6 +308,7 @@ def _description(volume: Volume) -> dict[str, Any]:
         "units": volume.units,
         "in_patient": volume.geometry.in_patient,
         "spacing_label": volume.geometry.spacing_label,
+        **gradient_table(volume),
         "frame_of_reference_uid": volume.geometry.frame_of_reference_uid,
         "series_uid": meta.get("series_uid", ""),
         "study_uid": meta.get("study_uid", ""),
