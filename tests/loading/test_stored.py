@@ -17,7 +17,8 @@ def same(one, other):
     """Whether two loadables are the same in all that they say."""
     facts = [
         (
-            *(x.name, x.kind, x.confidence, x.reasons, x.findings, x.loader, dict(x.options)),
+            *(x.name, x.kind, x.confidence, x.reasons, x.loader, dict(x.options)),
+            [(f.code, f.severity, f.text, dict(f.numbers)) for f in x.findings],
             *(x.selected, x.shape, x.spacing, x.referenced_uids, x.dims),
             [i.uid for i in x.instances],
         )
@@ -148,4 +149,5 @@ def test_every_series_of_the_reference_can_be_kept(reference_data):
             assert data is not None or curable, (one.description, [o.options for o in offers])
             if data is not None:
                 back = stored.from_stored(data, instances)
-                assert all(same(a, b) for a, b in zip(offers, back, strict=True)), one
+                for a, b in zip(offers, back, strict=True):
+                    assert same(a, b), a

@@ -14,7 +14,7 @@ from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.loaders.scalar_volume import ScalarVolumeLoader
 from napari_dicomdb.loading.real_world import RealWorldReader, maps_of_frames, real_world_meta
 from napari_dicomdb.loading.sequences import SEQUENCE
-from napari_dicomdb.loading.sorting import by_series, is_colour, is_image, is_placed
+from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 from napari_dicomdb.loading.stacks import load_stack
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ParametricMapLoader:
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the maps that `instances` make, each quantity apart."""
         found: list[Loadable] = []
-        for series in by_series(i for i in instances if is_image(i) and not is_colour(i)):
+        for series in by_series(i for i in images_of(instances) if not is_colour(i)):
             frames = FrameSet.of(series)
             placed = np.flatnonzero(is_placed(frames))
             if len(placed):

@@ -14,8 +14,13 @@ from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.grouping import Part, split_apart, split_repeats, stack_of
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.naming import name_of_part
-from napari_dicomdb.loading.sequences import SEQUENCE, load_sequence, sequence_options
-from napari_dicomdb.loading.sorting import by_series, is_colour, is_image, is_placed
+from napari_dicomdb.loading.sequences import (
+    SEQUENCE,
+    load_sequence,
+    sequence_dims,
+    sequence_options,
+)
+from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 from napari_dicomdb.loading.stacking import Remedy, StackPlan, plan_for, plans_for
 from napari_dicomdb.loading.stacks import STACK_DIMS, load_stack
 
@@ -41,7 +46,7 @@ class ScalarVolumeLoader:
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the volumes that `instances` make, with the remedies for bad geometry."""
         found: list[Loadable] = []
-        for series in by_series(i for i in instances if is_image(i)):
+        for series in by_series(images_of(instances)):
             frames = FrameSet.of(series)
             placed = np.flatnonzero(is_placed(frames))
             if len(placed):
@@ -224,6 +229,7 @@ class ScalarVolumeLoader:
             shape=shape,
             spacing=spacing,
             referenced_uids=referenced_uids(ordered),
+            dims=sequence_dims(ordered),
         )
 
 
