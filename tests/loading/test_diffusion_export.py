@@ -6,6 +6,7 @@ import nibabel
 import nrrd
 import numpy as np
 import pytest
+import zarr
 
 from napari_dicomdb.loading import examine
 from napari_dicomdb.loading.diffusion_export import fsl_table, has_gradients, nrrd_keys, write_fsl
@@ -98,6 +99,15 @@ def test_other_volumes_have_no_gradients(tmp_path):
     assert not has_gradients(volume)
     volume.to_nifti(tmp_path / "bold.nii.gz")
     assert [p.name for p in tmp_path.iterdir()] == ["bold.nii.gz"]
+
+
+def test_other_files_have_the_table_as_it_is(tmp_path):
+    volume = volume_of(TURN)
+    found = zarr.open_group(volume.to_zarr(tmp_path / "dwi.zarr")).attrs["dicomdb"]
+    assert found["b_values"] == B
+    assert np.allclose(found["directions_lps"], GRADIENTS)
+    assert volume.to_xarray().attrs["b_values"] == B
+    assert volume.to_xarray().coords["row"].attrs["units"] == "mm"
 
 
 @pytest.mark.parametrize(
