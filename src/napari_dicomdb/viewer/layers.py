@@ -223,6 +223,7 @@ def _is_inverted(volume: Volume) -> bool:
 
 
 def _metadata(volume: Volume) -> dict[str, Any]:
+    from napari_dicomdb.loading.diffusion_export import gradient_table
     from napari_dicomdb.viewer.windows import volume_curves, volume_presets
 
     meta = volume.meta
@@ -249,4 +250,5 @@ def _metadata(volume: Volume) -> dict[str, Any]:
             name: {"values": tuple(coord.values), "unit": coord.unit}
             for name, coord in volume.coords.items()
         },
+        **gradient_table(volume),
     }
