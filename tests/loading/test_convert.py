@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import nibabel as nib
 import nrrd
@@ -98,6 +99,42 @@ def test_nifti_of_colour_time_and_plain_pictures(tmp_path):
         volume((2, 5, 6, 3), dtype=np.uint16, is_rgb=True).to_nifti(tmp_path / "c16.nii")
 
 
+def test_nifti_has_time_fourth_and_says_what_the_others_are(tmp_path):
+    dims = ("time", "echo_time", "slice", "row", "column")
+    coords = {"time": Coord((0, 2, 4), "s"), "echo_time": Coord((4.9, 9.8), "ms")}
+    v = volume((3, 2, 4, 5, 6), dims=dims, coords=coords)
+    image = nib.load(v.to_nifti(tmp_path / "v.nii"))
+    assert image.shape == (6, 5, 4, 3, 2)
+    assert image.header.get_zooms()[3:] == (2.0, 1.0)
+    assert image.header.get_xyzt_units() == ("mm", "sec")
+    assert np.array_equal(np.asanyarray(image.dataobj)[..., 2, 1].T, v.array[2, 1])
+    (comment,) = image.header.extensions
+    said = json.loads(comment.get_content())
+    assert said["axes"] == ["time", "echo_time"]
+    assert said["coords"]["echo_time"] == {"values": [4.9, 9.8], "unit": "ms"}
+
+    echoes = volume((2, 4, 5, 6), dims=dims[1:], coords={"echo_time": coords["echo_time"]})
+    header = nib.load(echoes.to_nifti(tmp_path / "e.nii")).header
+    # The distance between echoes is no repetition time.
+    assert header.get_zooms()[3] == 1 and header.get_xyzt_units()[1] == "unknown"
+
+
+def test_zarr_names_every_axis(tmp_path):
+    dims = ("component", "time", "slice", "row", "column")
+    coords = {"component": Coord(("real", "imaginary")), "time": Coord((0.0, 30.0, 60.0), "ms")}
+    v = volume((2, 3, 4, 5, 6), dims=dims, coords=coords)
+    group = zarr.open_group(str(v.to_zarr(tmp_path / "v.zarr")), mode="r")
+    multiscale = group.attrs["ome"]["multiscales"][0]
+    assert multiscale["axes"][:2] == [
+        {"name": "component", "type": "other"},
+        {"name": "time", "type": "time", "unit": "millisecond"},
+    ]
+    scale = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"]
+    assert scale[:2] == [1.0, 30.0]
+    assert group.attrs["dicomdb"]["coords"]["component"]["values"] == ["real", "imaginary"]
+    assert np.array_equal(group["0"][:], v.array)
+
+
 def test_nrrd_keeps_every_voxel_in_its_place(tmp_path):
     v = volume(units="HU")
     data, header = nrrd.read(str(v.to_nrrd(tmp_path / "v.nrrd")))
@@ -120,6 +157,9 @@ def test_nrrd_of_colour_and_time(tmp_path):
     moving = volume((3, 4, 5, 6), dims=dims, coords={"time": Coord((0, 1, 2), "s")})
     data, header = nrrd.read(str(moving.to_nrrd(tmp_path / "t.nrrd")))
     assert header["kinds"][-1] == "list"
+    assert header["labels"] == ["column", "row", "slice", "time"]
+    assert header["units"] == ["", "", "", "s"]
+    assert sitk.ReadImage(str(tmp_path / "t.nrrd")).GetSize()[:3] == (6, 5, 4)
     assert header["dicomdb axis 3"] == "time [s]: 0 1 2"
     assert np.array_equal(data.T, moving.array)
 

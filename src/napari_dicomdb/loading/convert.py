@@ -7,6 +7,7 @@ Files appear under their name only when they are complete.
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from napari_dicomdb.loading.diffusion_export import (
     write_fsl,
 )
 from napari_dicomdb.loading.squaring import is_right_angled, right_angled
+from napari_dicomdb.loading.volume import TIME_DIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +44,9 @@ _MOST_NIFTI_AXES = 7
 def write_nifti(volume: Volume, path: str | os.PathLike[str]) -> Path:
     """Write NIfTI-1, ``.nii`` or ``.nii.gz``.
 
-    Axes are (column, row, slice, leading axes from the last to the first). The
+    Axes are (column, row, slice, time, leading axes from the last to the first):
+    the fourth of NIfTI is time where there is any, with its step and unit. Names
+    and values of the axes beside space are in a comment extension, as JSON. The
     affine, RAS millimetres, is in the sform exactly, sheared or not; the qform
     is the nearest that a rotation can be. Images without a place in the patient
     have code 0 and their spacing only. Diffusion volumes get their gradients as
@@ -82,19 +86,25 @@ def write_nifti(volume: Volume, path: str | os.PathLike[str]) -> Path:
     if data.ndim > _MOST_NIFTI_AXES:
         raise LoadError(f"NIfTI holds 7 axes, not {data.ndim}", reason="unsupported-shape")
     affine = _RAS_FROM_LPS @ _column_first(volume.geometry.affine)
-    image = nibabel.Nifti1Image(data.T, affine)
+    lead = _time_last(volume.dims[: data.ndim - 3])
+    order = [volume.dims.index(name) for name in lead]
+    image = nibabel.Nifti1Image(
+        np.transpose(data, [*order, *range(len(order), data.ndim)]).T, affine
+    )
     code = 1 if volume.geometry.in_patient else 0
     image.set_sform(affine, code=code)
     image.set_qform(affine, code=code)
-    time = "unknown"
-    zooms = [*volume.geometry.spacing[::-1]]
-    for name in reversed(volume.dims[: data.ndim - 3]):
-        step, unit = _step_of(volume, name)
+    time, zooms = "unknown", [*volume.geometry.spacing[::-1]]
+    for name in reversed(lead):
+        step, unit = _step_of(volume, name) if name in TIME_DIMS else (1.0, "")
         zooms.append(step)
-        if name == volume.dims[data.ndim - 4]:
-            time = {"s": "sec", "ms": "msec"}.get(unit, "unknown")
+        time = {"s": "sec", "ms": "msec"}.get(unit, time)
     image.header.set_zooms(zooms[: data.ndim])
     image.header.set_xyzt_units("mm" if volume.geometry.has_spacing else "unknown", time)
+    if lead:
+        axes = {"axes": list(reversed(lead)), "coords": _description(volume)["coords"]}
+        text = json.dumps(axes, default=str).encode()
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", text))
     image.header["descrip"] = str(volume.meta.get("name", "")).encode("ascii", "replace")[:79]
     with _complete(path) as temporary:
         nibabel.save(image, temporary)
@@ -126,10 +136,15 @@ def write_nrrd(volume: Volume, path: str | os.PathLike[str]) -> Path:
     directions = [list(affine[:3, axis]) for axis in range(3)]
     none = [np.nan] * 3
     space = [*([none] if volume.is_rgb else []), *directions, *[none] * leading]
-    kinds = [*(["RGB-color"] if volume.is_rgb else []), *["domain"] * 3, *["list"] * leading]
+    names = volume.dims[:leading][::-1]
+    colour = ["RGB-color"] if volume.is_rgb else []
+    # "time" would be a fourth axis of the domain, for which ITK wants four of space.
+    kinds = [*colour, *["domain"] * 3, *["list"] * leading]
+    units = [volume.coords[name].unit if name in volume.coords else "" for name in names]
     header: dict[str, Any] = {
         "space directions": np.array(space),
         "kinds": kinds,
+        "labels": [*colour, "column", "row", "slice", *names],
         "encoding": "gzip",
         "content": str(volume.meta.get("name", "")),
     }
@@ -138,6 +153,8 @@ def write_nrrd(volume: Volume, path: str | os.PathLike[str]) -> Path:
     else:
         header["space dimension"] = 3
     header["space origin"] = affine[:3, 3]
+    if any(units):  # NRRD has another field for axes that have a direction
+        header["units"] = [*[""] * (len(colour) + 3), *units]
     for k, name in enumerate(volume.dims[:leading]):
         coord = volume.coords.get(name)
         if coord is not None:
@@ -175,10 +192,7 @@ def write_zarr(volume: Volume, path: str | os.PathLike[str]) -> Path:
     array = _with_slices(volume)
     leading = array.ndim - 3 - int(volume.is_rgb)
     names = [*volume.dims[:leading], "z", "y", "x"]
-    axes: list[dict[str, str]] = [
-        {"name": name, "type": "time" if name in ("time", "frame") else "other"}
-        for name in volume.dims[:leading]
-    ]
+    axes = [_ome_axis(volume, name) for name in volume.dims[:leading]]
     unit = {"unit": "millimeter"} if volume.geometry.has_spacing else {}
     axes += [{"name": name, "type": "space", **unit} for name in "zyx"]
     scale = [_step_of(volume, name)[0] for name in volume.dims[:leading]]
@@ -328,6 +342,18 @@ def _with_slices(volume: Volume) -> NDArray[Any]:
     if "slice" in volume.dims:
         return array
     return np.expand_dims(array, volume.dims.index("row"))
+
+
+def _time_last(dims: tuple[str, ...]) -> list[str]:
+    return sorted(dims, key=lambda name: name in TIME_DIMS)
+
+
+def _ome_axis(volume: Volume, name: str) -> dict[str, str]:
+    """Return the OME-Zarr description of an axis beside space."""
+    unit = volume.coords[name].unit if name in volume.coords else ""
+    known = {"s": "second", "ms": "millisecond"}.get(unit, unit)
+    kind = "time" if name in TIME_DIMS or name == "frame" else "other"
+    return {"name": name, "type": kind, **({"unit": known} if known else {})}
 
 
 def _step_of(volume: Volume, name: str) -> tuple[float, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.loading.volume import TIME_DIMS
 from napari_dicomdb.viewer.frame import dicom_metadata
 
 if TYPE_CHECKING:
@@ -82,10 +83,6 @@ def frames_per_second(values: tuple[Any, ...], unit: str) -> float | None:
     return 1 / step if np.isfinite(step) and step > 0 else None
 
 
-#: Axes that pass by themselves; an echo time is in ms too, but nothing to play.
-_PASSING = frozenset({"time", "trigger_time"})
-
-
 class SliderValues:
     """Writes the value of every slider but those of space into a corner of the canvas.
 
@@ -133,7 +130,7 @@ class SliderValues:
         self._update()
         sliders = _sliders(self._viewer)
         for axis, (name, values, unit) in self._axes().items():
-            rate = frames_per_second(values, unit) if name in _PASSING else None
+            rate = frames_per_second(values, unit) if name in TIME_DIMS else None
             if rate is None or axis >= len(sliders):
                 continue
             slider, known = self._set.get(axis, (None, None))
