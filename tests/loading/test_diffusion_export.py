@@ -11,6 +11,7 @@ import zarr
 from napari_dicomdb.loading import examine
 from napari_dicomdb.loading.diffusion_export import fsl_table, has_gradients, nrrd_keys, write_fsl
 from napari_dicomdb.loading.volume import Volume, VolumeGeometry
+from napari_dicomdb.viewer.layers import volume_to_layers
 
 B = [0.0, 1000.0, 1000.0, 500.0]
 GRADIENTS = np.array([[0, 0, 0], [0.6, 0.8, 0], [0, -0.6, 0.8], [0.48, 0.6, -0.64]])
@@ -133,3 +134,10 @@ def test_files_mean_what_dcm2niix_wrote(reference_data, records, tmp_path, name)
     assert angles.max() < 0.001
     found, wanted = np.loadtxt(tmp_path / "x.bval"), np.loadtxt(theirs.with_suffix(".bval"))
     assert np.abs(found - wanted).max() < 0.001
+
+
+def test_the_layer_keeps_the_table():
+    ((_, kwargs, _),) = volume_to_layers(volume_of(TURN))
+    kept = kwargs["metadata"]["dicomdb"]
+    assert kept["b_values"] == B
+    assert kept["directions_lps"] == GRADIENTS.tolist()
