@@ -30,7 +30,7 @@ def loadable(*findings, **changes):
         "name": "4: T1 AX",
         "kind": "scalar-volume",
         "confidence": 0.5,
-        "reasons": ("one regular stack", f"lowered by {TILT.text}"),
+        "reasons": ("one regular stack", "lowered by a finding (warning): gantry tilt"),
         "findings": findings,
         "instances": (),
         "loader": NoLoader(),

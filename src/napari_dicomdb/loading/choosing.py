@@ -63,7 +63,10 @@ def choose(loadables: Sequence[Loadable]) -> list[Loadable]:
             covered |= shown[i]
         else:
             rival = next((c for c in chosen if not shown[c].isdisjoint(shown[i])), None)
-            if rival is not None and loadables[i].selected:
+            if rival is None:
+                continue
+            surer = loadables[i].confidence > loadables[rival].confidence + _TIE
+            if loadables[i].selected or surer:
                 reasons.setdefault(rival, _why(loadables[rival], loadables[i]))
     result = [
         replace(
@@ -77,6 +80,11 @@ def choose(loadables: Sequence[Loadable]) -> list[Loadable]:
 
 
 def _why(chosen: Loadable, other: Loadable) -> str:
+    if not other.selected and len(frames_of(chosen)) > len(frames_of(other)):
+        return (
+            f"preferred to surer parts: it shows all {len(frames_of(chosen))} images at once, "
+            f"“{other.name}” {len(frames_of(other))}"
+        )
     if chosen.confidence > other.confidence + _TIE:
         why = f"confidence {chosen.confidence:.2f} against {other.confidence:.2f}"
     elif len(frames_of(chosen)) > len(frames_of(other)):

@@ -10,7 +10,10 @@ from napari_dicomdb.dicom.findings import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Claim", "assess"]
+__all__ = ["LOWERED", "Claim", "assess"]
+
+LOWERED = "lowered by a finding"
+"""How a reason begins that repeats a finding."""
 
 KEPT = {Severity.INFO: 1.0, Severity.WARNING: 0.9, Severity.ERROR: 0.5}
 """What is left of the confidence after one kind of finding: the same for every loader.
@@ -75,5 +78,6 @@ def assess(
         factor = KEPT[finding.severity]
         confidence *= factor
         if factor < 1:
-            reasons.append(f"lowered by a finding ({finding.severity}): {finding.text}")
+            name = str(finding.code).replace("-", " ")
+            reasons.append(f"{LOWERED} ({finding.severity}): {name}")
     return confidence, tuple(reasons)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_dicomdb.dicom.findings import Severity, worst
+from napari_dicomdb.loading.confidence import LOWERED
 from napari_dicomdb.widgets._text import loadable_facts, one_line, tool_tip
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
 from napari_dicomdb.widgets.diffusion_plot import plot_of
@@ -127,7 +128,8 @@ class LoadableCard(QFrame):
             box.setToolTip(str(finding.code))
             self.boxes.append(box)
             body.addWidget(box)
-        told = [r for r in loadable.reasons if not any(f.text in r for f in loadable.findings)]
+        # What lowered the confidence stands in the boxes, in full.
+        told = [r for r in loadable.reasons if not r.startswith(LOWERED)]
         if told:
             reasons = QLabel(" · ".join(told))
             reasons.setObjectName("dim")
