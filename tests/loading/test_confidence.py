@@ -31,4 +31,4 @@ def test_every_reason_is_told():
     assert reasons[0] == "good"
     assert reasons[1] == "but bad"
     assert "error" in reasons[2]
-    assert "uneven-spacing" in reasons[2]
+    assert "uneven spacing" in reasons[2]
