@@ -84,6 +84,17 @@ def test_what_is_not_positive_has_no_adc():
     assert (apparent_diffusion(array, [0, 1000]) > 0).tolist() == [True, False, False]
 
 
+def test_what_was_rounded_to_nothing_is_the_least_there_is():
+    array = np.full((12, 3), 80, dtype=np.uint16)
+    array[0], array[5, 1], array[6, 1], array[7, 2], array[7, 0] = 900, 0, 0, 0, 20
+    filled = array.astype(float)
+    filled[7, 2] = 20
+    b = [0, *[1000] * 11]
+    found = apparent_diffusion(array, b)
+    assert found[1] == 0  # two of twelve: too many
+    assert np.allclose(found[[0, 2]], apparent_diffusion(filled, b)[[0, 2]])
+
+
 def test_one_b_value_makes_no_adc():
     with pytest.raises(ValueError, match="two different b-values"):
         apparent_diffusion(np.ones((2, 3)), [1000, 1000])

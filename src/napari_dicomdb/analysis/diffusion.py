@@ -40,6 +40,9 @@ SHELL_TOLERANCE = (30.0, 0.05)
 NOISE_LEVEL = 0.05
 """Of the bright end of the unweighted image: what is darker is air."""
 
+LEAST_POSITIVE = 0.9
+"""Share of volumes in which a voxel must be positive to be fitted."""
+
 _WORST_CONDITION = 1e3
 
 
@@ -120,7 +123,7 @@ def geometric_mean(
     Returns
     -------
     (...) ndarray of float32
-        0 where a volume is not positive.
+        0 where too few volumes are positive (`LEAST_POSITIVE`).
     """
     chosen = list(range(len(array)) if indices is None else indices)
     weights = np.full((1, len(chosen)), 1 / len(chosen))
@@ -255,23 +258,28 @@ def fractional_anisotropy(tensor: NDArray[Any]) -> NDArray[np.float32]:
 def _weighted_logs(
     array: Any, indices: Sequence[int], weights: NDArray[np.float64], progress: Progress
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the sums of ln(volume) with each row of `weights`, and where all are positive."""
+    """Return the sums of ln(volume) with each row of `weights`, and where they can be trusted.
+
+    What strong weighting rounded to nothing counts as the least that its volume has.
+    """
     sums: NDArray[np.float32] | None = None
-    valid: NDArray[np.bool_] | None = None
+    positives: NDArray[np.intp] | None = None
     for k, index in enumerate(indices):
         progress(k, len(indices), "Fitting diffusion")
         volume = np.asarray(array[index])
         positive = volume > 0
-        logs = np.log(np.where(positive, volume, 1).astype(np.float32))
-        if sums is None or valid is None:
+        least = float(volume[positive].min()) if positive.any() else 1.0
+        logs = np.log(np.where(positive, volume, least).astype(np.float32))
+        if sums is None or positives is None:
             sums = np.zeros((len(weights), *volume.shape), dtype=np.float32)
-            valid = np.ones(volume.shape, dtype=bool)
-        valid &= positive
+            positives = np.zeros(volume.shape, dtype=np.intp)
+        positives += positive
         for total, weight in zip(sums, weights[:, k].tolist(), strict=True):
             total += np.float32(weight) * logs
-    if sums is None or valid is None:
+    if sums is None or positives is None:
         raise ValueError("there are no volumes")
     progress(len(indices), len(indices), "Fitting diffusion")
+    valid: NDArray[np.bool_] = positives >= LEAST_POSITIVE * len(indices)
     return sums, valid
 
 
