@@ -109,3 +109,13 @@ def test_a_value_is_the_same_for_all_unless_one_differs(series, records):
     assert frames.values("SOPInstanceUID") == [i.uid for i in frames.instances]
     for keyword in frames.instances[0].values:
         assert frames.values(keyword) == [frames.value(keyword, k) for k in range(3)]
+
+
+def test_values_are_read_once(series, records):
+    series.axial([0, 1, 2])
+    with examination():
+        frames = FrameSet.of(records(series.paths))
+        assert frames.values("InstanceNumber") is frames.values("InstanceNumber")
+        assert frames.values("InstanceNumber") == ["1", "2", "3"]
+        assert frames.codes("InstanceNumber").tolist() == [0, 1, 2]
+        assert frames.codes("Modality").tolist() == [0, 0, 0]

@@ -74,10 +74,10 @@ def frame_count_of(record: InstanceRecord) -> int:
 
 def comparable(value: Any) -> Any:
     """Return `value` as something that can be compared and hashed; None when empty."""
-    if isinstance(value, (list, tuple)):
-        return tuple(comparable(v) for v in value) or None
     if isinstance(value, str):
         return value.strip() or None
+    if isinstance(value, (list, tuple)):
+        return tuple(comparable(v) for v in value) or None
     return value
 
 
@@ -207,7 +207,14 @@ class FrameSet:
         return self.instances[int(self.owner[frame])]
 
     def values(self, keyword: str) -> list[Any]:
-        """Return what each frame says of `keyword`, comparable; None where it says nothing."""
+        """Return what each frame says of `keyword`, comparable; None where it says nothing.
+
+        Nobody may change the list: loaders share it while they examine.
+        """
+        key = (FrameSet.values, id(self), keyword)
+        return remembered(key, self, lambda: self._values(keyword))
+
+    def _values(self, keyword: str) -> list[Any]:
         if self._is_in_tables(keyword):
             columns = [
                 _column(i, t, keyword) for i, t in zip(self.instances, self.tables, strict=True)
@@ -229,6 +236,8 @@ class FrameSet:
             return codes_of(self.values(keyword))
         if not self._may_differ(keyword):
             return np.zeros(len(self), dtype=np.intp)
+        if self._one_each:
+            return codes_of(self.values(keyword))
         raw = [i.values.get(keyword) for i in self.instances]
         return codes_of([comparable(value) for value in raw])[self.owner]
 
@@ -289,11 +298,13 @@ class FrameSet:
 
     def _is_in_tables(self, keyword: str) -> bool:
         """Whether functional groups of any instance say something of `keyword`."""
-        names = (keyword, _PER_FRAME_NAME.get(keyword, keyword))
-        return any(
-            table is not None and any(n in table.per_frame or n in table.shared for n in names)
-            for table in self.tables
-        )
+        named = self._named_in_tables
+        return keyword in named or _PER_FRAME_NAME.get(keyword, keyword) in named
+
+    @cached_property
+    def _named_in_tables(self) -> frozenset[str]:
+        tables = [table for table in self.tables if table is not None]
+        return frozenset().union(*(t.per_frame for t in tables), *(t.shared for t in tables))
 
     def _may_differ(self, keyword: str) -> bool:
         """Whether instances may say different things; what a series shares is kept once."""
