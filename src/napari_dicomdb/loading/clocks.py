@@ -11,6 +11,7 @@ import numpy as np
 from napari_dicomdb.dicom.values import parse_datetime, time_seconds
 from napari_dicomdb.loading.axes import Axis, is_mentioned, number_of
 from napari_dicomdb.loading.coding import mapped
+from napari_dicomdb.loading.examination import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +133,10 @@ def _is_rising(values: list[float]) -> bool:
 
 def _ticks(frames: FrameSet, keyword: str) -> NDArray[np.float64] | None:
     """Return a number for each frame; None when some have none, or all have the same."""
+    return remembered((_ticks, id(frames), keyword), frames, lambda: _read(frames, keyword))
+
+
+def _read(frames: FrameSet, keyword: str) -> NDArray[np.float64] | None:
     if not is_mentioned(frames, keyword):
         return None
     values = frames.values(keyword)

@@ -9,7 +9,7 @@ apart, the order of InstanceNumber does, and says so (MV-3).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,11 +114,9 @@ def factorise(
             np.array_equal(column.partition, other) for other in known
         ):
             columns.append(column)
-    clocks = list(clocks_of(frames))
-    grids = _Grids(place, repeats, columns, clocks)
-    for chosen, clock, index in (*grids.full(), *grids.nearly_full()):
-        return _named(frames, chosen, clock, index)
-    return None
+    grids = _Grids(place, repeats, columns, clocks_of(frames))
+    best = next(chain(grids.full(), grids.nearly_full()), None)
+    return None if best is None else _named(frames, *best)
 
 
 def _candidates(columns: Iterable[Column], place: NDArray[np.intp], repeats: int) -> list[Column]:
@@ -150,13 +148,14 @@ class _Grids:
         place: NDArray[np.intp],
         repeats: int,
         columns: Sequence[Column],
-        clocks: Sequence[Clock],
+        clocks: Iterator[Clock],
     ) -> None:
         self._place = place
         self._places = int(place.max()) + 1
         self._repeats = repeats
         self._columns = columns
-        self._clocks = clocks
+        self._read_clocks: list[Clock] = []
+        self._more_clocks = clocks
 
     def full(self) -> Iterator[tuple[tuple[Column, ...], Clock | None, NDArray[np.intp]]]:
         """Yield grids without a hole: the fewest attributes that need no clock first."""
@@ -171,7 +170,7 @@ class _Grids:
         for chosen in self._choices_with_clock():
             if self._repeats % _product(chosen):
                 continue
-            for clock in self._clocks:
+            for clock in self._clocks():
                 index = self._by_clock(chosen, clock)
                 if index is not None and (index >= 0).all():
                     yield chosen, clock, index
@@ -184,7 +183,7 @@ class _Grids:
             if index is not None:
                 found.append((chosen, None, index))
         for chosen in self._choices_with_clock():
-            for clock in self._clocks:
+            for clock in self._clocks():
                 index = self._by_clock(chosen, clock)
                 if index is not None:
                     found.append((chosen, clock, index))
@@ -193,6 +192,13 @@ class _Grids:
         for k in sorted(range(len(found)), key=lambda k: -filled[k]):
             if filled[k] >= LEAST_FILLED:
                 yield found[k]
+
+    def _clocks(self) -> Iterator[Clock]:
+        """Yield the clocks; each is read when the ones before it have failed."""
+        yield from self._read_clocks
+        for clock in self._more_clocks:
+            self._read_clocks.append(clock)
+            yield clock
 
     def _choices(self) -> Iterator[tuple[Column, ...]]:
         for size in range(1, MOST_AXES + 1):
