@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
-from qtpy.QtGui import QFont, QFontMetrics, QPainter, QPainterPath, QPixmap
+from qtpy.QtGui import QFont, QFontMetrics, QIcon, QPainter, QPainterPath, QPixmap
 from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_dicomdb.widgets._icons import pixmap
@@ -36,6 +36,8 @@ class _Delegate(QStyledItemDelegate):
         self.initStyleOption(item, index)
         item.text = ""
         item.features &= ~QStyleOptionViewItem.ViewItemFeature.HasDecoration
+        # Left in, the style would draw the picture of a selected row at no size.
+        item.icon = QIcon()
         item.state &= ~QStyle.StateFlag.State_HasFocus
         style = QApplication.style() if item.widget is None else item.widget.style()
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, item, painter, item.widget)
