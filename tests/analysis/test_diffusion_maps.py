@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import nibabel
 import numpy as np
 import pytest
 
 from napari_dicomdb import Database
 from napari_dicomdb.analysis.diffusion_maps import DiffusionMapsLoader
+from napari_dicomdb.api import examine
 from napari_dicomdb.loading.loadable import Loader
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "phantom_diffusion.py"
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory):
+    """Ways to open the phantom's series, and the script that knows its tensors."""
+    spec = importlib.util.spec_from_file_location("dicomdb_phantom_diffusion", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    folder = tmp_path_factory.mktemp("diffusion")
+    script.write_diffusion_series(folder, matrix=24, slices=4)
+    return examine(folder), script
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +96,21 @@ def test_a_map_becomes_a_layer_and_a_file(uih, tmp_path):
     path = volume.to_nifti(tmp_path / "fa.nii.gz")
     assert nibabel.load(path).shape == (64, 64, 20)
     assert [p.name for p in tmp_path.iterdir()] == ["fa.nii.gz"]
+
+
+def test_the_phantom_has_the_tensors_that_were_written(phantom):
+    offers, script = phantom
+    best = offers[0]
+    assert (best.kind, best.shape) == ("diffusion", (37, 4, 24, 24))
+    written = script.gradients()
+    assert best.options["b_values"] == [b for b, _ in written]
+    assert np.allclose(best.options["directions_lps"], [vector for _, vector in written])
+    values = np.array([script.ALONG, script.ACROSS, script.ACROSS])
+    truth = np.sqrt(1.5 * ((values - values.mean()) ** 2).sum() / (values**2).sum())
+    fa = maps(offers)["fractional anisotropy (FA)"].load().array
+    adc = maps(offers)["apparent diffusion (ADC)"].load().array
+    assert np.percentile(fa[fa > 0], [1, 99]) == pytest.approx([truth, truth], abs=0.02)
+    assert np.median(adc[adc > 0]) == pytest.approx(1e6 * values.mean(), rel=0.03)
 
 
 def test_few_directions_give_no_tensor(reference_data):
