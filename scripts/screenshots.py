@@ -153,6 +153,30 @@ def findings(stage: Stage) -> None:
     stage.picture("examine-load-anyway", stage.browser)
 
 
+def diffusion(stage: Stage) -> None:
+    """Show a diffusion series, its gradients, and a map computed of it."""
+    from phantom_diffusion import write_diffusion_series
+
+    folder = stage.data.parent / "diffusion"
+    write_diffusion_series(folder)
+    stage.import_all(stage.browser, folder)
+    stage.browser.import_bar.outcome._on_close()
+    stage.viewer.layers.clear()
+    stage.open("Phantom diffusion")
+    stage.select("Phantom diffusion")
+    anisotropy = next(c for c in stage.browser.panel.cards if "(FA)" in c.loadable.name)
+    for card in stage.browser.panel.cards:
+        card.check.setChecked(card is anisotropy)
+    stage.browser.panel.load()
+    stage.until(lambda: len(stage.viewer.layers) > 1)
+    stage.browser.panel.scroll.verticalScrollBar().setValue(0)
+    stage.viewer.layers[-1].colormap = "magma"
+    stage.viewer.dims.set_current_step(0, 5)
+    stage.viewer.reset_view()
+    stage.picture("diffusion")
+    stage.viewer.layers.clear()
+
+
 def importing(stage: Stage) -> None:
     dock = stage.dock("DICOM import")
     stage.wait()
@@ -184,7 +208,7 @@ def main(arguments: list[str]) -> int:
 
         write_phantom_study(work / "phantom", SERIES)
         stage = Stage(folder, work / "phantom")
-        for scene in (empty_and_full, overlay, findings, importing):
+        for scene in (empty_and_full, overlay, findings, diffusion, importing):
             scene(stage)
         stage.viewer.close()
     return 0
