@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
@@ -92,7 +91,6 @@ def test_only_the_deadly_file_is_refused(
     monkeypatch.setattr(pool, "_INLINE_CHUNKS", 0)
     monkeypatch.setattr("napari_dicomdb.database.importing.CHUNK_SIZE", 8)
     monkeypatch.setattr(pool, "_start", lambda workers: Dying())
-    monkeypatch.setattr(pool, "_stop", lambda executor: None)
     with Database.in_memory() as database:
         report = database.import_paths([tmp_path / "in"], workers=1)
         assert report.added == 40
@@ -103,22 +101,18 @@ def test_only_the_deadly_file_is_refused(
         assert database.info()["refused_files"] == 0
 
 
-def kill_this_process(*arguments: Any) -> bytes:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return b""
-
-
 def test_a_real_worker_is_killed(
     tmp_path: Path, write_series: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = write_series(tmp_path, 24)
     scan = ScanPool(1)
     monkeypatch.setattr(pool, "_INLINE_CHUNKS", 0)
-    tasks = iter([kill_this_process])
+    ends = iter([True])
 
     def submitting(self: ScanPool, chunk: Chunk) -> Future[bytes]:
-        task = next(tasks, scan_chunk)
-        return self._executor().submit(task, chunk.paths, chunk.sizes, None)
+        if next(ends, False):
+            return self._executor().submit(os._exit, 9)
+        return self._executor().submit(scan_chunk, chunk.paths, chunk.sizes, None)
 
     monkeypatch.setattr(ScanPool, "_submit", submitting)
     try:

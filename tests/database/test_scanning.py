@@ -50,10 +50,10 @@ def test_file_that_vanishes_between_walk_and_scan(
 
     real = scanning.scan_file
 
-    def vanishing(path: str, size: int) -> Any:
+    def vanishing(path: str, size: int, **options: Any) -> Any:
         if path.endswith("a/00003.dcm"):
             os.unlink(path)
-        return real(path, size)
+        return real(path, size, **options)
 
     monkeypatch.setattr(scanning, "scan_file", vanishing)
     report = database.import_paths([ct, ct / "not-there.dcm"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
+import sys
 from collections import deque
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.database.scanning import (
     Refused,
     Scanned,
-    end_with_parent,
     scan_chunk,
     scan_paths,
 )
+from napari_dicomdb.database.workers import Workers, cpu_count
 from napari_dicomdb.dicom.header import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from napari_dicomdb.database.sources import FoundFile
 
@@ -36,9 +36,9 @@ _MOST_RESTARTS = 20
 
 def default_workers() -> int:
     """Return the number of workers that one writer can keep up with, at most one per CPU."""
-    from loky import cpu_count
-
-    return min(int(cpu_count()), 8)
+    if getattr(sys, "frozen", False):
+        return 0  # there is no interpreter to start
+    return min(cpu_count(), 8)
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class ScanPool:
         """Stop the workers at once; what they were doing is not needed any more."""
         executor, self._own = self._own, None
         if executor is not None:
-            _stop(executor)
+            executor.shutdown()
 
     def _take(
         self, waiting: deque[tuple[Chunk, Future[bytes] | Scanned]]
@@ -218,16 +218,4 @@ def _why(error: BrokenExecutor) -> str:
 
 
 def _start(workers: int) -> Executor:
-    # loky starts fresh interpreters without running the caller's __main__ again,
-    # so that a plain script and napari itself can import without a guard.
-    from loky.process_executor import ProcessPoolExecutor
-
-    executor: Executor = ProcessPoolExecutor(
-        max_workers=workers, timeout=60, initializer=end_with_parent, initargs=(os.getpid(),)
-    )
-    return executor
-
-
-def _stop(executor: Executor) -> None:
-    stop: Callable[..., None] = executor.shutdown
-    stop(wait=True, kill_workers=True)
+    return Workers(workers)

@@ -7,9 +7,10 @@ import gc
 import hashlib
 import os
 import pickle
+import signal
+import struct
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from napari_dicomdb.errors import DicomDbError
 if TYPE_CHECKING:
     from napari_dicomdb.dicom.header import Header
 
-__all__ = ["Refused", "Scanned", "end_with_parent", "reason_of", "scan_chunk", "scan_paths"]
+__all__ = ["Refused", "Scanned", "reason_of", "scan_chunk", "scan_paths", "serve"]
 
 _COPY_BLOCK = 1 << 20
 
@@ -144,17 +145,21 @@ def _copy(path: str, folder: str) -> str:
     return target
 
 
-def end_with_parent(parent: int) -> None:
-    """Have this worker end soon after the process that started it.
-
-    A killed import must not leave workers behind. Polled, because the kernel's
-    parent-death signal is bound to the starting *thread*, which may end early.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    if sys.platform != "win32":  # there, the parent's id stays
-        threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+def serve() -> None:
+    """Do the tasks that come through standard input, until it ends: see `workers`."""
+    # Whoever interrupts the import ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tasks = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    while True:
+        try:
+            function, arguments, keywords = pickle.load(tasks)
+        except EOFError:
+            return
+        answer = function(*arguments, **keywords)
+        try:
+            answers.write(struct.pack("<Q", len(answer)) + answer)
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(1)  # nobody is there to hear; nor to hear why
