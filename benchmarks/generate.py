@@ -157,13 +157,17 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
     return ds
 
 
-def _instance_values(rng: random.Random, series: int, index: int) -> dict[str, bytes]:
+def _instance_values(
+    rng: random.Random, series: int, index: int, slices: int = 10**6
+) -> dict[str, bytes]:
     """Return what differs in instance `index` of a series, under tag and VR.
+
+    After `slices` instances the positions begin again: the next volume of a time course.
 
     As scanners write it: no blanks, no fixed number of digits, the tube's current
     modulated, so that hardly two files have all elements in the same places.
     """
-    z = -1000.0 + index * 0.7
+    z = -1000.0 + index % slices * 0.7
     seconds = 36_900 + index * 0.5 + rng.randrange(100) / 1000
     clock = f"{int(seconds // 3600):02d}{int(seconds // 60) % 60:02d}{seconds % 60:06.3f}"
     current = rng.randrange(60, 400)
@@ -207,18 +211,26 @@ def _encoded(value: bytes, vr: str) -> bytes:
 
 
 def generate(
-    folder: Path, instances: int, *, per_series: int = 50, matrix: int = 64, seed: int = 0
+    folder: Path,
+    instances: int,
+    *,
+    per_series: int = 50,
+    matrix: int = 64,
+    volumes: int = 1,
+    seed: int = 0,
 ) -> None:
     """Write `instances` CT files of `matrix` x `matrix` below `folder`, names shuffled.
 
+    Each series is one volume, or a time course of several.
     One folder a series; the names of its files say nothing of their order.
     """
     rng = random.Random(seed)
+    slices = per_series // volumes
     for series in range(-(-instances // per_series)):
         count = min(per_series, instances - series * per_series)
         buffer = io.BytesIO()
         _template(rng, series, matrix).save_as(buffer, enforce_file_format=True)
-        first = _instance_values(rng, series, 0)
+        first = _instance_values(rng, series, 0, slices)
         pieces = _pieces(buffer.getvalue(), list(first))
         pixels = bytearray(pieces.pop())
         pixels_at = len(pixels) - matrix * matrix * 2
@@ -226,7 +238,7 @@ def generate(
         target.mkdir(parents=True, exist_ok=True)
         names = [f"{n:06d}" for n in rng.sample(range(10**6), count)]
         for index, name in enumerate(names):
-            values = _instance_values(rng, series, index)
+            values = _instance_values(rng, series, index, slices)
             parts = [_encoded(value, element[10:]) for element, value in values.items()]
             head = b"".join(x for pair in zip(pieces, parts, strict=True) for x in pair)
             # PS3.10 Section 7.1: the meta group's length, itself behind 144 bytes.

@@ -31,6 +31,7 @@ LOAD_WORKS = (
     "bytes-1", "bytes-2", "examine", "load", "first-slice",
     "simpleitk", "pydicom", "dcm2niix", "convert",
 )  # fmt: skip
+COURSE_WORKS = ("course-examine", "course-first", "course-scrub")
 
 # CTK was measured beside gdcmscanner on one machine (569 and 34 000 instances/s
 # beside 4 600/s and a walk of 130 000/s): that relation carries its budgets here.
@@ -91,12 +92,14 @@ def measure(names: tuple[str, ...], folder: Path, scratch: Path, runs: int) -> d
     return {name: s for name, s in series.items() if s.results}
 
 
-def ensure(folder: Path, instances: int, per_series: int, matrix: int) -> Path:
+def ensure(
+    folder: Path, instances: int, per_series: int, matrix: int, *, volumes: int = 1
+) -> Path:
     """Generate the data once; a marker says that they are complete."""
     marker = folder.with_suffix(".complete")
     if not marker.exists():
         print(f"generating {instances} instances in {folder}", flush=True)
-        generate(folder, instances, per_series=per_series, matrix=matrix)
+        generate(folder, instances, per_series=per_series, matrix=matrix, volumes=volumes)
         marker.touch()
     return folder
 
@@ -107,7 +110,9 @@ def verdict(ratio: float, budget: float, *, at_least: bool) -> str:
     return "met" if kept else "**not met**"
 
 
-def budget_rows(imports: dict[str, Series], loads: dict[str, Series]) -> list[tuple[str, ...]]:
+def budget_rows(
+    imports: dict[str, Series], loads: dict[str, Series], courses: dict[str, Series]
+) -> list[tuple[str, ...]]:
     """Return the rows: what, measured, budget, verdict; those whose peer is here."""
     rows: list[tuple[str, ...]] = []
 
@@ -141,6 +146,13 @@ def budget_rows(imports: dict[str, Series], loads: dict[str, Series]) -> list[tu
     row("examine 500 instances, ms", loads["examine"].best * 1000, 20, at_least=False, digits=1)
     opened = loads["examine"].results[0]["files_opened"]
     row("files opened by examine", opened, 0, at_least=False, digits=0)
+    for name, what in (
+        ("course-examine", "examine a time course of 5 000 files, ms"),
+        ("course-first", "its first frame after examine, ms"),
+    ):
+        row(what, courses[name].best * 1000, 1000, at_least=False, digits=0)
+    held = max(r["held"] for r in courses["course-scrub"].results)
+    row("memory held while scrubbing it, x what it may", held, 1, at_least=False)
     return rows
 
 
@@ -172,7 +184,9 @@ def scale_section(small: dict[str, float], large: dict[str, float]) -> str:
     )
 
 
-def write_document(imports: dict[str, Series], loads: dict[str, Series], scale: str) -> None:
+def write_document(
+    imports: dict[str, Series], loads: dict[str, Series], courses: dict[str, Series], scale: str
+) -> None:
     """Write docs/performance.md; remarks below its marker stay as they are."""
     marker = "<!-- remarks: written by hand, kept by benchmarks/run.py -->"
     old = DOCUMENT.read_text() if DOCUMENT.exists() else ""
@@ -182,7 +196,7 @@ def write_document(imports: dict[str, Series], loads: dict[str, Series], scale: 
         scale = scale.split(marker, 1)[0].strip() + "\n"
     seconds = [
         (s.name, f"{s.best:.3f}", f"{s.median:.3f}", f"{s.rate:,.0f}", f"{s.peak_mb:.0f}")
-        for group in (imports, loads)
+        for group in (imports, loads, courses)
         for s in group.values()
     ]
     today = datetime.datetime.now(tz=datetime.UTC).date()
@@ -194,7 +208,7 @@ Compare only within the table: every figure is of this one run.
 
 ## Budgets
 
-{table(("what", "measured", "budget", "verdict"), budget_rows(imports, loads))}
+{table(("what", "measured", "budget", "verdict"), budget_rows(imports, loads, courses))}
 
 CTK's indexer is in no package registry. "Inferred" takes its measured relation to
 `gdcmscanner` and to a bare walk on one machine ({CTK_PER_GDCM:.3f} and
@@ -205,7 +219,8 @@ CTK's indexer is in no package registry. "Inferred" takes its measured relation 
 {table(("work", "best, s", "median, s", "instances/s", "peak memory, MB"), seconds)}
 
 `import` works on 20 000 CT instances, `load` and what follows on one series of
-500 x 512 x 512; `benchmarks/work.py` says what each does.
+500 x 512 x 512, `course-...` on one of 200 volumes of 25 x 128 x 128 in 5 000 files;
+`benchmarks/work.py` says what each does.
 
 {scale}
 {marker}
@@ -230,13 +245,15 @@ def main() -> None:
     one = ensure(folder / "ct500", 500, 500, 512)
     imports = measure(IMPORT_WORKS, many, scratch, words.runs)
     loads = measure(LOAD_WORKS, one, folder / "database500", words.runs)
+    course = ensure(folder / "course5000", 5000, 5000, 128, volumes=200)
+    courses = measure(COURSE_WORKS, course, folder / "database5000", words.runs)
     scale = ""
     if words.million:
         small = run_once("import", ensure(folder / "db10k", 10_000, 50, 8), scratch)
         large = run_once("import", ensure(folder / "db1m", 1_000_000, 50, 8), scratch)
         if small and large:
             scale = scale_section(small, large)
-    write_document(imports, loads, scale)
+    write_document(imports, loads, courses, scale)
 
 
 if __name__ == "__main__":

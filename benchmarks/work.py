@@ -242,6 +242,61 @@ def first_slice(folder: Path, scratch: Path) -> dict[str, float]:
     return {**result, "count": 1}
 
 
+@work("course-examine")
+def course_examine(folder: Path, scratch: Path) -> dict[str, float]:
+    """Examine a time course of 5 000 files anew, index open, loaders loaded; the best of five."""
+    from napari_dicomdb import loading
+
+    with _series(folder, scratch) as (db, uid):
+        instances = db.instances(uid)
+        loading.examine(instances)
+        times = []
+        for _ in range(5):
+            result: dict[str, float] = {}
+            with timed(result):
+                loadables = loading.examine(instances)
+            times.append(result["seconds"])
+        if len(loadables[0].shape) != 4:
+            sys.exit("the time course is not opened as one")
+    return {"seconds": min(times), "count": len(instances)}
+
+
+@work("course-first")
+def course_first(folder: Path, scratch: Path) -> dict[str, float]:
+    """Open the time course lazily and read the first frame that is shown, after examine."""
+    import numpy as np
+
+    with _series(folder, scratch) as (db, uid):
+        loadable = db.examine(uid)[0]
+        result: dict[str, float] = {}
+        with timed(result):
+            layers = loadable.to_layers(loadable.load(lazy=True))
+            np.asarray(layers[0][0][0, loadable.shape[1] // 2])
+    return {**result, "count": 1}
+
+
+@work("course-scrub")
+def course_scrub(folder: Path, scratch: Path) -> dict[str, float]:
+    """Look at every frame of the time course, twice, with 32 MB to keep frames in."""
+    import numpy as np
+
+    from napari_dicomdb.loading.lazy import frame_cache
+
+    with _series(folder, scratch) as (db, uid):
+        loadable = db.examine(uid)[0]
+        data = loadable.to_layers(loadable.load(lazy=True))[0][0]
+        frame_cache().limit = 32 << 20
+        held, frames = 0, 0
+        result: dict[str, float] = {}
+        with timed(result):
+            for _ in range(2):
+                for k in range(loadable.shape[1]):
+                    for t in range(loadable.shape[0]):
+                        np.asarray(data[t, k])
+                        held, frames = max(held, frame_cache().nbytes), frames + 1
+    return {**result, "count": frames, "held": held / frame_cache().limit}
+
+
 @work("simpleitk")
 def simpleitk(folder: Path, scratch: Path) -> dict[str, float]:
     """Scan the series and read it with SimpleITK."""
