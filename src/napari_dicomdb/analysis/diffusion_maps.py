@@ -95,10 +95,13 @@ class DiffusionMapsLoader:
         )
 
     def _offer(self, series: Loadable, name: str) -> Loadable:
+        # What speaks for and against the series does so for what is computed of it.
         claims = [
-            Claim(f"{name} is computed of {series.shape[0]} volumes, not acquired", False),
-            Claim("the volumes are of one geometry"),
+            Claim(text.removeprefix("but "), not text.startswith("but "))
+            for text in series.reasons
+            if not text.startswith("lowered by ")
         ]
+        claims.append(Claim(f"it is computed of {series.shape[0]} volumes, not acquired", False))
         confidence, reasons = assess(claims, series.findings)
         return replace(
             series,
