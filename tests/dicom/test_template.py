@@ -65,6 +65,8 @@ def outcome(data: bytes, templates: Templates | None = None) -> Any:
     except DicomDbError as error:
         return type(error), error.reason, str(error)
     header["problems"].sort()
+    # As text: NaN is not equal to itself.
+    header["values"] = {keyword: repr(value) for keyword, value in header["values"].items()}
     return header
 
 
