@@ -70,6 +70,8 @@ def test_both_planes_of_a_biplane_system_belong_together(series, records):
     ]
     assert all(one.selected for one in found)
     assert [one.options.get("plane") for one in found] == ["B", "A", None]
+    uids = [one.instances[0].uid for one in found]
+    assert [one.referenced_uids for one in found] == [(uids[1],), (uids[0],), ()]
     times = [one.load().coords["time"].values for one in found[:2]]
     assert times[0] == times[1]
 
@@ -78,6 +80,12 @@ def test_a_biplane_pair_without_names_is_lettered_in_order(series, records):
     for _ in "AB":
         loop(series, SOPClassUID=XA_CLASS, Modality="XA", InstanceNumber=3, FrameTime=66)
     assert [one.options["plane"] for one in examine(records(series.paths))] == ["A", "B"]
+
+
+def test_other_loops_of_one_number_are_no_planes(series, records):
+    for _ in "AB":
+        loop(series, Modality="US", InstanceNumber=3, FrameTime=66)
+    assert [one.options.get("plane") for one in examine(records(series.paths))] == [None, None]
 
 
 def test_angles_of_a_rotation_are_kept(series, records):

@@ -105,3 +105,9 @@ def test_ten_thousand_frames(acquisition, series):
     grid = grid_of(acquisition({"RotationVector": vector, "AngularViewVector": within}))
     assert grid.shape == (100, 100)
     assert grid.order.tolist() == list(range(count))
+
+
+def test_without_vectors_frames_may_still_have_times(acquisition):
+    record = acquisition({"DetectorVector": [1, 1, 1]}, FrameTime=500)
+    (axis,) = grid_of(record).axes
+    assert (axis.dim, axis.coord.values) == ("time", (0, 0.5, 1))

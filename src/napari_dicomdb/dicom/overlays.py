@@ -26,7 +26,7 @@ _ORIGIN, _FRAME_ORIGIN, _BITS, _BIT_POSITION, _LABEL, _DATA = (
     0x1500,
     0x3000,
 )
-_LARGEST = 1 << 31  # bits
+_LARGEST = 1 << 28  # pixels of one plane: hostile headers cost no memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def overlays_of(dataset: Dataset) -> tuple[OverlayPlane, ...]:
 
         rows, columns = _integer(get(_ROWS)), _integer(get(_COLUMNS))
         frames = _integer(get(_FRAMES))
-        if not (rows > 0 and columns > 0 and rows * columns * max(frames, 1) < _LARGEST):
+        if not (rows > 0 and columns > 0 and rows * columns < _LARGEST):
             continue
         packed = get(_DATA)
         position = _integer(get(_BIT_POSITION))

@@ -39,7 +39,7 @@ def shutter_mask(dataset: Dataset, rows: int, columns: int) -> Array | None:
     """
     value = dataset.get("ShutterShape")
     shapes = [value] if isinstance(value, str) else list(value or [])
-    row, column = np.mgrid[1 : rows + 1, 1 : columns + 1]
+    row, column = np.ogrid[1 : rows + 1, 1 : columns + 1]
     covered = np.zeros((rows, columns), np.bool_)
     used = False
     for shape in shapes:
@@ -72,14 +72,14 @@ def _shown(shape: str, dataset: Dataset, row: Array, column: Array) -> Array | N
         group = dataset.get("ShutterOverlayGroup")
         for plane in overlays_of(dataset):
             if plane.group == group and not plane.embedded:
-                return ~plane.bits(0, *row.shape)
+                return ~plane.bits(0, row.shape[0], column.shape[1])
     return None
 
 
 def _inside(vertices: list[tuple[float, float]], row: Array, column: Array) -> Array:
     """Even-odd rule; the edges themselves are shown."""
-    inside = np.zeros(row.shape, np.bool_)
-    on_edge = np.zeros(row.shape, np.bool_)
+    inside = np.zeros((row.shape[0], column.shape[1]), np.bool_)
+    on_edge = np.zeros_like(inside)
     for (r0, c0), (r1, c1) in _edges(vertices):
         cross = (r1 - r0) * (column - c0) - (c1 - c0) * (row - r0)
         within = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
-from napari_dicomdb.loading.frame_axis import frame_pointers, numbers_of
+from napari_dicomdb.loading.frame_axis import frame_axis, frame_pointers, numbers_of
 from napari_dicomdb.loading.frames import frame_count_of
 from napari_dicomdb.loading.sorting import NUCLEAR_VECTORS
 from napari_dicomdb.loading.volume import Coord
@@ -125,6 +125,10 @@ def grid_of(record: InstanceRecord) -> NuclearGrid:
         )
     every = np.arange(count)
     numbers = NuclearAxis("frame", every, Coord(tuple(range(1, count + 1))))
+    if not axes:
+        plain = frame_axis(record)  # no vectors: maybe it has frame times, as a loop
+        if len(plain.coord.values) == count:
+            numbers = NuclearAxis(plain.dim, every, plain.coord)
     return NuclearGrid(every, (numbers,) if count > 1 else (), tuple(findings))
 
 

@@ -51,6 +51,7 @@ PLACED = "placed"
 """Option: all frames show the plane whose position the header gives once."""
 
 # Angles of the C-arm: of the first frame, and from frame to frame (PS3.3 Section C.8.7.5).
+_BIPLANE = frozenset({"XA", "RF"})
 _ANGLES = ("PositionerPrimaryAngle", "PositionerSecondaryAngle")
 
 
@@ -105,7 +106,7 @@ class CineLoader:
             meta={**meta, "frame_axis_source": axis.source},
         )
 
-    def _offer(self, frames: FrameSet, plane: str | None, several: bool) -> Loadable:
+    def _offer(self, frames: FrameSet, plane: tuple[str, str] | None, several: bool) -> Loadable:
         ordered, options, shape, spacing = sequence_options(frames)
         first = ordered.instances[0]
         axis = axis_of(ordered)
@@ -133,9 +134,11 @@ class CineLoader:
         name = series_name(first)
         if several and first.number is not None:
             name = f"{name}, image {first.number}"
+        together = referenced_uids(ordered)
         if plane is not None:
-            name = f"{name}, plane {plane}"
-            options["plane"] = plane
+            name = f"{name}, plane {plane[0]}"
+            options["plane"] = plane[0]
+            together = (plane[1], *together)
             reasons = (*reasons, "one of the two planes of a biplane acquisition")
         return Loadable(
             name=name,
@@ -149,7 +152,7 @@ class CineLoader:
             selected=True,
             shape=shape,
             spacing=spacing,
-            referenced_uids=referenced_uids(ordered),
+            referenced_uids=together,
             dims=(axis.dim, "slice", "row", "column") if placed else sequence_dims(ordered),
         )
 
@@ -163,23 +166,23 @@ def _axis_claim(axis: FrameAxis, count: int) -> Claim:
     return Claim(f"frame times from {axis.source}: {last:.4g} s{rate}")
 
 
-def _planes(series: Sequence[InstanceRecord]) -> dict[str, str]:
-    """Return "A" or "B" of each of two loops that were exposed together.
+def _planes(series: Sequence[InstanceRecord]) -> dict[str, tuple[str, str]]:
+    """Return of each of two loops that were exposed together its letter, and the other's UID.
 
-    Both planes of a biplane system have one InstanceNumber (PS3.3 Section
-    C.8.7.1.1.5: ImageType value 3 names them where it is filled).
+    Both planes of a biplane system have one InstanceNumber (reference/slicer.md 1.4);
+    ImageType value 3 names them where it is filled (PS3.3 Section C.8.7.1.1.1).
     """
     numbered: dict[int, list[InstanceRecord]] = {}
     for record in series:
-        if record.number is not None:
+        if record.number is not None and record.values.get("Modality") in _BIPLANE:
             numbered.setdefault(record.number, []).append(record)
-    planes: dict[str, str] = {}
+    planes: dict[str, tuple[str, str]] = {}
     for pair in numbered.values():
-        if len(pair) != 2 or pair[0].frame_count != pair[1].frame_count:
-            continue
-        told = [_plane_of(record) for record in pair]
-        letters = told if set(told) == {"A", "B"} else ["A", "B"]
-        planes.update(zip((record.uid for record in pair), letters, strict=True))
+        if len(pair) == 2:
+            told = [_plane_of(record) for record in pair]
+            letters = told if set(told) == {"A", "B"} else ["A", "B"]
+            for record, letter, other in zip(pair, letters, reversed(pair), strict=True):
+                planes[record.uid] = letter, other.uid
     return planes
 
 
