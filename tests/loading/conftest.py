@@ -22,6 +22,7 @@ CT_CLASS = "1.2.840.10008.5.1.4.1.1.2"
 MR_CLASS = "1.2.840.10008.5.1.4.1.1.4"
 NM_CLASS = "1.2.840.10008.5.1.4.1.1.20"
 ENHANCED_MR_CLASS = "1.2.840.10008.5.1.4.1.1.4.1"
+WHOLE_SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
 
 def record_of(path: Path, **changes: Any) -> InstanceRecord:
@@ -227,3 +228,133 @@ def acquisition(series: SeriesMaker, records: Records) -> Callable[..., Instance
         return records(series.paths)[-1]
 
     return make
+
+
+class SlideMaker:
+    """Writes whole slide images of known pixels (`whole`), and keeps where (`path`)."""
+
+    def __init__(self, series: SeriesMaker) -> None:
+        self.series = series
+        self.paths = series.paths
+        self.path = Path()
+        self.whole = np.empty(0)
+
+    def __call__(
+        self,
+        shape: tuple[int, int],
+        tile: tuple[int, int] | None = None,
+        *,
+        planes: int = 1,
+        paths: Sequence[str] = ("brightfield",),
+        positions: Sequence[tuple[int, int]] | None = None,
+        parts: Sequence[int] = (),
+        lost: int = 0,
+        spacing: float | None = 0.5,
+        origin: tuple[float, float] | None = (20.5, 40.25),
+        flavour: str = "VOLUME",
+        colour: bool = False,
+        **attributes: Any,
+    ) -> SlideMaker:
+        rows, columns = shape
+        down, across = tile or shape
+        samples = (3,) if colour else ()
+        whole = np.random.default_rng(rows).integers(
+            1, 250, (len(paths), planes, *shape, *samples)
+        )
+        self.whole = whole.astype(np.uint8)
+        grid = positions or [
+            (top + 1, left + 1)
+            for top in range(0, rows, down)
+            for left in range(0, columns, across)
+        ]
+        frames = []
+        for channel in self.whole:
+            for plane in channel:
+                for top, left in grid:
+                    part = plane[top - 1 : top - 1 + down, left - 1 : left - 1 + across]
+                    frame = np.zeros((down, across, *samples), np.uint8)
+                    frame[: part.shape[0], : part.shape[1]] = part
+                    frames.append(frame)
+        frames = frames[: len(frames) - lost]
+        sizes = list(parts) or [len(frames)]
+        concatenation, start = generate_uid(), 0
+        for number, size in enumerate(sizes):
+            ds = self._header(shape, planes, paths, spacing, origin, flavour, attributes)
+            ds.NumberOfFrames = size
+            ds.DimensionOrganizationType = "TILED_SPARSE" if positions else "TILED_FULL"
+            if positions:
+                ds.PerFrameFunctionalGroupsSequence = [
+                    self._frame(place, path, plane)
+                    for path in range(len(paths))
+                    for plane in range(planes)
+                    for place in grid
+                ]
+            if parts:
+                ds.ConcatenationUID, ds.InConcatenationNumber = concatenation, number + 1
+                ds.InConcatenationTotalNumber = len(parts)
+                ds.ConcatenationFrameOffsetNumber = start
+            self.path = self.series.write(ds, np.stack(frames[start : start + size]))
+            start += size
+        return self
+
+    def _header(
+        self,
+        shape: tuple[int, int],
+        planes: int,
+        paths: Sequence[str],
+        spacing: float | None,
+        origin: tuple[float, float] | None,
+        flavour: str,
+        attributes: dict[str, Any],
+    ) -> Dataset:
+        distance = attributes.pop("SpacingBetweenSlices", None)
+        ds = self.series.header(
+            SOPClassUID=WHOLE_SLIDE_CLASS,
+            Modality="SM",
+            ImageType=["ORIGINAL", "PRIMARY", flavour, "NONE"],
+            ImageOrientationPatient=None,
+            PixelSpacing=None,
+            TotalPixelMatrixRows=shape[0],
+            TotalPixelMatrixColumns=shape[1],
+            TotalPixelMatrixFocalPlanes=planes,
+            NumberOfOpticalPaths=len(paths),
+            **{"ImageOrientationSlide": [0, -1, 0, -1, 0, 0]} | attributes,
+        )
+        ds.OpticalPathSequence = []
+        for number, name in enumerate(paths):
+            item = Dataset()
+            item.OpticalPathIdentifier, item.OpticalPathDescription = str(number), name
+            ds.OpticalPathSequence.append(item)
+        if origin is not None:
+            corner = Dataset()
+            corner.XOffsetInSlideCoordinateSystem = origin[0]
+            corner.YOffsetInSlideCoordinateSystem = origin[1]
+            ds.TotalPixelMatrixOriginSequence = [corner]
+        shared = Dataset()
+        measures = Dataset()
+        if spacing is not None:
+            measures.PixelSpacing = [spacing, spacing]
+        if distance is not None:
+            measures.SpacingBetweenSlices = distance
+        shared.PixelMeasuresSequence = [measures]
+        ds.SharedFunctionalGroupsSequence = [shared]
+        return ds
+
+    @staticmethod
+    def _frame(place: tuple[int, int], path: int, plane: int) -> Dataset:
+        item = Dataset()
+        position = Dataset()
+        position.RowPositionInTotalImagePixelMatrix = place[0]
+        position.ColumnPositionInTotalImagePixelMatrix = place[1]
+        position.ZOffsetInSlideCoordinateSystem = 0.001 * plane
+        item.PlanePositionSlideSequence = [position]
+        optical = Dataset()
+        optical.OpticalPathIdentifier = str(path)
+        item.OpticalPathIdentificationSequence = [optical]
+        return item
+
+
+@pytest.fixture
+def slide(series: SeriesMaker) -> SlideMaker:
+    """Make whole slide images of one series."""
+    return SlideMaker(series)

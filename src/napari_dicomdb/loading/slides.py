@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SlideImage", "pyramids_of", "slide_images"]
 
 _FLAVOURS = frozenset({"VOLUME", "LABEL", "OVERVIEW", "THUMBNAIL", "LOCALIZER"})
+_LEAST_FACTOR = 1.25  # between levels; less is another image
 _SPACING_TOLERANCE = 0.05
 _TELLING_SIZE = 64  # columns below which rounding spoils the ratio of spacings
 _ROUNDING = 1.5  # pixels by which a level may miss the shape of the one before
@@ -122,12 +123,16 @@ def _is_level_of(pyramid: list[SlideImage], image: SlideImage) -> bool:
     base = pyramid[0]
     if image.flavour != "VOLUME" or _kind(image) != _kind(base):
         return False
-    if any((one.rows, one.columns) == (image.rows, image.columns) for one in pyramid):
+    if _factor(pyramid[-1], image) < _LEAST_FACTOR:
         return False
-    factor = (base.rows * base.columns / (image.rows * image.columns)) ** 0.5
+    factor = _factor(base, image)
     # Whoever halves again and again rounds again and again: at most one pixel in the end.
     missed = (base.rows / factor - image.rows, base.columns / factor - image.columns)
     return max(map(abs, missed)) <= _ROUNDING and _covers_the_same(base, image, factor)
+
+
+def _factor(larger: SlideImage, smaller: SlideImage) -> float:
+    return float((larger.rows * larger.columns / (smaller.rows * smaller.columns)) ** 0.5)
 
 
 def _covers_the_same(base: SlideImage, image: SlideImage, factor: float) -> bool:

@@ -47,6 +47,7 @@ class TiledArray:
         background: float = 0,
     ) -> None:
         self._tiles = tiles
+        self._place = place
         self._background = background
         self._planes = np.arange(int(np.prod(leading, dtype=np.intp))).reshape(leading)
         self._members = [np.flatnonzero(place[:, 0] == k) for k in range(self._planes.size)]
@@ -54,6 +55,20 @@ class TiledArray:
         self._tile_rows, self._tile_columns = tiles.shape[1:3]
         self.dtype = tiles.dtype
         self.shape: tuple[int, ...] = (*leading, rows, columns, *tiles.shape[3:])
+
+    def plane(self, number: int) -> TiledArray:
+        """Return plane `number` of the first axis, as lazy as all; tiles are shared."""
+        lead = self._planes.ndim
+        if lead == 0:
+            raise IndexError("there is one plane only")
+        chosen = self._planes[number]
+        place = self._place.copy()
+        inside = np.isin(place[:, 0], chosen)
+        place[:, 0] = np.where(inside, place[:, 0] - chosen.min(), -1)
+        rows, columns = self.shape[lead : lead + 2]
+        return TiledArray(
+            self._tiles, place, chosen.shape, rows, columns, background=self._background
+        )
 
     @property
     def ndim(self) -> int:
@@ -99,7 +114,7 @@ class TiledArray:
         if result.size:
             for out, plane in zip(result, planes.reshape(-1).tolist(), strict=True):
                 self._paste(out, plane, rows.reshape(-1), columns.reshape(-1))
-        result = result.reshape(*planes.shape, *rows.shape, *columns.shape, *colour)
+        result = result.reshape((*planes.shape, *rows.shape, *columns.shape, *colour))
         inside = keys[lead + 2 :]
         return result[(..., *inside)] if inside else result
 

@@ -12,6 +12,13 @@ import numpy as np
 
 from napari_dicomdb.viewer.annotation_layers import annotation_layers
 from napari_dicomdb.viewer.placement import place
+from napari_dicomdb.viewer.slides import (
+    channels_of,
+    in_colours,
+    sample_level,
+    shown_levels,
+    slide_transform,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -65,6 +72,9 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
         `metadata["dicomdb"]` holds the exact transform to LPS, whatever the
         view had to round or resample.
     """
+    channels = channels_of(volume)
+    if len(channels) > 1:
+        return in_colours(one for c in channels for one in volume_to_layers(c, frame=frame))
     labels = volume.meta.get("kind") in _LABEL_KINDS
     data, kwargs, spatial, backwards = _placed(volume, frame, labels)
     kwargs["metadata"] = {"dicomdb": _metadata(volume) | spatial}
@@ -72,6 +82,10 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
     if labels:
         return [(np.asarray(data), kwargs, "labels")]
     kwargs["rgb"] = volume.is_rgb
+    if volume.levels:
+        data = shown_levels(volume)
+        kwargs["multiscale"] = len(data) > 1
+        data = data if len(data) > 1 else data[0]
     if not volume.is_rgb:
         kwargs["contrast_limits"], kwargs["colormap"] = _display(volume, backwards)
 
@@ -126,7 +140,7 @@ def _middle_slice(volume: Volume, runs_backwards: bool) -> NDArray[Any]:
     lead = [n // 2 for n in volume.shape[: len(volume.dims) - 2]]
     if lead and runs_backwards:
         lead[-1] = (volume.shape[len(lead) - 1] - 1) // 2
-    return np.asarray(volume.array[(*lead, slice(None), slice(None))])
+    return np.asarray(sample_level(volume)[(*lead, slice(None), slice(None))])
 
 
 def _with_slices(volume: Volume) -> Volume:
@@ -177,8 +191,14 @@ def _out_of_patient(volume: Volume) -> tuple[Any, dict[str, Any], dict[str, Any]
         "units": (*units, *(unit,) * count),
         "axis_labels": volume.dims,
     }
+    if geometry.in_slide:
+        placing = slide_transform(volume)
+        kwargs["scale"] = (*scale, *placing.pop("scale"))
+        kwargs["translate"] = (*translate, *placing.pop("translate"))
+        kwargs |= placing
     spatial = {
         "lps_from_data": None,
+        "slide_from_data": geometry.affine if geometry.in_slide else None,
         "frame": None,
         "native": True,
         "native_axes": None,
@@ -235,6 +255,7 @@ def _metadata(volume: Volume) -> dict[str, Any]:
         "instance_uids": tuple(meta.get("instance_uids", ())),
         "modality": meta.get("modality", ""),
         "units": volume.units,
+        "quantity": meta.get("quantity", ""),
         "rescale": meta.get("rescale"),
         "findings": [f.to_json() for f in volume.findings],
         "loader": meta.get("loader", ""),

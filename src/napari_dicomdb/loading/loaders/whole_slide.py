@@ -70,10 +70,13 @@ class WholeSlideLoader:
             verified = verify(image.frames)
             told += verified.findings
             changed += verified.changed_uids
+            reader = FrameReader(verified.frames, verified.refused)
+            _note_refused(reader, verified)
             if len(verified.refused) == len(image.instances):
                 failures += verified.refused.values()
+                told += reader.problems.findings()
                 continue
-            levels.append(_level(image, verified))
+            levels.append(_level(image, reader))
             shown.append(image)
         if not levels:
             raise LoadError(
@@ -218,12 +221,15 @@ def slide_affine(image: SlideImage) -> NDArray[np.float64]:
     return affine
 
 
-def _level(image: SlideImage, verified: Verified) -> _Level:
-    reader = FrameReader(verified.frames, verified.refused)
+def _note_refused(reader: FrameReader, verified: Verified) -> None:
+    """Tell of files that cannot be read, once each."""
     for k in np.flatnonzero(np.diff(verified.frames.owner, prepend=-1)).tolist():
         error = verified.refused.get(verified.frames.instance(k).uid)
         if error is not None:
             note_failure(reader, k, error)
+
+
+def _level(image: SlideImage, reader: FrameReader) -> _Level:
     channels, deep = image.leading
     plane = np.where(image.place[:, 0] < 0, -1, image.place[:, 0] * deep + image.place[:, 1])
     place = np.column_stack([plane, image.place[:, 2:]])
