@@ -154,7 +154,7 @@ def findings(stage: Stage) -> None:
 
 
 def diffusion(stage: Stage) -> None:
-    """Show a diffusion series, its gradients, and a map computed of it."""
+    """Show a diffusion series and its gradients."""
     from phantom_diffusion import write_diffusion_series
 
     folder = stage.data.parent / "diffusion"
@@ -164,14 +164,9 @@ def diffusion(stage: Stage) -> None:
     stage.viewer.layers.clear()
     stage.open("Phantom diffusion")
     stage.select("Phantom diffusion")
-    anisotropy = next(c for c in stage.browser.panel.cards if "(FA)" in c.loadable.name)
-    for card in stage.browser.panel.cards:
-        card.check.setChecked(card is anisotropy)
-    stage.browser.panel.load()
-    stage.until(lambda: len(stage.viewer.layers) > 1)
-    stage.browser.panel.scroll.verticalScrollBar().setValue(0)
-    stage.viewer.layers[-1].colormap = "magma"
-    stage.viewer.dims.set_current_step(0, 5)
+    (layer,) = stage.viewer.layers
+    layer.contrast_limits = (0, 600)
+    stage.viewer.dims.set_current_step(0, 10)
     stage.viewer.reset_view()
     stage.picture("diffusion")
     stage.viewer.layers.clear()
