@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.loading import registry
 from napari_dicomdb.loading.choosing import choose
+from napari_dicomdb.loading.confidence import Claim, assess
+from napari_dicomdb.loading.describing import series_name
 from napari_dicomdb.loading.examination import examination
+from napari_dicomdb.loading.frames import frame_count_of
 from napari_dicomdb.loading.loadable import Loadable, Loader
-from napari_dicomdb.loading.registry import failures, record_failure, register
+from napari_dicomdb.loading.registry import failures, loader_named, record_failure, register
 from napari_dicomdb.loading.volume import Coord, Volume, VolumeGeometry
 
 if TYPE_CHECKING:
@@ -23,14 +26,22 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
 
 __all__ = [
+    "Claim",
     "Coord",
+    "Finding",
+    "FindingCode",
     "Loadable",
     "Loader",
+    "Severity",
     "Volume",
     "VolumeGeometry",
+    "assess",
     "examine",
     "failures",
+    "frame_count_of",
+    "loader_named",
     "register",
+    "series_name",
 ]
 
 
