@@ -385,3 +385,65 @@ def test_legacy_converted_objects_are_their_classic_series(
     np.testing.assert_allclose(ours.geometry.affine, theirs.geometry.affine, atol=1e-9)
     assert ours.geometry.frame_of_reference_uid == theirs.geometry.frame_of_reference_uid
     assert ours.units == theirs.units
+
+
+# --- more than three dimensions
+
+
+def test_private_dimensions_are_axes_where_nothing_else_tells(series, records) -> None:
+    values = [[1, n, 5 * k] for k in (1, 2) for n in (1, 2, 3)]
+    path = series.enhanced(
+        [*heights(3), *heights(3)], ramp(6), FrameContentSequence__DimensionIndexValues=values
+    )
+
+    def change(ds: Dataset) -> None:
+        ds.DimensionIndexSequence = []
+        for pointer in (0x00209056, 0x00209057, 0x2005106E):
+            item = Dataset()
+            item.DimensionIndexPointer = pointer
+            ds.DimensionIndexSequence.append(item)
+
+    again(path, change)
+    best = examine(records([path]))[0]
+    assert best.shape == (2, 3, 6, 5)
+    assert np.asarray(best.load().array)[:, :, 0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_each_stack_has_its_own_time_course(series, records) -> None:
+    places = [*heights(3), *heights(3), *[(40.0, 0.0, 5.0 * k) for k in range(4)] * 2]
+    path = series.enhanced(
+        places,
+        ramp(14),
+        FrameContentSequence__StackID=["1"] * 6 + ["2"] * 8,
+        FrameContentSequence__TemporalPositionIndex=[1] * 3 + [2] * 3 + [1] * 4 + [2] * 4,
+    )
+    found = selected(examine(records([path])))
+    assert sorted(one.shape for one in found) == [(2, 3, 6, 5), (2, 4, 6, 5)]
+
+
+def test_a_concatenation_may_be_cut_anywhere(series, records) -> None:
+    uid = generate_uid()
+    places, times = heights(4) * 3, [t for t in (1, 2, 3) for _ in range(4)]
+    for k, (start, stop) in enumerate([(0, 5), (5, 11), (11, 12)]):
+        path = series.enhanced(
+            places[start:stop],
+            ramp(12)[start:stop],
+            FrameContentSequence__TemporalPositionIndex=times[start:stop],
+        )
+
+        def change(ds: Dataset, k=k) -> None:
+            ds.ConcatenationUID, ds.InConcatenationNumber = uid, k + 1
+
+        again(path, change)
+    best = examine(records(series.paths))[0]
+    assert best.shape == (3, 4, 6, 5)
+    assert not told(best)
+    values = np.asarray(best.load().array)[:, :, 0, 0]
+    assert values.tolist() == np.arange(12).reshape(3, 4).tolist()
+
+
+def test_one_object_a_volume(reference_data, records) -> None:
+    folder = reference_data / "enhanced/dcm_qa_enh__Siemens_REST1_w_SMS_PF7-8_6/dicom"
+    best = examine(records(folder.iterdir()))[0]
+    assert best.shape == (4, 6, 64, 64)
+    assert best.load(lazy=True).coords["time"].values == pytest.approx((0, 0.5, 1, 1.5))
