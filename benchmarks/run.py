@@ -28,7 +28,8 @@ IMPORT_WORKS = (
     "walk-stat", "read-8k", "gdcmscanner", "pydicom-headers", "import", "import-again",
 )  # fmt: skip
 LOAD_WORKS = (
-    "bytes-1", "bytes-2", "examine", "load", "first-slice",
+    "bytes-1", "bytes-2", "examine", "examine-again", "list-loadables", "load",
+    "first-slice",
     "simpleitk", "pydicom", "dcm2niix", "convert",
 )  # fmt: skip
 COURSE_WORKS = ("course-examine", "course-first", "course-scrub")
@@ -144,6 +145,10 @@ def budget_rows(
     first = loads["first-slice"].best * 1000
     row("first slice after examine, ms", first, 100, at_least=False, digits=1)
     row("examine 500 instances, ms", loads["examine"].best * 1000, 20, at_least=False, digits=1)
+    once_more = loads["examine-again"].best * 1000
+    row("examine them again, ms", once_more, 20, at_least=False, digits=1)
+    listed = loads["list-loadables"].best * 1000
+    row("list what there is to open, ms", listed, 1, at_least=False)
     opened = loads["examine"].results[0]["files_opened"]
     row("files opened by examine", opened, 0, at_least=False, digits=0)
     for name, what in (
