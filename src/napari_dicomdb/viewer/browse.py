@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["BROWSER_WIDGET", "PLUGIN", "browse"]
+    from napari_dicomdb.loading.loadable import Loadable
+
+__all__ = ["BROWSER_WIDGET", "PLUGIN", "browse", "show_content"]
 
 PLUGIN = "napari-dicomdb"
 #: Display name of the dock in the manifest.
@@ -28,4 +30,17 @@ def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
     """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
     widget.import_paths([str(path) for path in paths])
+    return widget
+
+
+def show_content(viewer: Any, loadables: Sequence[Loadable]) -> Any:
+    """Show what objects without an image say, in a dock of `viewer` beside the browser.
+
+    Returns
+    -------
+    DicomBrowser
+        The widget; the one already open when there is one.
+    """
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
+    widget.show_content(loadables)
     return widget

@@ -9,7 +9,9 @@ What happens to a path:
 - a folder with several, or with too many files to look at while napari waits,
   or a DICOMDIR: goes to the browser, which imports it in the background into the
   database that is open there, by reference unless copying was chosen;
-- without a viewer (``npe2.read``): the default loadables of everything.
+- without a viewer (``npe2.read``): the default loadables of everything;
+- what holds no image (a report, a structure set): its content is shown in a dock
+  beside the browser; it makes no layers.
 
 What is opened directly is indexed in memory only: looking at a file leaves no
 trace in the database.
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import HeaderError, LoadError, NotDicomError
+from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.viewer.direct import current_viewer, default_loadables, layers_of
 
 if TYPE_CHECKING:
@@ -77,7 +80,13 @@ def read(path: str | Sequence[str]) -> list[Any]:
             "(the DICOM browser shows what it holds)",
             reason="no-loader",
         )
-    return layers_of(loadables, viewer)
+    contents = [one for one in loadables if one.kind == CONTENT]
+    images = [one for one in loadables if one.kind != CONTENT]
+    if contents and viewer is not None:
+        from napari_dicomdb.viewer.browse import show_content
+
+        show_content(viewer, contents)
+    return layers_of(images, viewer) if images else _HANDLED
 
 
 def is_dicom(path: str | os.PathLike[str]) -> bool:

@@ -62,13 +62,26 @@ class RecordActions(QObject):
         self._host = host
         self.dialog: RemoveDialog | None = None
 
-    def menu(self, records: Sequence[Record], load: Callable[[], None] | None = None) -> QMenu:
-        """Return the context menu for `records`; `load` adds an entry that loads them."""
+    def menu(
+        self,
+        records: Sequence[Record],
+        load: Callable[[], None] | None = None,
+        content: Callable[[], None] | None = None,
+    ) -> QMenu:
+        """Return the context menu for `records`.
+
+        `load` adds an entry that loads them, `content` one that shows what
+        their files say.
+        """
         menu = QMenu(self._host)
         kind = _kind(records)
         entries: list[_Entry | None] = []
         if load is not None:
-            entries += [_Entry("Load", "Return", load), None]
+            entries.append(_Entry("Load", "Return", load))
+        if content is not None:
+            entries.append(_Entry("Show content and attributes", "", content))
+        if entries:
+            entries.append(None)
         entries += [
             _Entry(_copy_label(kind, len(records)), "Ctrl+C", lambda: self.copy_uids(records)),
             _Entry("Show in folder", "", lambda: self.show_in_folder(records)),

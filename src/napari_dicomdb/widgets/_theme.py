@@ -43,6 +43,11 @@ class Palette:
         """Text of second rank."""
         return mix(self.text, self.background, 0.62)
 
+    @property
+    def link(self) -> QColor:
+        """Text that leads somewhere when it is clicked."""
+        return mix(QColor(SEVERITY_COLOURS["info"]), self.text, 0.75)
+
     def tint(self, severity: Severity | str) -> QColor:
         """Background of a box that shows something of this severity."""
         share = 0.22 if self.is_dark else 0.25

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.widgets._actions import RecordActions, show_in_folder
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._session import (
@@ -36,6 +37,7 @@ from napari_dicomdb.widgets._session import (
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._text import count, series_title
 from napari_dicomdb.widgets._theme import Palette, ThemeWatcher, style_sheet
+from napari_dicomdb.widgets.content_dock import ContentDock
 from napari_dicomdb.widgets.database_button import DatabaseButton
 from napari_dicomdb.widgets.drop_target import DropTarget
 from napari_dicomdb.widgets.empty_state import EmptyState
@@ -99,12 +101,13 @@ class DicomBrowser(QWidget):
         self.loader = LayerLoader(napari_viewer, self._loads, self)
         self.lists = StudyLists(self._queries, self.thumbnails, palette)
         self.panel = ExaminePanel(palette)
+        self.contents = ContentDock(napari_viewer, self._session, self._queries, self._theme, self)
         self.actions_ = RecordActions(self._session, self._queries, self)
         self._build(palette)
         self._connect()
         self._apply_palette(palette)
         runners = (self._queries, self._painter, self._loads)
-        end_with(self, _let_go, self._theme, self.loader, runners, detach)
+        end_with(self, _let_go, self._theme, self.loader, self.contents, runners, detach)
 
         if database is not None:
             self._session.use(database)
@@ -138,6 +141,10 @@ class DicomBrowser(QWidget):
         """Select these series."""
         self.search.clear()
         self.lists.select_series(series)
+
+    def show_content(self, loadables: Sequence[Loadable]) -> None:
+        """Show what the objects of `loadables` say, in the dock *DICOM content*."""
+        self.contents.show_loadables(loadables)
 
     # -- making -----------------------------------------------------------------------
 
@@ -244,6 +251,9 @@ class DicomBrowser(QWidget):
         self.actions_.failed.connect(self._fail)
         self.panel.load_requested.connect(self._load)
         self.loader.failed.connect(self._on_load_failed)
+        self.loader.content_read.connect(self.contents.show_loadables)
+        self.contents.series_requested.connect(lambda series: self.show_series([series]))
+        self.contents.failed.connect(self._fail)
         self._theme.changed.connect(self._apply_palette)
         find = QShortcut(QKeySequence.StandardKey.Find, self)
         find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -382,7 +392,7 @@ class DicomBrowser(QWidget):
             self.panel.load()
 
     def _load(self, loadables: list[Loadable]) -> None:
-        if self._viewer is None:
+        if self._viewer is None and any(one.kind != CONTENT for one in loadables):
             self._fail(RuntimeError("There is no napari viewer to load into."))
             return
         self.notice.hide()
@@ -397,10 +407,11 @@ class DicomBrowser(QWidget):
     def _show_menu(self, records: Any, position: Any) -> None:
         chosen = records()
         if chosen:
-            load = None
+            load = content = None
             if records == self.lists.selected_series:
                 load = partial(self._examine, chosen, then_load=True)
-            menu = self.actions_.menu(chosen, load)
+                content = partial(self.contents.show_series, chosen)
+            menu = self.actions_.menu(chosen, load, content)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.popup(position)
 
@@ -414,10 +425,13 @@ class DicomBrowser(QWidget):
         self.notice.show()
 
 
-def _let_go(theme: ThemeWatcher, loader: LayerLoader, runners: Any, detach: Any, *_: Any) -> None:
+def _let_go(
+    theme: ThemeWatcher, loader: LayerLoader, contents: ContentDock, runners: Any, detach: Any
+) -> None:
     """Stop the work of a dock that is gone."""
     theme.disconnect_settings()
     loader.close()
+    contents.close()
     for runner in runners:
         runner.close()
     detach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import cancelable_progress
@@ -10,12 +11,16 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 
 from napari_dicomdb.dicom.findings import Severity
+from napari_dicomdb.errors import LoadError
+from napari_dicomdb.loading.content import CONTENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_dicomdb.dicom.content import ContentTree
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume
+    from napari_dicomdb.progress import Progress
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
 
 __all__ = ["LayerLoader"]
@@ -57,6 +62,8 @@ class LayerLoader(QObject):
     """
 
     loaded = Signal(object, object)  # Loadable, list of layers
+    content_read = Signal(object, object, int)  # list of Loadable, ContentTree, its place
+    changed = Signal(object)  # InstanceRecords whose files are not what the index says
     failed = Signal(object, object)  # Loadable, error
     idle = Signal()
 
@@ -73,8 +80,12 @@ class LayerLoader(QObject):
 
     def load(self, loadables: Sequence[Loadable]) -> None:
         """Load `loadables` and add what they give to the viewer."""
+        contents = [one for one in loadables if one.kind == CONTENT]
+        if contents:
+            self._submit(contents[0], partial(_first_readable, contents), self._tell_content)
         for loadable in loadables:
-            self._submit(loadable)
+            if loadable.kind != CONTENT:
+                self._submit(loadable, loadable.load, partial(self._add, loadable))
 
     def cancel(self) -> None:
         """Stop loading; layers already added stay."""
@@ -88,14 +99,16 @@ class LayerLoader(QObject):
             bar.close()
         self._bars.clear()
 
-    def _submit(self, loadable: Loadable) -> None:
+    def _submit(
+        self, loadable: Loadable, work: Callable[..., Any], returned: Callable[[Any], None]
+    ) -> None:
         holder: list[Task] = []
         bar = _ActivityBar("Loading DICOM", lambda: holder[0].cancel())
         task = self._runner.submit(
-            loadable.load,
+            work,
             pass_progress=True,
             progressed=lambda done, total, _text: bar.show_progress(done, total),
-            returned=lambda volume: self._add(loadable, volume),
+            returned=returned,
             failed=lambda error: self.failed.emit(loadable, error),
             finished=lambda: self._end(holder[0]),
         )
@@ -110,7 +123,13 @@ class LayerLoader(QObject):
         errors = [f.text for f in found.values() if f.severity is Severity.ERROR]
         if errors:
             show_warning("Loaded with errors: " + " ".join(errors))
+        changed = set(volume.meta.get("changed_instances", ()))
+        if changed:
+            self.changed.emit([r for r in loadable.instances if r.uid in changed])
         self.loaded.emit(loadable, layers)
+
+    def _tell_content(self, read: tuple[list[Loadable], ContentTree, int]) -> None:
+        self.content_read.emit(*read)
 
     def _end(self, task: Task) -> None:
         bar = self._bars.pop(task, None)
@@ -118,3 +137,19 @@ class LayerLoader(QObject):
             bar.close()
         if not self._bars:
             self.idle.emit()
+
+
+def _first_readable(
+    contents: list[Loadable], *, progress: Progress
+) -> tuple[list[Loadable], ContentTree, int]:
+    """Read what the first of `contents` says whose file can be read, with its place."""
+    first_error: LoadError | None = None
+    place = 0
+    for done, loadable in enumerate(contents):
+        progress(done, len(contents), "Reading")
+        try:
+            return contents, loadable.content(), place
+        except LoadError as error:
+            first_error = first_error or error
+        place += len(loadable.instances)
+    raise first_error or LoadError("there is nothing to read", reason="no-content")
