@@ -239,8 +239,11 @@ def _b_values_in_words(volumes: WeightedVolumes) -> str:
 
 def _claims(volumes: WeightedVolumes, plan: StackPlan, weighted: bool) -> list[Claim]:
     positions = volumes.index.shape[1]
+    images = int(np.count_nonzero(volumes.index >= 0))
     claims = [
-        *plan.claims,
+        # The plan was made of one volume; all others lie where it does.
+        Claim(f"all {images} images have a position and an orientation in the patient"),
+        *plan.claims[1:],
         Claim("there is only one slice: a volume is a matter of taste", False)
         if positions == 1
         else Claim(f"{plan.shape[0]} slices"),
