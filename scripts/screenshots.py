@@ -166,7 +166,7 @@ def diffusion(stage: Stage) -> None:
     stage.select("Phantom diffusion")
     (layer,) = stage.viewer.layers
     layer.contrast_limits = (0, 600)
-    stage.viewer.dims.set_current_step(0, 10)
+    stage.viewer.dims.set_current_step(0, 2)
     stage.viewer.reset_view()
     stage.picture("diffusion")
     stage.viewer.layers.clear()
