@@ -178,6 +178,15 @@ def test_a_file_that_is_gone_counts_as_full(mosaic, series, records) -> None:
     assert cut.count == 9
 
 
+def test_a_sheet_beyond_reason_does_no_harm(mosaic, series, records) -> None:
+    from dataclasses import replace
+
+    path = mosaic(7, csa=False, block=False, AcquisitionMatrix=[8191, 0, 0, 8191])
+    (cut,) = tilings_of([replace(record, rows=65528, columns=65528) for record in records([path])])
+    assert isinstance(cut, Tiling)
+    assert 49 < cut.count <= 64
+
+
 def test_private_values_of_another_maker_are_not_used(mosaic, series, records) -> None:
     mosaic(7, csa=False, creator="SOMEBODY ELSE", AcquisitionMatrix=[COLUMNS, 0, 0, ROWS])
     best = only(examine(records(series.paths)))

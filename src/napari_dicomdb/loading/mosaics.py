@@ -287,7 +287,7 @@ def _last_filled(sheet: _Sheet) -> int:
     record, across = sheet.record, sheet.across
     try:
         pixels = read_frame(record.path, PixelDescription.from_record(record))
-    except (PixelError, OSError):
+    except (PixelError, OSError, MemoryError):
         return across**2
     rows, columns = record.rows // across, record.columns // across
     tiles = pixels[: rows * across, : columns * across]
