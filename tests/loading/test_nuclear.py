@@ -132,3 +132,22 @@ def test_several_objects_of_a_series_are_named_apart(acquisition):
     second = acquisition({"TimeSliceVector": [1, 2]})
     names = [one.name for one in examine([first, second])]
     assert names == ["4: Thorax, image 1", "4: Thorax, image 2"]
+
+
+@pytest.mark.parametrize("step", [4, -4])
+@pytest.mark.parametrize("orientation", [(1, 0, 0, 0, 1, 0), OBLIQUE, (1, 0, 0, 0, 0, -1)])
+def test_a_reconstruction_lies_where_itk_sees_it(acquisition, orientation, step):
+    import SimpleITK
+
+    record = acquisition(
+        {"SliceVector": [1, 2, 3, 4]},
+        ImageType=RECON,
+        SpacingBetweenSlices=step,
+        DetectorInformationSequence=[detector((-50, -60, 70), orientation)],
+    )
+    theirs = SimpleITK.ReadImage(str(record.path))
+    volume = examine([record])[0].load()
+    for k, row, column in ((0, 0, 0), (3, 0, 0), (2, 5, 4)):
+        frame = int(volume.array[k, row, column])
+        place = theirs.TransformIndexToPhysicalPoint((column, row, frame))
+        assert (volume.geometry.affine @ (k, row, column, 1))[:3] == pytest.approx(place)
