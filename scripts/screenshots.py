@@ -172,6 +172,23 @@ def diffusion(stage: Stage) -> None:
     stage.viewer.layers.clear()
 
 
+def time_course(stage: Stage) -> None:
+    """Show a volume with two axes beside space, and where their sliders stand."""
+    from phantom_course import write_time_course
+
+    folder = stage.data.parent / "course"
+    write_time_course(folder)
+    stage.import_all(stage.browser, folder)
+    stage.browser.import_bar.outcome._on_close()
+    stage.viewer.layers.clear()
+    stage.open("Phantom perfusion, two echoes")
+    stage.select("Phantom perfusion, two echoes")
+    stage.viewer.dims.set_current_step(range(2), (9, 1))
+    stage.viewer.reset_view()
+    stage.picture("time-course")
+    stage.viewer.layers.clear()
+
+
 def importing(stage: Stage) -> None:
     dock = stage.dock("DICOM import")
     stage.wait()
@@ -203,7 +220,7 @@ def main(arguments: list[str]) -> int:
 
         write_phantom_study(work / "phantom", SERIES)
         stage = Stage(folder, work / "phantom")
-        for scene in (empty_and_full, overlay, findings, diffusion, importing):
+        for scene in (empty_and_full, overlay, findings, diffusion, time_course, importing):
             scene(stage)
         stage.viewer.close()
     return 0

@@ -78,6 +78,15 @@ def test_values_follow_the_sliders(volume):
         assert shown(viewer) == text == slider_values(viewer).text
 
 
+def test_napari_may_count_seconds_in_milliseconds(volume):
+    """It has one unit for all axes of time, the finest."""
+    viewer = ViewerModel()
+    add_volume(viewer, volume(time=TIMES, echo_time=Coord((4.92, 9.84), "ms")))
+    assert str(viewer.dims.units[0]) == "millisecond"
+    viewer.dims.set_current_step(range(2), (3, 1))
+    assert shown(viewer) == "time 7.5 s\necho time 9.84 ms"
+
+
 def test_shown_axes_have_no_value(volume):
     viewer = ViewerModel()
     add_volume(viewer, volume(time=TIMES, echo_time=ECHOES))

@@ -188,8 +188,9 @@ class SliderValues:
         for layer in self._layers():
             k = axis - (dims.ndim - layer.ndim)
             if k >= 0 and axis_values(layer)[k][1]:
-                index = layer.world_to_data(dims.point[dims.ndim - layer.ndim :])
-                return round(float(index[k]))
+                # Axes beside space are scaled and shifted, never turned.
+                place = dims.point[axis] * _factor(dims.units, axis, layer.units[k])
+                return round(float((place - layer.translate[k]) / layer.scale[k]))
         return None
 
     def _layers(self) -> list[Any]:
@@ -202,6 +203,17 @@ class SliderValues:
             if layer.visible and layer.ndim <= ndim and dicom_metadata(layer)
         ]
         return sorted(layers, key=lambda layer: layer is not active)
+
+
+def _factor(units: Any, axis: int, wanted: Any) -> float:
+    """Return what turns a world coordinate into `wanted` units.
+
+    napari counts all axes of time in one unit, the finest of any layer: seconds
+    become milliseconds beside an echo time.
+    """
+    if units is None or not units[axis].is_compatible_with(wanted):
+        return 1.0
+    return float((1.0 * units[axis]).to(wanted).magnitude)
 
 
 def _sliders(viewer: Any) -> list[Any]:
