@@ -77,6 +77,7 @@ Identity = tuple[str, str, str, str, str, str]
 """SeriesInstanceUID, StudyInstanceUID, PatientID, issuer, PatientName, birth date."""
 
 encode_json: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
+_quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
 
 _IDENTITY = (
     "SeriesInstanceUID",
@@ -159,39 +160,62 @@ def rows_of(headers: Sequence[Header]) -> tuple[list[Group], list[Accepted]]:
     groups: list[Group] = []
     accepted: list[Accepted | None] = [None] * len(headers)
     for indices in members.values():
-        of_all = [headers[i].values for i in indices]
-        identity = identity_of(of_all[0])
+        of_all = [headers[i] for i in indices]
+        first = of_all[0]
         constants, varying = _split(of_all)
-        row_of = _RowMaker(headers[indices[0]], varying)
-        for index in indices:
-            header = headers[index]
-            get = header.values.get
-            own = {k: _bounded(get(k)) for k in varying}
+        row_of = _RowMaker(first, varying)
+        group = len(groups)
+        labels = [f"{encode_json(keyword)}:" for keyword in varying]
+        for index, header in zip(indices, of_all, strict=True):
             accepted[index] = Accepted(
-                group=len(groups),
-                row=row_of(header, encode_json(own) if own else ""),
-                frames=header.frames.to_bytes() if header.frames is not None else None,
-                problems=header.problems,
+                group,
+                row_of(header, _overrides(header.values, varying, labels)),
+                header.frames.to_bytes() if header.frames is not None else None,
+                header.problems,
             )
-        groups.append(_group(identity, of_all[0], constants, varying))
+        groups.append(_group(identity_of(first.values), first.values, constants, varying))
     return groups, [row for row in accepted if row is not None]
 
 
-def _split(of_all: Sequence[Values]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    constants = dict(of_all[0])
+def _split(of_all: Sequence[Header]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the values that are equal in all, and the keywords of the others."""
+    base = next((header for header in of_all if header.stable is not None), of_all[0])
+    constants = dict(base.values)
     constants.pop(_COLUMN_ONLY, None)
     varying: dict[str, None] = {}
-    for values in of_all[1:]:
+    # What only may differ between headers by the same template.
+    doubtful = [k for k in base.own or () if k in constants]
+    for header in of_all:
+        values = header.values
         get = values.get
-        differing = [k for k, v in constants.items() if get(k, _ABSENT) != v]
-        for keyword in differing:
-            del constants[keyword]
-            varying[keyword] = None
+        if header.stable is None or header.stable is not base.stable:
+            differing = [k for k, v in constants.items() if get(k, _ABSENT) != v]
+        else:
+            differing = [k for k in doubtful if get(k, _ABSENT) != constants[k]]
+        if differing:
+            for keyword in differing:
+                del constants[keyword]
+                varying[keyword] = None
+            doubtful = [k for k in doubtful if k in constants]
         # All of `constants` is in `values` now; is there more than those and what varies?
         expected = len(constants) + 1 + sum([keyword in values for keyword in varying])
         if len(values) != expected:
             varying.update(dict.fromkeys(values.keys() - constants.keys() - {_COLUMN_ONLY}))
     return {k: _bounded(v) for k, v in constants.items()}, tuple(sorted(varying))
+
+
+def _overrides(values: Values, varying: Sequence[str], labels: Sequence[str]) -> str:
+    """JSON of the values of `varying`, null where absent; "" when nothing varies."""
+    if not varying:
+        return ""
+    parts = [
+        label + (_quoted(value) if type(value) is str else encode_json(value))
+        for label, value in zip(labels, map(values.get, varying), strict=True)
+    ]
+    text = f"{{{','.join(parts)}}}"
+    if len(text) > _LONGEST_KEPT:
+        return encode_json({k: _bounded(values.get(k)) for k in varying})
+    return text
 
 
 def _bounded(value: Any) -> Any:

@@ -87,6 +87,9 @@ class Header:
         Oddities that were repaired or ignored.
     media : bool
         It is a DICOMDIR; `values` then has only the SOP class.
+    stable, own : dict or None
+        What `values` was put together from, when it was scanned by a template: what
+        all headers by this template have, the very same object, and the rest.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -99,6 +102,8 @@ class Header:
     scanned_by: str = "walker"
     problems: list[tuple[str, str]] = field(default_factory=list)
     media: bool = False
+    stable: dict[str, Value] | None = field(default=None, repr=False, compare=False)
+    own: dict[str, Value] | None = field(default=None, repr=False, compare=False)
 
 
 def scan_file(
@@ -258,6 +263,7 @@ def _finish_alike(header: Header, template: Template, found: Found) -> None:
     _take(header, found)
     _normalise(header, found.values, template.charset, found.end)
     header.values = template.stable | found.values
+    header.stable, header.own = template.stable, found.values
     _check_identity(header, found, has_meta=True)
 
 
@@ -271,7 +277,8 @@ def _take(header: Header, found: Found) -> None:
 
 def _normalise(header: Header, values: dict[str, Value], charset: str, end: int) -> None:
     """Bring `values` to their final form, each by itself."""
-    for keyword in NUMBER_KEYWORDS & values.keys():
+    numbers = () if NUMBER_KEYWORDS.isdisjoint(values) else NUMBER_KEYWORDS & values.keys()
+    for keyword in numbers:
         value = values[keyword]
         if type(value) is str and value:
             fitted = fit_to_vr(value, VR_OF[keyword])
@@ -288,7 +295,8 @@ def _normalise(header: Header, values: dict[str, Value], charset: str, end: int)
                 if not text.isascii() or "\x1b" in text:
                     raw = text.encode("latin_1", "replace")
                     values[keyword] = decode_text(raw, charsets, VR_OF[keyword]).strip(PADDING)
-    for keyword in _NAME_KEYWORDS & values.keys():
+    names = () if _NAME_KEYWORDS.isdisjoint(values) else _NAME_KEYWORDS & values.keys()
+    for keyword in names:
         name = values[keyword]
         if type(name) is str and name.endswith("="):
             values[keyword] = name.rstrip("=")  # empty groups, PS3.5 Section 6.2.1.2
