@@ -215,3 +215,9 @@ def test_a_table_is_chosen_when_no_window_shows_anything():
     assert first_choice((), (LookupTable(1000, table.entries),), sample) is None
     # Only the padding is in reach of the window.
     assert first_choice((Window(0, 3),), (table,), sample, (-10, 20)) is table
+
+
+def test_uptake_values_have_windows_of_their_own() -> None:
+    offered = presets((), "PT", "GML")
+    assert [w.limits() for w in offered] == [(0, 6), (0, 4), (0, 10)]
+    assert presets((), "PT", "BQML") == ()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pydicom
 import pytest
 
 from napari_dicomdb.dicom.findings import FindingCode
@@ -82,3 +83,42 @@ def test_an_unknown_transfer_syntax_is_told_before_loading(series, records):
     ]
     best = examine(known)[0]
     assert FindingCode.UNDECODABLE_PIXELS in {f.code for f in best.findings}
+
+
+def test_pet_values_are_rescaled_slice_by_slice_in_their_unit(reference_data, records):
+    folder = reference_data / "pet_suv" / "STS_001_FDG_PET_raw" / "dicom"
+    known = records(sorted(folder.glob("1-0*.dcm"))[10:40])
+    assert len({record.slope for record in known}) > 20
+    volume = examine(known)[0].load()
+    assert (volume.units, volume.meta["quantity"]) == ("BQML", "Activity concentration")
+    by_uid = {record.uid: record for record in known}
+    for k, uid in enumerate(volume.meta["instance_uids"]):
+        ds = pydicom.dcmread(by_uid[uid].path)
+        wanted = ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
+        np.testing.assert_allclose(volume.array[k], wanted, rtol=1e-6)
+    facts = volume.meta["pet"]
+    injected = "RadiopharmaceuticalInformationSequence.RadionuclideTotalDose"
+    item = ds.RadiopharmaceuticalInformationSequence[0]
+    assert float(facts[injected][0]) == float(item.RadionuclideTotalDose)
+    assert facts["DecayCorrection"] == ds.DecayCorrection
+    assert facts["PatientWeight"] == str(ds.PatientWeight)
+    assert len(facts["AcquisitionTime"]) == len(known)
+
+
+def test_pet_without_attenuation_correction_is_told(series, records):
+    series.axial([0, 2, 4], Modality="PT", Units="BQML", CorrectedImage=["DECY", "NORM"])
+    best = examine(records(series.paths))[0]
+    assert FindingCode.NOT_CORRECTED in {f.code for f in best.findings}
+
+
+def test_dose_is_a_quantity(series, records):
+    path = series.slice(
+        (0, 0, 0),
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.481.2",
+        Modality="RTDOSE",
+        DoseUnits="GY",
+        DoseType="PHYSICAL",
+        DoseGridScaling="0.5",
+    )
+    volume = examine(records([path]))[0].load()
+    assert (volume.meta["quantity"], volume.meta["ucum_units"]) == ("Physical dose", "Gy")

@@ -244,3 +244,24 @@ def test_layers_need_no_napari():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("units", "quantity", "limits", "name"),
+    [
+        ("GML", "SUVbw", (0, 6), "PET [GML]"),
+        ("BQML", "Activity concentration", None, "PET [BQML]"),
+    ],
+)
+def test_pet_is_dark_on_light_and_names_its_unit(units, quantity, limits, name):
+    array = np.tile(np.linspace(0, 20, 30, dtype=np.float32).reshape(6, 5), (4, 1, 1))
+    meta = {"modality": "PT", "name": "PET", "quantity": quantity, "pet": {"Units": units}}
+    volume = Volume(
+        array, ("slice", "row", "column"), VolumeGeometry(np.eye(4), (4, 6, 5)), {}, units
+    )
+    [(_, kwargs, _)] = volume_to_layers(replace(volume, meta=meta))
+    assert kwargs["colormap"] == "gray_r"
+    assert kwargs["name"] == name
+    assert limits is None or kwargs["contrast_limits"] == limits
+    told = kwargs["metadata"]["dicomdb"]
+    assert (told["units"], told["quantity"], told["pet"]) == (units, quantity, {"Units": units})

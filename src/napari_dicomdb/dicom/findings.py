@@ -64,6 +64,7 @@ class FindingCode(StrEnum):
     UNCERTAIN_DIRECTIONS = "uncertain-directions"
     UNKNOWN_WEIGHTING = "unknown-weighting"
     PRIVATE_WITHOUT_CREATOR = "private-without-creator"
+    NOT_CORRECTED = "not-corrected"
     SEGMENTS_AS_IMAGES = "segments-as-images"
 
 

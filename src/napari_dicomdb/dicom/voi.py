@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.dicom.modality import LookupTable
+from napari_dicomdb.dicom.pet import is_suv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CT_PRESETS",
+    "SUV_PRESETS",
     "LookupTable",
     "Window",
     "choose_limits",
@@ -102,6 +104,13 @@ CT_PRESETS: tuple[Window, ...] = (
     Window(300, 600, "CT angio"),
 )
 
+SUV_PRESETS: tuple[Window, ...] = (
+    Window(3, 6, "SUV 0 to 6", LINEAR_EXACT),
+    Window(2, 4, "SUV 0 to 4", LINEAR_EXACT),
+    Window(5, 10, "SUV 0 to 10", LINEAR_EXACT),
+)
+"""For FDG, for FLT, for avid lesions; the first is the usual one (reference/pixels.md PX-5)."""
+
 
 def windows_of(values: Mapping[str, Any]) -> tuple[Window, ...]:
     r"""Windows that a header offers, in its order; unusable ones are left out.
@@ -164,7 +173,7 @@ def windows_of_slices(slices: Sequence[tuple[Window, ...]]) -> tuple[Window, ...
 
 
 def presets(windows: Sequence[Window], modality: str, units: str = "") -> tuple[Window, ...]:
-    """Windows to offer: the file's, then for CT in HU the usual ones.
+    """Windows to offer: the file's, then for CT in HU and PET in SUV the usual ones.
 
     Parameters
     ----------
@@ -176,6 +185,8 @@ def presets(windows: Sequence[Window], modality: str, units: str = "") -> tuple[
         Of the values; a CT in other units than HU gets no presets.
     """
     mine = tuple(windows)
+    if modality == "PT" and is_suv(units):
+        return mine + SUV_PRESETS
     if modality != "CT" or units not in ("", "HU"):
         return mine
     return mine + CT_PRESETS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.dicom import pet
 from napari_dicomdb.dicom.codecs import is_available
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.voi import windows_of, windows_of_slices
@@ -106,7 +107,7 @@ def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
                     {"transfer_syntax_uid": uid},
                 )
             )
-    if any(i.values.get("BurnedInAnnotation") == "YES" for i in frames.instances):
+    if "YES" in frames.distinct("BurnedInAnnotation"):
         found.append(
             Finding(
                 FindingCode.BURNED_IN_ANNOTATION,
@@ -114,7 +115,7 @@ def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
                 "Text is burned into the pixels: it may name the patient",
             )
         )
-    if any(i.values.get("LossyImageCompression") == "01" for i in frames.instances):
+    if "01" in frames.distinct("LossyImageCompression"):
         ratio = frames.instances[0].values.get("LossyImageCompressionRatio", "")
         found.append(
             Finding(
@@ -126,6 +127,8 @@ def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
             )
         )
     found += frames.findings()
+    if frames.instances[0].values.get("Modality") == "PT":
+        found += pet.correction_findings(frames.instances[0].values)
     return tuple(found)
 
 
@@ -143,12 +146,27 @@ def _missing_bytes(record: InstanceRecord) -> int:
 def referenced_uids(frames: FrameSet) -> tuple[str, ...]:
     """Return the series that the headers of `frames` refer to."""
     found: dict[str, None] = {}
-    for record in frames.instances:
-        value = record.values.get("ReferencedSeriesSequence.SeriesInstanceUID")
-        for uid in value if isinstance(value, list) else [value]:
+    for value in frames.distinct("ReferencedSeriesSequence.SeriesInstanceUID"):
+        for uid in value if isinstance(value, tuple) else [value]:
             if isinstance(uid, str) and uid:
                 found[uid] = None
     return tuple(found)
+
+
+def _quantity(frames: FrameSet) -> dict[str, Any]:
+    """Return what the values measure, where the header says it, and what else belongs to it."""
+    values = frames.instances[0].values
+    if values.get("DoseUnits") and values.get("DoseGridScaling"):
+        kind = str(values.get("DoseType") or "").strip().lower()
+        ucum = "Gy" if values["DoseUnits"] == "GY" else ""
+        return {"quantity": f"{kind} dose".strip().capitalize(), "ucum_units": ucum}
+    if values.get("Modality") != "PT":
+        return {}
+    quantity, ucum = pet.quantity_of(values)
+    facts = {keyword: values[keyword] for keyword in pet.SERIES_FACTS if keyword in values}
+    slices = {keyword: frames.values(keyword) for keyword in pet.SLICE_FACTS}
+    told = {keyword: column for keyword, column in slices.items() if any(column)}
+    return {"quantity": quantity, "ucum_units": ucum, "pet": facts | told}
 
 
 def volume_meta(frames: FrameSet) -> dict[str, Any]:
@@ -157,6 +175,7 @@ def volume_meta(frames: FrameSet) -> dict[str, Any]:
     values = first.values
     uids = [frames.instance(k).uid for k in range(len(frames))]
     return {
+        **_quantity(frames),
         "modality": str(values.get("Modality") or ""),
         "series_uid": first.series_uid,
         "study_uid": str(values.get("StudyInstanceUID") or ""),

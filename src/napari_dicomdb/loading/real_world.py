@@ -138,6 +138,7 @@ def real_world_meta(frames: FrameSet, chosen: RealWorldMap) -> dict[str, Any]:
         )
     return {
         "quantity": chosen.quantity,
+        "ucum_units": chosen.units,
         "rescale": None if line is None else [line],
         "windows": windows,
         "voi_luts": (),

@@ -78,7 +78,7 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
     labels = volume.meta.get("kind") in _LABEL_KINDS
     data, kwargs, spatial, backwards = _placed(volume, frame, labels)
     kwargs["metadata"] = {"dicomdb": _metadata(volume) | spatial}
-    kwargs["name"] = str(volume.meta.get("name") or "DICOM")
+    kwargs["name"] = _name(volume)
     if labels:
         return [(np.asarray(data), kwargs, "labels")]
     kwargs["rgb"] = volume.is_rgb
@@ -94,6 +94,13 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
         return _placed(replace(volume, array=marks, is_rgb=False), frame, True)[0]
 
     return [(data, kwargs, "image"), *annotation_layers(volume, kwargs, on_grid)]
+
+
+def _name(volume: Volume) -> str:
+    """Name of a layer; with the unit where the values are a quantity of their own."""
+    name = str(volume.meta.get("name") or "DICOM")
+    told = not volume.meta.get("quantity") or not volume.units or name.endswith("]")
+    return name if told else f"{name} [{volume.units}]"
 
 
 def _placed(
@@ -122,12 +129,16 @@ def contrast_limits(volume: Volume, *, runs_backwards: bool = False) -> tuple[fl
 
 def _display(volume: Volume, backwards: bool) -> tuple[tuple[float, float], str | dict[str, Any]]:
     """Return contrast limits and colormap to begin with."""
-    from napari_dicomdb.dicom.voi import choose_limits, first_choice
+    from napari_dicomdb.dicom.pet import is_suv
+    from napari_dicomdb.dicom.voi import SUV_PRESETS, choose_limits, first_choice
     from napari_dicomdb.viewer.curves import curve_of
     from napari_dicomdb.viewer.windows import grey_colormap
 
     meta, sample = volume.meta, _middle_slice(volume, backwards)
     windows, padding = tuple(meta.get("windows") or ()), meta.get("padding")
+    if meta.get("modality") == "PT" and is_suv(volume.units):
+        # One scale for all: windows of PET files span whatever their slice holds.
+        windows = SUV_PRESETS[:1]
     chosen = first_choice(windows, tuple(meta.get("voi_luts") or ()), sample, padding)
     curve = None if chosen is None else curve_of(chosen)
     if curve is not None:
@@ -256,6 +267,8 @@ def _metadata(volume: Volume) -> dict[str, Any]:
         "modality": meta.get("modality", ""),
         "units": volume.units,
         "quantity": meta.get("quantity", ""),
+        "ucum_units": meta.get("ucum_units", ""),
+        "pet": meta.get("pet"),
         "rescale": meta.get("rescale"),
         "findings": [f.to_json() for f in volume.findings],
         "loader": meta.get("loader", ""),
