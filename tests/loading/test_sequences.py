@@ -32,3 +32,22 @@ def test_pixel_spacing_without_regions(series, records):
     frames = FrameSet.of(records(series.paths))
     assert spacing_of(frames).row == 1
     assert spacing_of(frames).label == "mm"
+
+
+@pytest.mark.parametrize(
+    ("triggers", "dim", "values"),
+    [
+        ((0, 40.5, 81), "time", (0, 0.0405, 0.081)),
+        ((0, 81, 40.5), "frame", (1, 2, 3)),
+        ((0, 0, 40.5), "frame", (1, 2, 3)),
+        ((0, None, 40.5), "frame", (1, 2, 3)),
+    ],
+)
+def test_a_gated_cine_of_single_images_has_the_times_of_its_triggers(
+    series, records, triggers, dim, values
+):
+    for trigger in triggers:
+        ds = series.header(Modality="MR", ImageOrientationPatient=None, TriggerTime=trigger)
+        series.write(ds, np.zeros((4, 4), np.uint8))
+    axis = axis_of(FrameSet.of(records(series.paths)))
+    assert (axis.dim, axis.coord.values) == (dim, pytest.approx(values))

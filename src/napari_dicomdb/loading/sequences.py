@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from napari_dicomdb.dicom.spacing import choose_spacing
 from napari_dicomdb.dicom.ultrasound import region_spacing
 from napari_dicomdb.loading.building import build_volume
 from napari_dicomdb.loading.colours import colour_reader
-from napari_dicomdb.loading.frame_axis import FrameAxis, frame_axis
+from napari_dicomdb.loading.frame_axis import FrameAxis, frame_axis, numbers_of
 from napari_dicomdb.loading.sorting import is_colour, number_order
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 
@@ -126,7 +127,18 @@ def axis_of(frames: FrameSet) -> FrameAxis:
         numbers = frames.number.tolist()
         if max(numbers) < len(axis.coord.values):
             return axis.take(numbers)
-    return FrameAxis("frame", Coord(tuple(range(1, len(frames) + 1))))
+    return _triggered(frames) or FrameAxis("frame", Coord(tuple(range(1, len(frames) + 1))))
+
+
+def _triggered(frames: FrameSet) -> FrameAxis | None:
+    """Return the times of single images of a gated cine, None when they do not grow."""
+    if len(frames.instances) != len(frames) or len(frames) < 2:
+        return None
+    found = [numbers_of(value)[:1] for value in frames.values("TriggerTime")]
+    times = [value / 1000 for column in found for value in column]
+    if len(times) < len(frames) or any(b <= a for a, b in pairwise(times)):
+        return None
+    return FrameAxis("time", Coord(tuple(times), "s"), "TriggerTime")
 
 
 def _matrix(frames: FrameSet) -> tuple[int, int]:
