@@ -80,7 +80,7 @@ def annotations_of(frames: FrameSet, leading: tuple[int, ...]) -> tuple[Annotati
         return ()  # drawn over sheets of tiles, or not frame by frame
     places = np.arange(len(frames)).reshape(leading)
     for keyword, name in (("OverlayRows", _OVERLAYS), ("ShutterShape", _SHUTTER)):
-        with_it = [i for i in frames.instances if i.values.get(keyword)]
+        with_it = [i for i in frames.instances if i.get(keyword)]
         if with_it:
             marks = LazyArray(_Marks(frames, name), places)
             found.append(Annotation("labels", name, marks, _label_features(name, with_it[0])))
@@ -146,7 +146,7 @@ class _Marks:
 
 
 def _draw_overlays(record: InstanceRecord, frame: int, marks: NDArray[Any]) -> None:
-    if not record.values.get("OverlayRows"):
+    if not record.get("OverlayRows"):
         return
     cells = None
     for plane in overlays_of(_header(record.path)):
@@ -170,7 +170,7 @@ def _cells(record: InstanceRecord, frame: int) -> NDArray[Any]:
 
 
 def _draw_shutter(record: InstanceRecord, frame: int, marks: NDArray[Any]) -> None:
-    if record.values.get("ShutterShape"):
+    if record.get("ShutterShape"):
         covered = shutter_mask(_header(record.path), *marks.shape)
         if covered is not None:
             marks[covered] = 1

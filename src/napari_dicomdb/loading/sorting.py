@@ -144,6 +144,6 @@ def by_concatenation(records: Iterable[InstanceRecord]) -> list[list[InstanceRec
 def is_nuclear(record: InstanceRecord) -> bool:
     """Return whether it is a gamma camera's object, whose frames follow several vectors."""
     return record.sop_class_uid in _NUCLEAR or (
-        record.values.get("Modality") == "NM"
+        record.get("Modality") == "NM"
         and any(keyword in record.values for keyword in NUCLEAR_VECTORS)
     )
