@@ -19,6 +19,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pydicom import Dataset
 
 ALONG, ACROSS = 1.7e-3, 0.3e-3  # mm2/s
 SHELLS = ((0.0, 1), (1000.0, 12), (2000.0, 24))
@@ -38,12 +39,20 @@ def gradients() -> list[tuple[float, NDArray[np.float64]]]:
     return [(b, vector if b else np.zeros(3)) for b, n in SHELLS for vector in directions(n)]
 
 
+def place_of(ds: Dataset) -> NDArray[np.float64]:
+    """Return the affine from (0, row, column, 1) of an image to LPS mm."""
+    from napari_dicomdb.dicom.plane import affine_from_plane
+
+    return affine_from_plane(
+        ds.ImagePositionPatient, ds.ImageOrientationPatient, ds.PixelSpacing, (0, 0, 1)
+    )
+
+
 def write_diffusion_series(folder: Path, *, matrix: int = 96, slices: int = 24) -> list[Path]:
     """Write the series into `folder` as classic MR images."""
     import pydicom
     from pydicom.uid import generate_uid
 
-    from napari_dicomdb.dicom.plane import affine_from_plane
     from napari_dicomdb.viewer.phantom import write_phantom_study
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +61,8 @@ def write_diffusion_series(folder: Path, *, matrix: int = 96, slices: int = 24) 
         (source,) = write_phantom_study(temporary, ("oblique-mr",), matrix=matrix, slices=slices)
         images = [pydicom.dcmread(path) for path in source.paths]
     pixels = [ds.pixel_array.copy() for ds in images]
-    middle = np.mean([np.array(i.ImagePositionPatient, dtype=float) for i in images], axis=0)
+    half = (0, (matrix - 1) / 2, (matrix - 1) / 2, 1)
+    middle = np.mean([place_of(ds) @ half for ds in images], axis=0)[:3]
     for ds in images:
         ds.SeriesInstanceUID, ds.SeriesNumber = series_uid, 20
         ds.SeriesDescription = "Phantom diffusion"
@@ -60,12 +70,11 @@ def write_diffusion_series(folder: Path, *, matrix: int = 96, slices: int = 24) 
         ds.ImageType = ["ORIGINAL", "PRIMARY", "DIFFUSION", "NONE"]
     for number, (b, vector) in enumerate(gradients()):
         for k, ds in enumerate(images):
-            place = affine_from_plane(
-                ds.ImagePositionPatient, ds.ImageOrientationPatient, ds.PixelSpacing, (0, 0, 1)
-            )
             rows, columns = np.indices((ds.Rows, ds.Columns))
             grid = np.stack([np.zeros_like(rows), rows, columns, np.ones_like(rows)])
-            x, y, _, _ = np.einsum("ij,jrc->irc", place, grid) - [[[v]] for v in (*middle, 1)]
+            x, y, _, _ = np.einsum("ij,jrc->irc", place_of(ds), grid) - [
+                [[v]] for v in (*middle, 1)
+            ]
             reach = np.hypot(x, y) + 1e-9
             beside = (vector[1] * x - vector[0] * y) / reach  # g along the circle
             diffusivity = ACROSS + (ALONG - ACROSS) * beside**2
