@@ -119,3 +119,12 @@ def test_values_are_read_once(series, records):
         assert frames.values("InstanceNumber") == ["1", "2", "3"]
         assert frames.codes("InstanceNumber").tolist() == [0, 1, 2]
         assert frames.codes("Modality").tolist() == [0, 0, 0]
+
+
+def test_different_values_are_told_once_each(series, records):
+    series.axial([0, 1], EchoTime="4")
+    series.axial([2], EchoTime="8")
+    frames = FrameSet.of(records(series.paths))
+    assert frames.distinct("EchoTime") == ["4", "8"]
+    assert frames.distinct("Modality") == ["CT"]
+    assert frames.distinct("StudyDescription") == [None]

@@ -186,8 +186,16 @@ class InstanceRecord:
         return MappingProxyType(found)
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """Return the kept value of `keyword`, or `default` when absent."""
-        return self.values.get(keyword, default)
+        """Return the kept value of `keyword`, or `default` when absent.
+
+        As `values.get`, but quicker for a few of them: nothing is merged.
+        """
+        if "values" in self.__dict__ or keyword == "SOPInstanceUID":
+            return self.values.get(keyword, default)
+        value = self.overrides.get(keyword, _parsed_defaults(self.defaults_json).get(keyword))
+        if value is None:
+            return default
+        return value
 
 
 _last_defaults: tuple[str, Mapping[str, Any]] = ("{}", _NOTHING)

@@ -223,9 +223,15 @@ class FrameSet:
             return [columns[owner](number) for owner, number in pairs]
         if not self._may_differ(keyword):
             return [comparable(self.instances[0].values.get(keyword))] * len(self)
-        raw = [i.values.get(keyword) for i in self.instances]
+        raw = [i.get(keyword) for i in self.instances]
         own = [comparable(value) for value in raw]
         return own if self._one_each else [own[i] for i in self.owner.tolist()]
+
+    def distinct(self, keyword: str) -> list[Any]:
+        """Return the different `values` of `keyword`, in the order of their appearance."""
+        if not self._may_differ(keyword) and not self._is_in_tables(keyword):
+            return [comparable(self.instances[0].get(keyword))]
+        return list(dict.fromkeys(self.values(keyword)))
 
     def codes(self, keyword: str) -> NDArray[np.intp]:
         """Return `values` as numbers, equal for equal ones (`coding.codes_of`).
@@ -238,7 +244,7 @@ class FrameSet:
             return np.zeros(len(self), dtype=np.intp)
         if self._one_each:
             return codes_of(self.values(keyword))
-        raw = [i.values.get(keyword) for i in self.instances]
+        raw = [i.get(keyword) for i in self.instances]
         return codes_of([comparable(value) for value in raw])[self.owner]
 
     def value(self, keyword: str, frame: int) -> Any:

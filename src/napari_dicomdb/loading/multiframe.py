@@ -41,7 +41,7 @@ def with_true_count(record: InstanceRecord, table: FrameTable | None) -> Instanc
 
 def concatenation_key(record: InstanceRecord) -> tuple[str, int] | None:
     """Return ConcatenationUID and InConcatenationNumber of a part of a concatenation."""
-    uid = record.values.get("ConcatenationUID")
+    uid = record.get("ConcatenationUID")
     if not uid:
         return None
     number = record.values.get("InConcatenationNumber")

@@ -66,8 +66,9 @@ class DiffusionLoader:
 
     def _examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         found: list[Loadable] = []
-        images = (i for i in images_of(instances) if i.values.get("Modality") == "MR")
-        for series in by_series(i for i in images if not is_colour(i)):
+        for series in by_series(i for i in images_of(instances) if not is_colour(i)):
+            if series[0].values.get("Modality") != "MR":
+                continue
             frames = FrameSet.of(series)
             placed = np.flatnonzero(is_placed(frames))
             if len(placed) > 1:
