@@ -201,6 +201,7 @@ def test_maps_of_an_ordinary_image_apply_to_stored_values(series, records):
     assert first.loader.name == "scalar-volume"
     (other,) = [one for one in rest if one.loader.name == "parametric-map"]
     assert not other.selected
+    assert other.name == "4: Thorax, real-world values [ms]"
     volume = other.load()
     wanted = [pixels * (0.5 + k) + 7 for k in range(3)]  # each slice by its own line
     np.testing.assert_allclose(volume.numpy(), wanted, rtol=1e-6)
@@ -226,6 +227,14 @@ def test_padding_is_no_real_world_value(series, records):
 
 def test_images_without_maps_are_left_to_others(series, records):
     series.axial([0, 2, 4])
+    assert ParametricMapLoader().examine(records(series.paths)) == []
+
+
+def test_maps_to_nothing_in_particular_are_not_offered(series, records):
+    item = real_world_item(2.0, 0.0)
+    item.MeasurementUnitsCodeSequence[0].CodeValue = "1"
+    for z in range(3):
+        series.slice((0, 0, z), RealWorldValueMappingSequence=[item])
     assert ParametricMapLoader().examine(records(series.paths)) == []
 
 

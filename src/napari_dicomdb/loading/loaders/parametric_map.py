@@ -98,11 +98,14 @@ class ParametricMapLoader:
             group = frames.take(members) if len(members) < len(frames) else frames
             for offer in self._stacks.examine_frames(group):
                 if offer.options.get("remedy") != SEQUENCE:
+                    meant = all(i.sop_class_uid == PARAMETRIC_MAP for i in offer.instances)
                     for k, chosen in enumerate(choices):
-                        yield self._offer(offer, chosen, first=k == 0)
+                        if meant or chosen.units or chosen.pieces[0].quantity:
+                            yield self._offer(offer, chosen, meant=meant, first=k == 0)
 
-    def _offer(self, offer: Loadable, chosen: RealWorldMap, *, first: bool) -> Loadable:
-        meant = all(i.sop_class_uid == PARAMETRIC_MAP for i in offer.instances)
+    def _offer(
+        self, offer: Loadable, chosen: RealWorldMap, *, meant: bool, first: bool
+    ) -> Loadable:
         unit = f" in {chosen.units}" if chosen.units else ""
         claims = (
             Claim("it is a parametric map")
@@ -120,7 +123,7 @@ class ParametricMapLoader:
         options: dict[str, Any] = {**offer.options, MAP_OPTION: list(chosen.key)}
         return replace(
             offer,
-            name=_name(offer.name, chosen),
+            name=_name(offer.name, chosen, meant),
             kind="parametric-map",
             confidence=min(confidence, offer.confidence) if worse else confidence,
             reasons=reasons,
@@ -130,7 +133,8 @@ class ParametricMapLoader:
         )
 
 
-def _name(series: str, chosen: RealWorldMap) -> str:
-    said = chosen.quantity.lower() in series.lower()
-    name = series if said else f"{series}, {chosen.quantity}"
+def _name(series: str, chosen: RealWorldMap, meant: bool) -> str:
+    # Scanners put anything into the explanation of a map that names no quantity.
+    quantity = chosen.pieces[0].quantity or (chosen.quantity if meant else "real-world values")
+    name = series if quantity.lower() in series.lower() else f"{series}, {quantity}"
     return f"{name} [{chosen.units}]" if chosen.units else name
