@@ -299,6 +299,50 @@ def test_all_volumes_share_the_remedy_of_their_geometry(series, records):
     assert volume.meta["filled_slices"] == [3]
 
 
+def test_a_file_that_is_gone_costs_its_own_slice(series, records):
+    write(series, (0, 2, 4), [{"EchoTime": te} for te in (5, 10)])
+    (best,) = chosen(examine(records(series.paths)))
+    series.paths[4].unlink()
+    for volume in (best.load(lazy=False), best.load()):
+        assert volume.numpy()[:, :, 0, 0].tolist() == [[0, 2, 4], [100, 0, 104]]
+        (finding,) = [f for f in volume.findings if f.code == FindingCode.FILE_MISSING]
+        assert series.paths[4].name in finding.text
+
+
+def test_every_image_has_its_own_rescale(series, records):
+    """Dynamic PET: each slice of each frame has its slope, and its time in ms."""
+    for t in range(2):
+        for z in (0, 3):
+            series.slice(
+                (0, 0, z),
+                np.full((6, 5), 10 + z, np.int16),
+                Modality="PT",
+                Units="BQML",
+                FrameReferenceTime=30000 + 60000 * t,
+                RescaleSlope=0.5 + t + z,
+                RescaleIntercept=0,
+            )
+    (best,) = chosen(examine(records(series.paths)))
+    volume = best.load(lazy=False)
+    assert volume.coords["time"].values == (0.0, 60.0)
+    assert volume.units == "BQML"
+    expected = [[(10 + z) * (0.5 + t + z) for z in (0, 3)] for t in range(2)]
+    assert volume.array[:, :, 0, 0].tolist() == expected
+    assert volume.meta["rescale"] == [(0.5 + t + z, 0.0) for t in range(2) for z in (0, 3)]
+
+
+def test_colour_time_course(series, records):
+    for t in range(3):
+        for z in (0, 2):
+            pixels = np.full((6, 5, 3), (t, z, 200), np.uint8)
+            series.slice((0, 0, z), pixels, TemporalPositionIdentifier=t + 1)
+    (best,) = chosen(examine(records(series.paths)))
+    assert best.shape == (3, 2, 6, 5, 3)
+    volume = best.load()
+    assert volume.is_rgb
+    assert volume.numpy()[2, 1, 0, 0].tolist() == [2, 2, 200]
+
+
 @pytest.mark.parametrize(
     ("folder", "series_id", "axis", "step"),
     [
