@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_dicomdb.dicom.diffusion import (
@@ -234,11 +234,15 @@ _JUNK = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(DIFFUSION_KEYWORDS), _JUNK, max_size=12),
     st.one_of(st.none(), st.just(AXIAL), st.lists(st.floats(), min_size=6, max_size=6)),
 )
+@example({"UIH_0065_1009": 0}, [0.0, 0.0, 1.0, 1.3e154, 0.0, 0.0])
+@example({"UIH_0065_1009": 9, "UIH_0065_1037": (1e308, 1e308, 0.0)}, AXIAL)
+@example({"SIEMENS_0019_100C": 9, "SIEMENS_0019_1027": (1e308,) * 6}, AXIAL)
+@example(ge(vector=(1e200, 1e200, -1e200), b="1e300"), OBLIQUE)
 def test_junk_never_raises_nor_gets_out(values, orientation):
     found = weighting_of(values.get, orientation)
     if found is not None:

@@ -42,6 +42,9 @@ What other gradients (crushers, slice selection) weight is stated by some: UIH's
 Vector = tuple[float, float, float]
 Matrix = tuple[float, float, float, float, float, float]
 
+_WORST_COSINE = 2.0
+_WORST_B_VALUE = 1e6
+
 _SEQUENCE = "MRDiffusionSequence."
 _MATRIX_SEQUENCE = "DiffusionBMatrixSequence."
 _GRADIENT = "DiffusionGradientDirectionSequence.DiffusionGradientOrientation"
@@ -307,7 +310,7 @@ def _ge(get: Lookup, orientation: Cosines) -> DiffusionWeighting | None:
         doubt = "GE's directions were verified for axial slices only"
     return DiffusionWeighting(
         b,
-        _unit((-x * axes[0] - y * axes[1] + z * axes[2]).tolist()),
+        _along_image((-x, -y, z), orientation),
         source="ge",
         polarity_known=axial and phase != "ROW",
         doubt=doubt,
@@ -406,7 +409,7 @@ def _unit(vector: Sequence[float]) -> Vector | None:
 
 def _matrix(value: Any) -> Matrix | None:
     numbers = _numbers(value)
-    if len(numbers) != 6 or not any(numbers):
+    if len(numbers) != 6 or not any(numbers) or max(map(abs, numbers)) > _WORST_B_VALUE:
         return None
     xx, xy, xz, yy, yz, zz = numbers
     return (xx, xy, xz, yy, yz, zz)
@@ -417,14 +420,17 @@ def _image_axes(orientation: Cosines) -> Any:
     if orientation is None:
         return None
     cosines = np.asarray(orientation, dtype=np.float64).reshape(2, 3)
+    if not (np.abs(cosines) < _WORST_COSINE).all():  # NaN too
+        return None
     normal = np.cross(cosines[0], cosines[1])
-    if not np.isfinite(cosines).all() or np.linalg.norm(normal) < 0.1:
+    if np.linalg.norm(normal) < 0.1:
         return None
     return np.vstack([cosines, normal / np.linalg.norm(normal)])
 
 
 def _along_image(vector: Sequence[float], orientation: Cosines) -> Vector | None:
     axes = _image_axes(orientation)
-    if axes is None or len(vector) != 3:
+    unit = _unit(vector)
+    if axes is None or unit is None:
         return None
-    return _unit((np.asarray(vector) @ axes).tolist())
+    return _unit((np.asarray(unit) @ axes).tolist())
