@@ -82,9 +82,13 @@ def dicom(path: Path, video: bytes, syntax: str, *, fragments: int = 1, **change
 
 
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("video")
-    return dicom(folder / "loop.dcm", encode("libx264", "mp4"), AVC)
+def encoded() -> bytes:
+    return encode("libx264", "mp4")
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory, encoded) -> Path:
+    return dicom(tmp_path_factory.mktemp("video") / "loop.dcm", encoded, AVC)
 
 
 def described(path: Path) -> PixelDescription:
@@ -121,9 +125,9 @@ def test_every_frame_in_any_order(tmp_path, codec, container, syntax, options):
         assert max(green, blue) < 30
 
 
-def test_all_frames_are_those_of_the_decoder_itself(loop):
+def test_all_frames_are_those_of_the_decoder_itself(loop, encoded):
     frames = read_frames(loop, described(loop))
-    with av.open(io.BytesIO(encode("libx264", "mp4"))) as file:
+    with av.open(io.BytesIO(encoded)) as file:
         expected = [f.to_ndarray(format="rgb24") for f in file.decode(video=0)]
     assert np.array_equal(frames, np.array(expected))
 
