@@ -8,103 +8,12 @@ display or Xvfb (``scripts/with-display.sh python scripts/screenshots.py``).
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from stage import IMAGES, Stage, own_settings
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
-WINDOW = (1500, 930)
-LARGEST = 400_000  # bytes
 SERIES = ("axial-ct", "oblique-mr", "sagittal-mr", "tilted-ct", "missing-slice", "uneven-spacing")
-PATIENCE = 60_000  # ms
-
-
-class Stage:
-    """A viewer with the docks, and what it takes to photograph it."""
-
-    def __init__(self, folder: Path, data: Path) -> None:
-        import napari
-
-        self.folder, self.data = folder, data
-        self.viewer = napari.Viewer(title="napari")
-        self.viewer.window.resize(*WINDOW)
-        self.browser = self.dock("DICOM browser")
-        self.until(lambda: self.browser.database is not None)
-
-    def dock(self, name: str) -> Any:
-        """Open a dock by its name in the menu, or return the open one."""
-        _, widget = self.viewer.window.add_plugin_dock_widget("napari-dicomdb", name)
-        return widget
-
-    def wait(self, milliseconds: int = 400) -> None:
-        """Let the window draw, and its threads report."""
-        from qtpy.QtTest import QTest
-
-        QTest.qWait(milliseconds)
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that threads will bring about."""
-        for _ in range(PATIENCE // 50):
-            if condition():
-                self.wait()
-                return
-            self.wait(50)
-        raise TimeoutError("the program did not get there")
-
-    def picture(self, name: str, widget: Any = None) -> None:
-        """Save the window, or one widget."""
-        self.wait()
-        path = self.folder / f"{name}.png"
-        (widget or self.viewer.window._qt_window).grab().save(str(path))
-        shrink(path)
-        print(f"{path.name}: {path.stat().st_size // 1000} kB")
-
-    def theme(self, name: str) -> None:
-        """Change napari's theme."""
-        from napari.settings import get_settings
-
-        get_settings().appearance.theme = name
-        self.wait()
-
-    def import_all(self, widget: Any, *paths: Path) -> None:
-        """Import in the browser and wait for the end."""
-        finished: list[Any] = []
-        widget._session.import_finished.connect(lambda *found: finished.append(found))
-        self.browser.import_paths(paths)
-        self.until(lambda: bool(finished))
-        self.until(lambda: not self.browser._queries.is_busy)
-
-    def select(self, description: str) -> Any:
-        """Select the series of this description and wait until it is examined."""
-        (series,) = self.browser.database.search(f'series:"{description}"')[:1]
-        self.browser.lists.select_series([series])
-        examined: list[Any] = []
-        self.browser.examined.connect(examined.append)
-        self.until(lambda: bool(examined) and not self.browser._queries.is_busy)
-        return series
-
-    def open(self, description: str) -> None:
-        """Load a series as a double click does."""
-        number = len(self.viewer.layers)
-        series = self.select(description)
-        self.browser.lists.series_opened.emit([series])
-        self.until(lambda: len(self.viewer.layers) > number)
-
-
-def shrink(path: Path) -> None:
-    """Store with few colours what would be too large for a README."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        picture = image.convert("RGB")
-    picture.save(path, optimize=True)
-    if path.stat().st_size > LARGEST:
-        picture.quantize(256).save(path, optimize=True)
 
 
 def empty_and_full(stage: Stage) -> None:
@@ -189,6 +98,44 @@ def time_course(stage: Stage) -> None:
     stage.viewer.layers.clear()
 
 
+def slide(stage: Stage) -> None:
+    """Show a whole slide and the label of its glass, at their places."""
+    from phantom_slide import write_slide
+
+    folder = stage.data.parent / "slide"
+    write_slide(folder)
+    stage.import_all(stage.browser, folder)
+    stage.browser.import_bar.outcome._on_close()
+    stage.viewer.layers.clear()
+    stage.open("Phantom slide")
+    stage.select("Phantom slide")
+    stage.viewer.scale_bar.visible = True
+    stage.viewer.reset_view()
+    stage.wait(1500)
+    stage.picture("whole-slide")
+    stage.viewer.scale_bar.visible = False
+    stage.viewer.layers.clear()
+
+
+def maps(stage: Stage) -> None:
+    """Show a parametric map and PET, each in its unit."""
+    from phantom_maps import write_maps
+
+    folder = stage.data.parent / "maps"
+    write_maps(folder)
+    stage.import_all(stage.browser, folder)
+    stage.browser.import_bar.outcome._on_close()
+    stage.viewer.layers.clear()
+    stage.open("Phantom PET")
+    stage.open("Phantom diffusion map")
+    stage.viewer.layers[-1].colormap = "viridis"
+    stage.viewer.grid.enabled = True
+    stage.viewer.reset_view()
+    stage.picture("quantities")
+    stage.viewer.grid.enabled = False
+    stage.viewer.layers.clear()
+
+
 def importing(stage: Stage) -> None:
     dock = stage.dock("DICOM import")
     stage.wait()
@@ -196,7 +143,7 @@ def importing(stage: Stage) -> None:
 
     dock.set_paths([Path(pydicom.data.__file__).parent / "test_files"])
     dock.dry_run.value = True
-    finished: list[Any] = []
+    finished: list[tuple[object, ...]] = []
     dock._session.import_finished.connect(lambda *found: finished.append(found))
     dock.start_button.click()
     stage.until(lambda: bool(finished))
@@ -207,20 +154,18 @@ def importing(stage: Stage) -> None:
     stage.picture("import-dock", dock)
 
 
+SCENES = (empty_and_full, overlay, findings, diffusion, time_course, slide, maps, importing)
+
+
 def main(arguments: list[str]) -> int:
     folder = Path(arguments[0]) if arguments else IMAGES
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="dicomdb-screenshots-") as temporary:
-        work = Path(temporary)
-        os.environ["DICOMDB_DATABASE"] = str(work / "database")
-        os.environ["DICOMDB_SETTINGS"] = str(work / "settings.json")
-        os.environ["NAPARI_CONFIG"] = str(work / "napari-settings.yaml")
-
+    with own_settings() as work:
         from napari_dicomdb.viewer.phantom import write_phantom_study
 
         write_phantom_study(work / "phantom", SERIES)
         stage = Stage(folder, work / "phantom")
-        for scene in (empty_and_full, overlay, findings, diffusion, time_course, importing):
+        for scene in SCENES:
             scene(stage)
         stage.viewer.close()
     return 0

@@ -51,6 +51,26 @@ def test_window_and_proportions(
     assert abs(line[64] - 127) <= 4
 
 
+def test_a_slide_is_shown_whole(
+    database: Database, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    levels = [("VOLUME", 9, 64), ("VOLUME", 1, 50), ("VOLUME", 1, 8), ("LABEL", 1, 60)]
+    for number, (flavour, frames, size) in enumerate(levels, 1):
+        write_instance(
+            tmp_path / "in" / str(number),
+            number,
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.6",
+            ImageType=["ORIGINAL", "PRIMARY", flavour, "NONE"],
+            NumberOfFrames=frames,
+            Rows=size,
+            Columns=size,
+            PixelData=bytes(2 * frames * size * size),
+        )
+    database.import_paths([tmp_path / "in"])
+    chosen = middle_instance(database.instances(database.series()[0]))
+    assert chosen is not None and chosen.number == 2
+
+
 def test_middle_instance(
     database: Database, tmp_path: Path, write_series: Callable[..., object]
 ) -> None:

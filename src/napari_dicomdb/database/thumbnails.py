@@ -38,14 +38,29 @@ LARGEST_SIDE = 128
 _PASSING = ("file-missing", "missing-decoder", "other-object")
 """Reasons that may be gone next time."""
 
+_WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+
 _MOST_PIXELS = 1 << 28
 """Pixels of an image that is still decoded for a thumbnail."""
 
 
 def middle_instance(instances: Sequence[InstanceRecord]) -> InstanceRecord | None:
-    """Return the image in the middle of a series, None when it has no image."""
+    """Return the image in the middle of a series, None when it has no image.
+
+    Of a slide: the one that shows most of it in one frame, as a tile shows nothing.
+    """
     images = [i for i in instances if i.pixel_keyword and i.rows > 0 and i.columns > 0]
+    if images and images[0].sop_class_uid == _WHOLE_SLIDE:
+        return max(images, key=_shows_the_slide)
     return images[len(images) // 2] if images else None
+
+
+def _shows_the_slide(record: InstanceRecord) -> tuple[int, int, int]:
+    kinds = str(record.get("ImageType", "")).split("\\")
+    flavour = kinds[2] if len(kinds) > 2 else ""
+    liking = {"THUMBNAIL": 3, "VOLUME": 2, "OVERVIEW": 1}.get(flavour, 0)
+    whole = record.frame_count == 1 and liking > 0
+    return (liking if whole else 0, -record.frame_count, record.rows * record.columns)
 
 
 def thumbnail_name(series_uid: str) -> str:
