@@ -75,3 +75,27 @@ def test_layers_of_others_have_no_presets(viewer, bar, ct):
     assert not bar.window_button.isEnabled()
     bar.window_menu.aboutToShow.emit()
     assert bar.window_menu.actions() == []
+
+
+def test_as_acquired(viewer, bar, database, phantom):
+    bar.more_menu.aboutToShow.emit()
+    assert not bar.native_action.isEnabled()
+    add_volume(viewer, database.load(phantom["sagittal-mr"].series_uid))
+    bar.more_menu.aboutToShow.emit()
+    assert bar.native_action.text() == "As acquired (sagittal)"
+    assert checked(bar) == [Plane.AXIAL]
+    bar.native_action.trigger()
+    assert checked(bar) == [Plane.SAGITTAL]
+
+
+def test_position_and_orientation(viewer, bar, ct):
+    add_volume(viewer, ct)
+    overlays = viewer.canvas.overlays
+    bar.position_action.setChecked(True)
+    assert overlays.axes.visible
+    viewer.cursor.position = (10.0, 20.0, 30.0)
+    assert overlays.text.visible
+    assert overlays.text.text == "L 30.0  P 20.0  I 10.0 mm"
+    bar.position_action.setChecked(False)
+    assert not overlays.text.visible
+    assert not overlays.axes.visible

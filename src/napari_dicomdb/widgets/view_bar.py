@@ -1,4 +1,4 @@
-"""Buttons for the three planes and for window presets of the active layer."""
+"""Buttons for the planes, the position read-out and window presets of the active layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
 
-from napari_dicomdb.viewer.planes import Plane, current_plane, set_plane
+from napari_dicomdb.viewer.planes import (
+    Plane,
+    PositionReadout,
+    current_plane,
+    native_plane,
+    set_plane,
+    show_orientation,
+)
 from napari_dicomdb.viewer.windows import apply_preset, presets
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._text import one_line
@@ -25,7 +32,7 @@ _TIPS = {
 
 
 class ViewBar(QWidget):
-    """Axial, coronal, sagittal, and the windows of the active layer.
+    """Axial, coronal, sagittal, as acquired; position; windows of the active layer.
 
     Parameters
     ----------
@@ -50,6 +57,23 @@ class ViewBar(QWidget):
             button.clicked.connect(lambda _=False, plane=plane: self._show_plane(plane))
             self.plane_buttons[plane] = button
             layout.addWidget(button)
+        self.more_button = QPushButton()
+        self.more_button.setToolTip("The acquired plane; position and orientation")
+        self.more_button.setAccessibleName("More of the view")
+        self.more_button.setObjectName("barButton")
+        self.more_button.setIconSize(QSize(15, 15))
+        self.more_menu = QMenu(self)
+        self.native_action = self.more_menu.addAction("As acquired")
+        self.native_action.setToolTip("Show the plane in which the active layer was acquired")
+        self.native_action.triggered.connect(self._show_native)
+        self.more_menu.addSeparator()
+        self.position_action = self.more_menu.addAction("Position in the patient (LPS)")
+        self.position_action.setCheckable(True)
+        self.position_action.toggled.connect(self._show_position)
+        self.more_menu.aboutToShow.connect(self._fill_more)
+        self.more_button.setMenu(self.more_menu)
+        layout.addWidget(self.more_button)
+        self.readout = PositionReadout(viewer)
         self.window_button = QPushButton()
         self.window_button.setText("Window")
         self.window_button.setToolTip("Window presets of the active layer")
@@ -70,6 +94,7 @@ class ViewBar(QWidget):
         """Draw the icons in the colour of the theme."""
         for plane, button in self.plane_buttons.items():
             button.setIcon(icon(plane.value, palette.icon))
+        self.more_button.setIcon(icon("more", palette.icon))
         self.window_button.setIcon(icon("window", palette.icon))
 
     def _show_plane(self, plane: Plane) -> None:
@@ -81,6 +106,28 @@ class ViewBar(QWidget):
         for plane, button in self.plane_buttons.items():
             button.setEnabled(shown is not None or self._viewer.dims.ndim >= 3)
             button.setChecked(plane == shown)
+
+    def _native(self) -> Plane | None:
+        layer = self._viewer.layers.selection.active
+        return None if layer is None else native_plane(layer)
+
+    def _fill_more(self) -> None:
+        native = self._native()
+        self.native_action.setEnabled(native is not None)
+        self.native_action.setText("As acquired" if native is None else f"As acquired ({native})")
+
+    def _show_native(self) -> None:
+        native = self._native()
+        if native is not None:
+            self._show_plane(native)
+            self._viewer.reset_view()
+
+    def _show_position(self, shown: bool) -> None:
+        if shown:
+            self.readout.show()
+        else:
+            self.readout.hide()
+        show_orientation(self._viewer, shown)
 
     def _on_active(self, event: object = None) -> None:
         layer = self._viewer.layers.selection.active
