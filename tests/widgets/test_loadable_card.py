@@ -91,4 +91,7 @@ def test_bar_is_as_long_as_the_confidence(qtbot, palette, value):
     wanted = low if value < 0.5 else palette.current
     filled = sum(c.name() == wanted.name() for c in colours)
     assert filled == pytest.approx(max(46 * min(value, 1), 6), abs=4)
-    assert bar.accessibleName() == f"Confidence {min(value, 1):.0%}"
+    assert bar.word == {0.0: "unsure", 0.25: "unsure", 1.0: "sure", 1.7: "sure"}[value]
+    assert bar.accessibleName() == f"Confidence: {bar.word}"
+    assert f"Confidence {min(value, 1):.2f} of 1" in bar.toolTip()
+    assert "%" not in bar.toolTip()

@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_dicomdb.database.report import ImportReport
+from napari_dicomdb.widgets.models.report_table import report_rows
 from napari_dicomdb.widgets.report_view import (
     ReportDialog,
     ReportView,
@@ -43,13 +44,13 @@ def test_every_file_is_shown_with_its_reason(qtbot, report):
     qtbot.addWidget(view)
     view.show_report(report)
     assert shown(view) == [
-        ("README.txt", "not-dicom", "it begins with text"),
         ("IM1", "truncated", 'the header ends in "Rows", at byte 1,024'),
         ("IM9", "missing", "listed in the DICOMDIR"),
+        ("README.txt", "not-dicom", "it begins with text"),
         ("IM2", "truncated-pixels", "1 024 bytes are missing"),
     ]
     assert (
-        view.model.index(0, 1)
+        view.model.index(2, 1)
         .data(Qt.ItemDataRole.ToolTipRole)
         .startswith("<qt>refused: /cd/README.txt")
     )
@@ -69,12 +70,12 @@ def test_saved_files_hold_everything(tmp_path, report):
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(r["status"], r["path"], r["reason"]) for r in rows] == [
-        ("refused", "/cd/README.txt", "not-dicom"),
         ("refused", "/cd/IM1", "truncated"),
         ("missing", "/cd/IM9", "missing"),
+        ("refused", "/cd/README.txt", "not-dicom"),
         ("note", "/cd/IM2", "truncated-pixels"),
     ]
-    assert rows[1]["text"] == 'the header ends in "Rows", at byte 1,024'
+    assert rows[0]["text"] == 'the header ends in "Rows", at byte 1,024'
     saved = json.loads(save_report(report, tmp_path / "report.json").read_text(encoding="utf-8"))
     assert saved == report.to_json()
 
@@ -162,3 +163,13 @@ def test_another_import_begins_with_an_empty_table(qtbot, report):
     view.show_progress(report)
     view.show_progress(ImportReport())
     assert shown(view) == []
+
+
+def test_letters_on_a_cd_are_no_mistake():
+    letters = ImportReport(added=3, rejected=[("/cd/README.txt", "not-dicom", "text")])
+    assert report_severity(letters) == "info"
+    (row,) = report_rows(letters)
+    assert (row.severity, row.status) == ("info", "refused")
+    letters.rejected.append(("/cd/IM1", "truncated", "cut"))
+    assert report_severity(letters) == "warning"
+    assert [r.severity for r in report_rows(letters)] == ["error", "info"]

@@ -19,6 +19,7 @@ from superqt import QElidingLabel
 
 from napari_dicomdb.dicom.findings import Severity, worst
 from napari_dicomdb.loading.confidence import LOWERED
+from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.widgets._text import loadable_facts, one_line, tool_tip
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
 from napari_dicomdb.widgets.diffusion_plot import plot_of
@@ -31,22 +32,40 @@ if TYPE_CHECKING:
 __all__ = ["ConfidenceBar", "LoadableCard"]
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-_LOW, _HIGH = 0.5, 0.8  # below: warning colour; above: the theme's accent
+_LOW, _HIGH = 0.5, 0.65  # below: warning colour; above: the theme's accent
 
 
 class ConfidenceBar(QWidget):
-    """A confidence between 0 and 1 as a small bar with its number."""
+    """A confidence between 0 and 1 as a small bar with a word; its tool tip has the number.
+
+    No percent sign: a series without a flaw may have 83, for which nobody need
+    worry. Two questions answered well (2 / 3) are as sure as a simple image gets.
+    """
 
     def __init__(self, value: float, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value = min(max(value, 0.0), 1.0)
         self._palette = palette
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setToolTip(f"Confidence {self._value:.0%}: the reasons are below")
-        self.setAccessibleName(f"Confidence {self._value:.0%}")
+        self.setToolTip(
+            tool_tip(
+                f"Confidence {self._value:.2f} of 1, to compare ways to open the same files.\n"
+                "It is the share of the loader's questions that the files answer well, one more\n"
+                "question always being left open, and less for each kind of warning or error.\n"
+                "The reasons are below."
+            )
+        )
+        self.setAccessibleName(f"Confidence: {self.word}")
+
+    @property
+    def word(self) -> str:
+        """The confidence in words."""
+        if self._value < _LOW:
+            return "unsure"
+        return "sure" if self._value >= _HIGH else "fairly sure"
 
     def sizeHint(self) -> QSize:  # noqa: D102
-        return QSize(84, 16)
+        return QSize(116, 16)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102
         painter = QPainter(self)
@@ -67,7 +86,7 @@ class ConfidenceBar(QWidget):
         painter.drawText(
             place,
             int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
-            f"{self._value:.0%}",
+            self.word,
         )
         painter.end()
 
@@ -114,7 +133,8 @@ class LoadableCard(QFrame):
         top = Qt.AlignmentFlag.AlignTop
         head.addWidget(self.check, 0, top)
         head.addWidget(self.title, 1)
-        head.addWidget(ConfidenceBar(loadable.confidence, palette), 0, top)
+        if loadable.kind != CONTENT:  # nothing is guessed about it
+            head.addWidget(ConfidenceBar(loadable.confidence, palette), 0, top)
         body = QVBoxLayout()
         body.setContentsMargins(22, 0, 0, 0)
         body.setSpacing(4)

@@ -66,7 +66,9 @@ def report_severity(report: ImportReport) -> str:
     """Return how grave the outcome is."""
     if report.stopped:
         return "error"
-    return "warning" if report.rejected or report.missing else "info"
+    # Letters and programs on a CD are no DICOM, and nothing is wrong with that.
+    refused = any(reason != "not-dicom" for _, reason, _ in report.rejected)
+    return "warning" if refused or report.missing else "info"
 
 
 def save_report(report: ImportReport, path: Path) -> Path:

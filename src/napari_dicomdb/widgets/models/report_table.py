@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReportModel", "ReportRow", "report_rows", "row_counts", "rows_to_csv"]
 
+_NO_DICOM = "not-dicom"
+_GRAVEST_FIRST = {"error": 0, "warning": 1, "info": 2}
 _TITLES = ("", "File", "Reason", "Explanation")
 
 
@@ -26,7 +28,8 @@ class ReportRow:
     """One file that an import has something to say about.
 
     `severity` is "error" for a refused file, "warning" for one that a DICOMDIR
-    lists and that is absent, "info" for one accepted with a remark.
+    lists and that is absent, "info" for one accepted with a remark, and for one
+    that is no DICOM: letters and programs on a CD are no mistake.
     """
 
     severity: str
@@ -37,6 +40,8 @@ class ReportRow:
     @property
     def status(self) -> str:
         """The severity in one word for people."""
+        if self.reason == _NO_DICOM:
+            return "refused"
         return {"error": "refused", "warning": "missing", "info": "note"}[self.severity]
 
 
@@ -45,12 +50,17 @@ def report_rows(report: ImportReport, after: tuple[int, int, int] = (0, 0, 0)) -
 
     `after` leaves out as many of each, known already (see `row_counts`).
     """
-    return [
+    rows = [
         # Messages begin with the file they are about, which has its own column.
-        ReportRow(severity, path, reason, text.removeprefix(f"{path}: "))
+        ReportRow(_severity(severity, reason), path, reason, text.removeprefix(f"{path}: "))
         for (severity, remarks), known in zip(_kinds(report), after, strict=True)
         for path, reason, text in remarks[known:]
     ]
+    return sorted(rows, key=lambda row: _GRAVEST_FIRST[row.severity])
+
+
+def _severity(severity: str, reason: str) -> str:
+    return "info" if reason == _NO_DICOM else severity
 
 
 def row_counts(report: ImportReport) -> tuple[int, int, int]:
