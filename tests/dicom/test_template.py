@@ -17,7 +17,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from napari_dicomdb.dicom._template import COST, CREDIT, MOST, Templates
-from napari_dicomdb.dicom.header import scan_bytes, scan_file
+from napari_dicomdb.dicom.header import Header, scan_bytes, scan_file
 from napari_dicomdb.errors import DicomDbError
 
 if TYPE_CHECKING:
@@ -58,16 +58,22 @@ def encode_file(elements: list[Element], explicit: bool = True) -> bytes:
     return bytes(128) + b"DICM" + length + group + body
 
 
+def all_of(header: Header) -> dict[str, Any]:
+    """Return what a header says, in a form that can be compared."""
+    said = asdict(header)
+    del said["stable"], said["own"]
+    said["problems"].sort()
+    # As text: NaN is not equal to itself.
+    said["values"] = {keyword: repr(value) for keyword, value in said["values"].items()}
+    return said
+
+
 def outcome(data: bytes, templates: Templates | None = None) -> Any:
     """Return all that a scan says of a file, or how it is refused."""
     try:
-        header = asdict(scan_bytes(data, templates=templates))
+        return all_of(scan_bytes(data, templates=templates))
     except DicomDbError as error:
         return type(error), error.reason, str(error)
-    header["problems"].sort()
-    # As text: NaN is not equal to itself.
-    header["values"] = {keyword: repr(value) for keyword, value in header["values"].items()}
-    return header
 
 
 def item(content: bytes, defined: bool) -> bytes:
@@ -198,7 +204,7 @@ def series(draw: st.DrawFn) -> list[bytes]:
     return files
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(series())
 def test_a_template_gives_what_the_walk_gives(files: list[bytes]) -> None:
     templates = Templates()
@@ -259,7 +265,7 @@ def test_all_but_the_first_files_of_a_series_need_no_walk() -> None:
     for number in range(1, 31):
         data = image(number)
         header = scan_bytes(data, templates=templates)
-        assert asdict(header) == asdict(scan_bytes(data))
+        assert all_of(header) == all_of(scan_bytes(data))
         pixels = dcmread(io.BytesIO(data))
         assert header.values["ImageComments"] == f"срез {number}" == pixels.ImageComments
         assert data[header.pixel_offset :] == bytes(48)
@@ -293,24 +299,20 @@ def test_a_header_longer_than_the_first_read(tmp_path: Path) -> None:
         elements = [(t, vr, own.get(t, v), n) for t, vr, v, n in BASE]
         path = tmp_path / str(number)
         path.write_bytes(encode_file(sorted([*elements, blob])))
-        assert asdict(scan_file(path, templates=templates)) == asdict(scan_file(path))
+        assert all_of(scan_file(path, templates=templates)) == all_of(scan_file(path))
     assert templates.hits >= 15
 
 
 def test_reference_data_with_and_without(reference_data: Path) -> None:
     templates = Templates()
-    hits = 0
     for path in sorted(reference_data.rglob("*")):
         if not path.is_file():
             continue
-        got = []
+        got: list[Any] = []
         for used in (templates, None):
             try:
-                header = asdict(scan_file(path, templates=used))
-                header["problems"].sort()
-                got.append(header)
+                got.append(all_of(scan_file(path, templates=used)))
             except (DicomDbError, OSError) as error:
                 got.append((type(error), str(error)))
-        assert repr(got[0]) == repr(got[1]) or got[0] == got[1], path
-    hits = templates.hits
-    assert hits > 100
+        assert got[0] == got[1], path
+    assert templates.hits > 100

@@ -222,7 +222,7 @@ def _full(root: Path) -> DatabaseError:
 
 
 def _disk_full(scanned: Scanned) -> bool:
-    return any(
+    return len(scanned.accepted) < len(scanned.files) and any(
         isinstance(entry, Refused) and entry.reason == "disk-full" for entry in scanned.files
     )
 

@@ -37,6 +37,8 @@ class Known(NamedTuple):
 
 def to_sql(name: str) -> str | bytes:
     """Return a path or name as SQLite takes it: bytes where it is not UTF-8."""
+    if name.isascii():
+        return name
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:

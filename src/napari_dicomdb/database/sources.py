@@ -27,6 +27,8 @@ ARCHIVE_SUFFIXES = (
     ".tar.xz",
     ".txz",
 )
+_ARCHIVE_ENDS = frozenset("prz2PRZ")
+"""Last letters of those: asked of every file first, as that is faster."""
 
 _SLICE = 4096
 """Files of one folder that are looked up at once; bounds memory in a folder of a million."""
@@ -68,7 +70,7 @@ class FoundFile:
 
 def is_archive(name: str) -> bool:
     """Tell by its name whether a file is an archive that is looked into."""
-    return name.lower().endswith(ARCHIVE_SUFFIXES)
+    return name[-1:] in _ARCHIVE_ENDS and name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 class Walk:
@@ -96,7 +98,7 @@ class Walk:
     ) -> None:
         self._known = known
         self._report = report
-        self._avoid = os.path.realpath(avoid) if avoid is not None else None
+        self._avoid = os.stat(avoid) if avoid is not None else None
         self._relink = relink
         self._visited: set[tuple[int, int]] = set()
 
@@ -139,15 +141,15 @@ class Walk:
                 )
                 return None
             self._visited.add(identity)
-            if self._avoid is not None and os.path.realpath(folder) == self._avoid:
+            if self._avoid is not None and status.st_ino and os.path.samestat(status, self._avoid):
                 return None
             with os.scandir(folder) as entries:
                 for entry in entries:
                     kind = _kind(entry)
-                    if kind == "folder":
-                        folders.append(entry.name)
-                    elif kind == "file":
+                    if kind == "file":
                         names.append(entry.name)
+                    elif kind == "folder":
+                        folders.append(entry.name)
                     else:
                         self._report.rejected.append((entry.path, *_UNUSABLE[kind]))
         except OSError as error:
@@ -194,10 +196,10 @@ class Walk:
 
 def _kind(entry: os.DirEntry[str]) -> str:
     try:
-        if entry.is_dir():
-            return "folder"
         if entry.is_file():
             return "file"
+        if entry.is_dir():
+            return "folder"
         # A link to a device or pipe is there; one to nothing is not.
         there = not entry.is_symlink() or os.path.exists(entry.path)
     except OSError:  # a link to itself
