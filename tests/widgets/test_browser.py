@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.settings import get_settings
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QShortcut
@@ -282,6 +285,7 @@ def test_menu_removes_after_asking(browser, qtbot, phantom):
     labels = [a.text().split("\t")[0] for a in menu.actions() if not a.isSeparator()]
     assert labels == [
         "Load",
+        "Show content and attributes",
         "Copy series UID",
         "Show in folder",
         "Rescan files",
@@ -399,3 +403,122 @@ def test_closing_while_working_is_safe(make_napari_viewer, qtbot, phantom_folder
 def test_it_fits_a_dock(browser):
     assert browser.sizeHint().width() == 440
     assert browser.minimumSizeHint().width() <= 400
+
+
+def content_of(browser, qtbot):
+    qtbot.waitUntil(
+        lambda: browser.contents.view is not None and browser.contents.view.content is not None,
+        timeout=20_000,
+    )
+    return browser.contents.view
+
+
+def import_one(browser, qtbot, *paths):
+    with qtbot.waitSignal(browser._session.import_finished, timeout=20_000):
+        browser.import_paths(paths)
+
+
+def test_a_report_opens_as_its_content(browser, qtbot):
+    import_one(browser, qtbot, get_testdata_file("test-SR.dcm"))
+    (series,) = browser.database.search("modality:SR")
+    with qtbot.waitSignal(browser.examined, timeout=20_000):
+        browser.show_series([series])
+    assert browser.panel.summary.text() == "1 content"
+    qtbot.mouseClick(browser.panel.load_button, LEFT)
+    view = content_of(browser, qtbot)
+    assert view.title.text() == "Comprehensive SR: Demonstration of SR Features"
+    assert browser.notice.isHidden()
+    assert len(layers(browser)) == 0
+    # Closed by its cross and asked for again, it is back.
+    dock = view.parentWidget()
+    dock.destroyOnClose()
+    assert view.parentWidget() is None
+    qtbot.mouseClick(browser.panel.load_button, LEFT)
+    qtbot.waitUntil(lambda: view.parentWidget() is not None)
+    assert view.parentWidget().isVisibleTo(view.parentWidget().parentWidget())
+
+
+def test_attributes_of_any_series(browser, phantom, qtbot):
+    click(qtbot, browser.lists.series, row_of(browser, phantom, "axial-ct"))
+    browser.contents.show_series(browser.lists.selected_series())
+    view = content_of(browser, qtbot)
+    assert view.spin.text() == f"1 of {len(phantom['axial-ct'].paths)}"
+    said = {n.label: n.value for n in view.content.nodes}
+    assert said["Modality"] == "CT"
+    assert said["Series Instance UID"] == phantom["axial-ct"].series_uid
+
+
+def test_references_select_what_they_lead_to(browser, phantom, qtbot, tmp_path):
+    ct = phantom["axial-ct"]
+    report = dcmread(get_testdata_file("test-SR.dcm"))
+    image = dcmread(ct.paths[0], stop_before_pixels=True)
+    used, study = Dataset(), Dataset()
+    used.SeriesInstanceUID = image.SeriesInstanceUID
+    study.StudyInstanceUID, study.ReferencedSeriesSequence = image.StudyInstanceUID, [used]
+    report.CurrentRequestedProcedureEvidenceSequence = [study]
+    report.save_as(tmp_path / "report.dcm")
+    import_one(browser, qtbot, tmp_path / "report.dcm")
+    (series,) = browser.database.search("modality:SR")
+    browser.show_series([series])
+    qtbot.waitUntil(lambda: not browser.panel.referenced.isHidden(), timeout=20_000)
+    assert "CT" in browser.panel.referenced.text()
+    browser.panel.referenced.linkActivated.emit("0")
+    qtbot.waitUntil(lambda: [s.uid for s in browser.lists.selected_series()] == [ct.series_uid])
+
+
+def test_a_changed_file_corrects_the_index(make_browser, database, phantom, qtbot, tmp_path):
+    for path in phantom["oblique-mr"].paths:
+        dataset = dcmread(path)
+        dataset.SeriesInstanceUID = "1.2.3.4.5"
+        dataset.SOPInstanceUID = generate_uid()
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(tmp_path / path.name)
+    database.import_paths([tmp_path], workers=0)
+    browser = make_browser()
+    changed = sorted(tmp_path.iterdir())[0]
+    dataset = dcmread(changed)
+    dataset.PatientComments = "written into the file after it was imported"
+    dataset.save_as(changed)
+    series = database.find_series("1.2.3.4.5")
+
+    def recorded():
+        return {i.path: i.file_size for i in browser.database.instances(series)}[changed]
+
+    assert recorded() != changed.stat().st_size
+    browser.lists.series_opened.emit([series])
+    qtbot.waitUntil(lambda: len(layers(browser)) == 1, timeout=20_000)
+    layers(browser)[0].get_value((0, 0, 0))
+    qtbot.waitUntil(lambda: recorded() == changed.stat().st_size, timeout=20_000)
+
+
+def test_changes_of_another_process_are_noticed(browser, phantom, qtbot):
+    click(qtbot, browser.lists.series, row_of(browser, phantom, "axial-ct"))
+    qtbot.waitUntil(lambda: bool(browser.panel.cards))
+    browser.watcher.timer.stop()
+
+    def look():
+        qtbot.waitUntil(lambda: not browser._queries.is_busy)
+        browser.watcher.look()
+        qtbot.waitUntil(lambda: not browser._queries.is_busy)
+
+    browser.window().show()
+    look()
+    told = []
+    browser.watcher.changed.connect(lambda: told.append(True))
+    browser.database.thumbnail(phantom["axial-ct"].series_uid)
+    look()
+    assert not told, "pictures are not news"
+    with Database.open() as other:
+        other.import_paths([get_testdata_file("CT_small.dcm")], workers=0)
+    look()
+    assert told == [True]
+    model = browser.lists.tree_model
+    qtbot.waitUntil(lambda: model.rowCount() == 2, timeout=20_000)
+    qtbot.waitUntil(
+        lambda: (
+            [s.uid for s in browser.lists.selected_series()] == [phantom["axial-ct"].series_uid]
+        ),
+        timeout=20_000,
+    )
+    look()
+    assert told == [True]

@@ -192,6 +192,20 @@ class Browsing:
             key = self._key("series", series)
             return listing.instances(connection, self._root, "instance.series = ?", [key])
 
+    def listed_state(self) -> tuple[int, ...]:
+        """Return numbers that differ after patients, studies, series or instances changed.
+
+        Unlike `change_counter` they stay as they are when thumbnails, or what
+        loaders said of a series, are kept.
+        """
+        with self._connections.borrow() as connection:
+            row = connection.execute(
+                "SELECT count(*), total(revision), total(instance_count), total(size),"
+                " coalesce(max(id), 0), (SELECT coalesce(max(id), 0) FROM study),"
+                " (SELECT coalesce(max(id), 0) FROM patient) FROM series"
+            ).fetchone()
+        return tuple(int(number) for number in row)
+
     def info(self) -> dict[str, Any]:
         """Return where the database is, what it holds and how much room it takes."""
         with self._connections.borrow() as connection:

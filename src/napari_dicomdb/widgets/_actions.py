@@ -19,6 +19,7 @@ from napari_dicomdb.widgets.remove_dialog import RemoveDialog
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.widgets._session import DatabaseSession
     from napari_dicomdb.widgets._tasks import TaskRunner
 
@@ -148,6 +149,18 @@ class RecordActions(QObject):
             else:
                 found += database.series(patient=record)
         return found
+
+    def correct_index(self, instances: Sequence[InstanceRecord]) -> None:
+        """Read headers again of files that are not what the index says."""
+        database = self._session.database
+        if database is None:
+            return
+
+        def work() -> None:
+            for record in instances:
+                database.refresh_instance(record)
+
+        self._runner.submit(work, failed=self.failed.emit, finished=self._session.changed.emit)
 
     def ask_to_remove(self, records: Sequence[Record]) -> None:
         """Ask, then remove `records` from the database."""

@@ -37,6 +37,7 @@ from napari_dicomdb.widgets._session import (
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._text import count, series_title
 from napari_dicomdb.widgets._theme import Palette, ThemeWatcher, style_sheet
+from napari_dicomdb.widgets._watch import DatabaseWatcher
 from napari_dicomdb.widgets.content_dock import ContentDock
 from napari_dicomdb.widgets.database_button import DatabaseButton
 from napari_dicomdb.widgets.drop_target import DropTarget
@@ -94,6 +95,7 @@ class DicomBrowser(QWidget):
         self._loads = TaskRunner("load")
         self._theme = ThemeWatcher(napari_viewer, self)
         self._examination: Task | None = None
+        self._reference_search: Task | None = None
         self._report_dialog: ReportDialog | None = None
         palette = self._theme.palette
 
@@ -102,6 +104,7 @@ class DicomBrowser(QWidget):
         self.lists = StudyLists(self._queries, self.thumbnails, palette)
         self.panel = ExaminePanel(palette)
         self.contents = ContentDock(napari_viewer, self._session, self._queries, self._theme, self)
+        self.watcher = DatabaseWatcher(self._session, self._queries, self)
         self.actions_ = RecordActions(self._session, self._queries, self)
         self._build(palette)
         self._connect()
@@ -141,6 +144,9 @@ class DicomBrowser(QWidget):
         """Select these series."""
         self.search.clear()
         self.lists.select_series(series)
+
+    def _show_one(self, series: SeriesRecord) -> None:
+        self.show_series([series])
 
     def show_content(self, loadables: Sequence[Loadable]) -> None:
         """Show what the objects of `loadables` say, in the dock *DICOM content*."""
@@ -252,7 +258,10 @@ class DicomBrowser(QWidget):
         self.panel.load_requested.connect(self._load)
         self.loader.failed.connect(self._on_load_failed)
         self.loader.content_read.connect(self.contents.show_loadables)
-        self.contents.series_requested.connect(lambda series: self.show_series([series]))
+        self.loader.changed.connect(self.actions_.correct_index)
+        self.watcher.changed.connect(self._on_changed)
+        self.panel.series_requested.connect(self._show_one)
+        self.contents.series_requested.connect(self._show_one)
         self.contents.failed.connect(self._fail)
         self._theme.changed.connect(self._apply_palette)
         find = QShortcut(QKeySequence.StandardKey.Find, self)
@@ -364,8 +373,9 @@ class DicomBrowser(QWidget):
     # -- examine and load -------------------------------------------------------------
 
     def _examine(self, series: Sequence[SeriesRecord], *, then_load: bool = False) -> None:
-        if self._examination is not None:
-            self._examination.cancel()
+        for task in (self._examination, self._reference_search):
+            if task is not None:
+                task.cancel()
         database = self.database
         if not series or database is None:
             self.panel.clear("Select a series to see how it can be opened.")
@@ -386,6 +396,7 @@ class DicomBrowser(QWidget):
     ) -> None:
         heading = series_title(series[0]) if len(series) == 1 else f"{len(series)} series"
         self.panel.show_loadables(found, heading)
+        self._reference_search = self.contents.find_referenced(found, self.panel.show_referenced)
         self.examined.emit(found)
         # What has errors waits for "Load anyway", which the panel now shows.
         if then_load and not self.panel.has_errors():

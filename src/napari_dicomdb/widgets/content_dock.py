@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_dicomdb.widgets._text import series_title
 from napari_dicomdb.widgets.content_pages import (
@@ -15,18 +16,19 @@ from napari_dicomdb.widgets.content_pages import (
 from napari_dicomdb.widgets.content_view import ContentView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_dicomdb.database.records import SeriesRecord
     from napari_dicomdb.dicom.content import ContentTree
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.widgets._session import DatabaseSession
-    from napari_dicomdb.widgets._tasks import TaskRunner
+    from napari_dicomdb.widgets._tasks import Task, TaskRunner
     from napari_dicomdb.widgets._theme import Palette, ThemeWatcher
     from napari_dicomdb.widgets.content_pages import ContentPage
 
 __all__ = ["CONTENT_DOCK", "ContentDock"]
 
+_LOOKED_UP = 1000  # references
 CONTENT_DOCK = "DICOM content"
 
 
@@ -42,6 +44,8 @@ class ContentDock(QObject):
     runner : TaskRunner
         Where questions to the database run.
     theme : ThemeWatcher
+    host : QWidget
+        The browser; the dock opens beside its own.
     """
 
     series_requested = Signal(object)  # SeriesRecord
@@ -53,9 +57,10 @@ class ContentDock(QObject):
         session: DatabaseSession,
         runner: TaskRunner,
         theme: ThemeWatcher,
-        parent: QObject | None = None,
+        host: QWidget,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(host)
+        self._host = host
         self._viewer = viewer
         self._session = session
         self._runner = runner
@@ -84,6 +89,22 @@ class ContentDock(QObject):
 
         self._runner.submit(pages, returned=self.show_pages, failed=self.failed.emit)
 
+    def find_referenced(
+        self, loadables: Sequence[Loadable], returned: Callable[[list[SeriesRecord]], None]
+    ) -> Task | None:
+        """Look for the series of the database that `loadables` refer to, beside their own."""
+        database = self._session.database
+        own = frozenset(r.series_uid for one in loadables for r in one.instances)
+        uids = list(dict.fromkeys(u for one in loadables for u in one.referenced_uids))
+        if database is None or not uids:
+            return None
+
+        def find() -> list[SeriesRecord]:
+            found = series_referred_to(database, uids[:_LOOKED_UP], apart_from=own)
+            return list({series.key: series for series in found.values()}.values())
+
+        return self._runner.submit(find, returned=returned, failed=self.failed.emit)
+
     def show_pages(
         self, pages: Sequence[ContentPage], first: ContentTree | None = None, at: int = 0
     ) -> None:
@@ -97,10 +118,18 @@ class ContentDock(QObject):
             self._viewer.window.add_dock_widget(
                 self.view, name=CONTENT_DOCK, area="right", add_vertical_stretch=False
             )
+            self._place(self.view)
         self.view.show_pages(pages, first, at)
         window = self.view.parentWidget() or self.view
         window.show()
         window.raise_()
+
+    def _place(self, view: ContentView) -> None:
+        """Put the dock beside the browser's: below it there is room for neither."""
+        window, dock, browser = view.window(), view.parentWidget(), self._host.parentWidget()
+        docks = isinstance(dock, QDockWidget) and isinstance(browser, QDockWidget)
+        if docks and isinstance(window, QMainWindow) and self._host.window() is window:
+            window.splitDockWidget(browser, dock, Qt.Orientation.Horizontal)
 
     def close(self) -> None:
         """Let go of content that is in no window; a dock that is open stays."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ContentView"]
 
-_UNFOLDED = 250  # rows; of larger trees only the first level is unfolded unasked
+_UNFOLDED = 250  # rows; deeper levels of larger trees are not unfolded unasked
 _LOOKED_UP = 1000  # references of one object
 
 
@@ -250,12 +250,16 @@ class ContentView(QWidget):
         self.notice.show()
 
     def _unfold(self) -> None:
-        nodes = () if self.content is None else self.content.nodes
-        rows = sum(1 for top in nodes for _ in top.walk())
-        if self.search.text() or rows <= _UNFOLDED:
+        level = [] if self.content is None else list(self.content.nodes)
+        rows, depth = 0, -2  # rows of level k + 1 are shown when level k is unfolded
+        while level and rows + len(level) <= _UNFOLDED:
+            rows += len(level)
+            depth += 1
+            level = [child for node in level for child in node.children]
+        if self.search.text() or not level:
             self.tree.expandAll()
-        else:
-            self.tree.expandToDepth(0)
+        elif depth >= 0:
+            self.tree.expandToDepth(depth)
 
     def _filter(self, text: str) -> None:
         self.filtered.setFilterFixedString(text.strip())

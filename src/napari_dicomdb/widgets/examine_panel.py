@@ -17,13 +17,16 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_dicomdb.dicom.findings import Severity
+from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.widgets._text import count, tool_tip
 from napari_dicomdb.widgets.loadable_card import LoadableCard
 from napari_dicomdb.widgets.notice import NoticeBox
+from napari_dicomdb.widgets.referenced import ReferencedSeries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_dicomdb.database.records import SeriesRecord
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.widgets._theme import Palette
 
@@ -44,6 +47,7 @@ class ExaminePanel(QWidget):
     """
 
     load_requested = Signal(object)
+    series_requested = Signal(object)  # SeriesRecord that a loadable refers to
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,6 +76,8 @@ class ExaminePanel(QWidget):
         self.more_button = QPushButton()
         self.more_button.clicked.connect(self._show_rest)
 
+        self.referenced = ReferencedSeries()
+        self.referenced.chosen.connect(self.series_requested)
         self.alarm = NoticeBox("error", action="Load anyway", danger=True)
         self.alarm.triggered.connect(self.load)
         self.load_button = QPushButton("Load")
@@ -91,6 +97,7 @@ class ExaminePanel(QWidget):
         layout.addWidget(self.heading)
         layout.addWidget(self.message, 1)
         layout.addWidget(self.scroll, 1)
+        layout.addWidget(self.referenced)
         layout.addWidget(self.alarm)
         layout.addLayout(footer)
         self.clear("Select a series to see how it can be opened.")
@@ -100,6 +107,7 @@ class ExaminePanel(QWidget):
     def clear(self, message: str) -> None:
         """Show no loadables, but `message`."""
         self._loadables = []
+        self.referenced.show_series(())
         self._remove_cards()
         self.message.setText(message)
         self.message.show()
@@ -113,6 +121,7 @@ class ExaminePanel(QWidget):
             self.clear("No loader understands what this series holds, so it cannot be opened.")
             return
         self._loadables = list(loadables)
+        self.referenced.show_series(())
         self._remove_cards()
         self._add_cards(self._loadables[:_SHOWN])
         rest = len(self._loadables) - _SHOWN
@@ -132,6 +141,7 @@ class ExaminePanel(QWidget):
     def apply_palette(self, palette: Palette) -> None:
         """Draw everything in the colours of another theme."""
         self._palette = palette
+        self.referenced.apply_palette(palette)
         if self._loadables:
             chosen = {id(c.loadable): c.is_chosen for c in self.cards}
             shown = len(self.cards)
@@ -179,6 +189,10 @@ class ExaminePanel(QWidget):
         if chosen:
             self.load_requested.emit(chosen)
 
+    def show_referenced(self, series: Sequence[SeriesRecord]) -> None:
+        """Offer series of the database that what is shown refers to."""
+        self.referenced.show_series(series)
+
     def _update_footer(self, *_: object) -> None:
         chosen = self.chosen()
         alarming = self.has_errors()
@@ -197,5 +211,11 @@ class ExaminePanel(QWidget):
         if not chosen:
             return "Nothing is checked"
         warnings = sum(f.severity is Severity.WARNING for one in chosen for f in one.findings)
-        layers = count(len(chosen), "layer")
+        contents = sum(one.kind == CONTENT for one in chosen)
+        parts = []
+        if len(chosen) > contents:
+            parts.append(count(len(chosen) - contents, "layer"))
+        if contents:
+            parts.append(count(contents, "content", "contents"))
+        layers = ", ".join(parts)
         return f"{layers}, {count(warnings, 'warning')}" if warnings else layers
