@@ -11,8 +11,8 @@ import pytest
 from napari_dicomdb import Cancelled, Database, NotFoundError, loading
 from napari_dicomdb.loading import registry
 from napari_dicomdb.loading.choosing import frames_of
-from napari_dicomdb.loading.frames import frame_count_of
-from napari_dicomdb.loading.mosaics import is_sheet
+from napari_dicomdb.loading.frames import FrameSet
+from napari_dicomdb.loading.sorting import is_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,12 +179,10 @@ def test_every_series_of_the_reference_has_one_default(reference_data: Path) -> 
             chosen = [offer for offer in offers if offer.selected]
             shown = [frame for offer in chosen for frame in frames_of(offer)]
             assert len(shown) == len(set(shown)), (one.description, [o.name for o in chosen])
-            every = {(i.uid, n) for i in instances for n in range(frame_count_of(i))}
-            # The tiles of a mosaic are frames, too, where not all of them are used.
-            tiles = {(uid, n) for uid, n in shown if n and (uid, n) not in every}
-            assert set(shown) - tiles == every, (one.modality, one.description)
-            sheets = {i.uid for i in instances if is_sheet(i)}
-            assert {uid for uid, _ in tiles} <= sheets
+            frames = FrameSet.of([i for i in instances if is_image(i)])
+            every = {(frames.instance(k).uid, int(frames.number[k])) for k in range(len(frames))}
+            every |= {(i.uid, 0) for i in instances if not is_image(i)}
+            assert set(shown) == every, (one.modality, one.description)
             # Best first, and what was preferred to a rival says why.
             assert [o.selected for o in offers] == sorted(
                 (o.selected for o in offers), reverse=True

@@ -41,6 +41,20 @@ class SaysNonsense(Polite):
         return [replace(super().examine(instances)[0], confidence=7.0)]
 
 
+class NamesFramesThatAreNot(Polite):
+    name = "too far"
+
+    def examine(self, instances):
+        return [replace(super().examine(instances)[0], options={"frames": [[99, 0]]})]
+
+
+class FindsText(Polite):
+    name = "text"
+
+    def examine(self, instances):
+        return [replace(super().examine(instances)[0], findings=("bad",))]
+
+
 class NotALoader:
     name = "no"
 
@@ -92,7 +106,9 @@ def test_what_is_no_loader_is_named(installed, monkeypatch):
     assert "no version, examine, load" in registry.failures()[0].text
 
 
-@pytest.mark.parametrize("culprit", [RaisesOnExamine(), SaysNonsense()])
+@pytest.mark.parametrize(
+    "culprit", [RaisesOnExamine(), SaysNonsense(), NamesFramesThatAreNot(), FindsText()]
+)
 def test_a_loader_that_fails_leaves_the_others_alone(series, records, culprit):
     series.axial([0, 1, 2])
     registry.register(culprit)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.loading import registry
-from napari_dicomdb.loading.choosing import choose
+from napari_dicomdb.loading.choosing import choose, frames_of
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import series_name
 from napari_dicomdb.loading.examination import examination
@@ -81,9 +81,9 @@ def examine(
                         {"loader": failure.name},
                     )
                 )
-    if broken:
-        offers = [replace(one, findings=(*one.findings, *broken)) for one in offers]
-    return choose(offers)
+        if broken:
+            offers = [replace(one, findings=(*one.findings, *broken)) for one in offers]
+        return choose(offers)
 
 
 def _checked(loader: Loader, records: tuple[InstanceRecord, ...]) -> list[Loadable]:
@@ -93,4 +93,7 @@ def _checked(loader: Loader, records: tuple[InstanceRecord, ...]) -> list[Loadab
             raise TypeError(f"examine() returned {type(offer).__name__} instead of Loadable")
         if not 0 <= offer.confidence <= 1:
             raise ValueError(f"confidence {offer.confidence} is not between 0 and 1")
+        if not all(isinstance(finding, Finding) for finding in offer.findings):
+            raise TypeError(f"{offer.name}: findings must be of the type Finding")
+        frames_of(offer)  # raises where options name frames that there are not
     return offers

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.loading.frames import FRAMES_OPTION, frame_count_of
+from napari_dicomdb.loading.frames import FRAMES_OPTION, FrameSet, frame_count_of
+from napari_dicomdb.loading.mosaics import sheets_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,10 @@ def frames_of(loadable: Loadable) -> frozenset[tuple[str, int]]:
     wanted = loadable.options.get(FRAMES_OPTION)
     if wanted is not None:
         return frozenset((loadable.instances[i].uid, int(n)) for i, n in wanted)
+    if any(sheets_among(loadable.instances)):  # each tile of a mosaic is a frame
+        frames = FrameSet.of(loadable.instances)
+        owners = zip(frames.owner.tolist(), frames.number.tolist(), strict=True)
+        return frozenset((frames.instances[i].uid, n) for i, n in owners)
     return frozenset((i.uid, n) for i in loadable.instances for n in range(frame_count_of(i)))
 
 
