@@ -32,6 +32,7 @@ def validate():
         "mosaic",
         "mr_vendors",
         "multiecho",
+        "pet_suv",
         "table_orient",
     ],
 )
@@ -56,7 +57,7 @@ def test_the_table_names_every_series(validate, reference_data):
     results = validate.validate(reference_data, ["ctmrpet_rtstruct", "bad_geometry"])
     text = validate.table(results)
     assert all(r.series in text for r in results)
-    assert "3 equal, 3 with their fault named, 0 not comparable" in text
+    assert "3 equal, 3 with their fault named, 0 with a wrong answer" in text
     wrong = validate.Result("mr_vendors", "x", "differs")
     assert wrong.failed
     assert "DIFFERS" in validate.table([wrong])
