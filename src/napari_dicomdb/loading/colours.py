@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -108,7 +109,7 @@ def _header(path: Path) -> Dataset:
         raise LoadError(f"{path}: {error}", reason="bad-header") from error
 
 
-class _Coloured:
+class _Coloured(ABC):
     """What both readers share: RGB of 8 bits over other frames."""
 
     def __init__(self, source: Frames) -> None:
@@ -129,8 +130,9 @@ class _Coloured:
         out[...] = colours
         return out
 
+    @abstractmethod
     def _colours(self, values: NDArray[Any]) -> NDArray[Any]:
-        raise NotImplementedError
+        """Return the colours of `values`."""
 
 
 class ProfiledReader(_Coloured):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def _pick(part: Any, length: int, axis: int) -> AxisPick:
     return AxisPick(index % length, 1, 1, drops=True)
 
 
-class DuckArray:
+class DuckArray(ABC):
     """Base of read-only arrays that compute what is asked of them.
 
     A subclass sets `shape` and `dtype` and gives `_read`. Safe to use from
@@ -167,6 +168,6 @@ class DuckArray:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.shape} {self.dtype}>"
 
+    @abstractmethod
     def _read(self, picks: list[AxisPick]) -> NDArray[Any]:
         """Return what is picked; picked axes all kept, in the order of `picks`."""
-        raise NotImplementedError
