@@ -20,6 +20,8 @@ __all__ = [
 ]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+# Without looking for blanks around: thousands of short texts are read in a row.
+_decoded = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class InstanceRecord:
         """Values in which the instance differs from its series; None: it lacks the value."""
         if not self.overrides_json:
             return _NOTHING
-        found: dict[str, Any] = json.loads(self.overrides_json)
+        found: dict[str, Any] = _decoded(self.overrides_json)[0]
         return MappingProxyType(found)
 
     def get(self, keyword: str, default: Any = None) -> Any:

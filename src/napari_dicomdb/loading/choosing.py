@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.loading.examination import once
 from napari_dicomdb.loading.frames import FRAMES_OPTION, FrameSet, frame_count_of
 from napari_dicomdb.loading.mosaics import sheets_among
 
@@ -18,6 +19,7 @@ __all__ = ["choose", "frames_of"]
 _TIE = 1e-9
 
 
+@once
 def frames_of(loadable: Loadable) -> frozenset[tuple[str, int]]:
     """Return what `loadable` shows: (SOPInstanceUID, frame) pairs, frames from 0."""
     wanted = loadable.options.get(FRAMES_OPTION)
