@@ -122,6 +122,7 @@ def test_without_a_viewer_a_folder_gives_all_series_in_one_frame(study):
 def test_npe2_finds_it_for_names_without_extension(files, tmp_path):
     plain = tmp_path / "IM000001"
     shutil.copy(files[0], plain)
+    npe2.PluginManager.instance().discover()  # napari does it when it starts
     layers = npe2.read([str(plain)], stack=False)
     assert layers[0][1]["metadata"]["dicomdb"]["modality"] == "CT"
 
