@@ -12,8 +12,12 @@ import copy
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ECHOES = (4.92, 24.6)  # ms
 DECAY = 0.02  # 1/ms
@@ -29,7 +33,13 @@ def gain(seconds: float) -> float:
 
 
 def write_time_course(
-    folder: Path, *, volumes: int = 24, matrix: int = 96, slices: int = 20
+    folder: Path,
+    *,
+    volumes: int = 24,
+    matrix: int = 96,
+    slices: int = 20,
+    echoes: Sequence[float] = ECHOES,
+    description: str = "Phantom perfusion, two echoes",
 ) -> list[Path]:
     """Write the series into `folder` as classic MR images, one echo after the other."""
     import pydicom
@@ -47,13 +57,13 @@ def write_time_course(
     ball = np.hypot(rows - rows.mean(), columns - columns.mean()) < REACH * matrix
     for ds in images:
         ds.SeriesInstanceUID, ds.SeriesNumber = series_uid, 21
-        ds.SeriesDescription = "Phantom perfusion, two echoes"
+        ds.SeriesDescription = description
         del ds.PixelData
     for t in range(volumes):
         seconds = 36_000 + t * STEP
         clock = f"{int(seconds // 3600):02d}{int(seconds // 60) % 60:02d}{seconds % 60:09.6f}"
         brighter = 1 + gain(t * STEP) * ball
-        for te in ECHOES:
+        for te in echoes:
             for image, ds in zip(pixels, images, strict=True):
                 out = copy.deepcopy(ds)
                 out.SOPInstanceUID = out.file_meta.MediaStorageSOPInstanceUID = generate_uid()

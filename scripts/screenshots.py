@@ -136,6 +136,19 @@ def maps(stage: Stage) -> None:
     stage.viewer.layers.clear()
 
 
+def content(stage: Stage) -> None:
+    """Show what a report says that pydicom ships, in the dock beside the browser."""
+    stage.viewer.layers.clear()
+    (report, *_) = stage.browser.database.search("modality:SR")
+    stage.browser.search.clear()
+    stage.browser.contents.show_series([report])
+    stage.until(lambda: getattr(stage.browser.contents.view, "content", None) is not None)
+    stage.browser.show_series([report])
+    stage.wait(1000)
+    stage.picture("content", stage.browser.contents.view)
+    stage.viewer.window.remove_dock_widget(stage.browser.contents.view)
+
+
 def importing(stage: Stage) -> None:
     dock = stage.dock("DICOM import")
     stage.wait()
@@ -154,7 +167,17 @@ def importing(stage: Stage) -> None:
     stage.picture("import-dock", dock)
 
 
-SCENES = (empty_and_full, overlay, findings, diffusion, time_course, slide, maps, importing)
+SCENES = (
+    empty_and_full,
+    overlay,
+    findings,
+    diffusion,
+    time_course,
+    slide,
+    maps,
+    content,
+    importing,
+)
 
 
 def main(arguments: list[str]) -> int:
