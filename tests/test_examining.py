@@ -144,6 +144,12 @@ def test_examine_each_fills_what_is_missing(database: Database, counting: Counti
     assert done == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
+def test_examine_each_passes_over_what_was_removed(database: Database) -> None:
+    (series,) = database.series()
+    database.remove(series=series)
+    assert list(database.examine_each([series, series.uid])) == []
+
+
 def test_examine_each_can_be_cancelled(database: Database, counting: CountingLoader) -> None:
     def stop(done: int, total: int | None, text: str) -> None:
         raise Cancelled("enough")

@@ -139,7 +139,8 @@ class Database(_IndexDatabase):
                     known = [stored.summary_of(offer) for offer in self.examine(one)]
             except NotFoundError:
                 continue
-            yield uid, known
+            if known:  # nothing is offered only where there is no instance any more
+                yield uid, known
         report(len(wanted), len(wanted), "Examining")
 
     def _examine_series(self, series: SeriesRecord) -> list[Loadable]:
