@@ -140,7 +140,7 @@ QToolButton[flat="true"]:hover {{ background-color: {p.primary.name()}; }}
 QToolButton::menu-indicator {{ image: none; width: 0px; }}
 QToolButton::menu-button {{ width: 0px; border: 0px; }}
 QPushButton {{ padding: 5px 12px; border-radius: 3px; font-size: {p.font_size}pt; }}
-QPushButton#barButton {{ padding: 5px 8px; }}
+QPushButton#barButton {{ padding: 5px 6px; }}
 QPushButton#barButton:disabled {{
   background-color: {p.foreground.name()}; border: 0px;
   color: {mix(p.text, p.background, 0.35).name()};

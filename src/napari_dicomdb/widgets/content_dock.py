@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_dicomdb.widgets._text import series_title
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTENT_DOCK", "ContentDock"]
 
+_WIDTHS = 430, 360  # pixels for the browser and the content
 _LOOKED_UP = 1000  # references
 CONTENT_DOCK = "DICOM content"
 
@@ -130,6 +131,15 @@ class ContentDock(QObject):
         docks = isinstance(dock, QDockWidget) and isinstance(browser, QDockWidget)
         if docks and isinstance(window, QMainWindow) and self._host.window() is window:
             window.splitDockWidget(browser, dock, Qt.Orientation.Horizontal)
+            # The dock has no width before the layout has seen it.
+            QTimer.singleShot(0, lambda: self._widen(view))
+
+    def _widen(self, view: ContentView) -> None:
+        if view is not self.view:
+            return
+        window, docks = view.window(), [self._host.parentWidget(), view.parentWidget()]
+        if isinstance(window, QMainWindow) and all(isinstance(d, QDockWidget) for d in docks):
+            window.resizeDocks(docks, list(_WIDTHS), Qt.Orientation.Horizontal)
 
     def close(self) -> None:
         """Let go of content that is in no window; a dock that is open stays."""

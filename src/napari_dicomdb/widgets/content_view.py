@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -45,11 +45,22 @@ if TYPE_CHECKING:
 __all__ = ["ContentView"]
 
 _UNFOLDED = 250  # rows; deeper levels of larger trees are not unfolded unasked
+_LABELS = 58  # percent of the width that labels may take
 _LOOKED_UP = 1000  # references of one object
 
 
 class _Tree(QTreeView):
     copy_requested = Signal()
+
+    def fit_labels(self) -> None:
+        """Make the labels as wide as they are, but leave room for the values."""
+        widest = self.viewport().width() * _LABELS // 100
+        self.setColumnWidth(0, min(self.sizeHintForColumn(0) + 8, widest))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width as well."""
+        super().resizeEvent(event)
+        self.fit_labels()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy whole lines, where Qt copies one cell; let no key through to the viewer."""
@@ -140,6 +151,7 @@ class ContentView(QWidget):
         self.tree.setUniformRowHeights(True)
         self.tree.setAlternatingRowColors(True)
         self.tree.setIndentation(14)
+        self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.tree.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -226,9 +238,7 @@ class ContentView(QWidget):
         if tree.truncated:
             self._tell("There is more in it than is shown here.", "info")
         self._unfold()
-        self.tree.resizeColumnToContents(0)
-        widest = max(self.tree.viewport().width() * 3 // 5, 160)
-        self.tree.setColumnWidth(0, min(self.tree.columnWidth(0) + 8, widest))
+        self.tree.fit_labels()
         wanted = tree.references[:_LOOKED_UP]
         if wanted:
             self._looking = self._runner.submit(

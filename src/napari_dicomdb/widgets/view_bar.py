@@ -61,6 +61,7 @@ class ViewBar(QWidget):
         self.more_button.setToolTip("The acquired plane; position and orientation")
         self.more_button.setAccessibleName("More of the view")
         self.more_button.setObjectName("barButton")
+        self.more_button.setFixedWidth(30)
         self.more_button.setIconSize(QSize(15, 15))
         self.more_menu = QMenu(self)
         self.native_action = self.more_menu.addAction("As acquired")
