@@ -224,6 +224,8 @@ def one_line(text: str) -> str:
 
 
 def _value_text(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     if isinstance(value, str):
