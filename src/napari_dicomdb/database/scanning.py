@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import hashlib
 import os
 import pickle
 import signal
@@ -131,6 +130,8 @@ def _said(error: OSError) -> str:
 
 
 def _copy(path: str, folder: str) -> str:
+    import hashlib  # brings in OpenSSL: not when a worker starts
+
     # The name is ours alone; nothing of it comes from the file.
     unique = f"{os.getpid()}\0{path}".encode("utf-8", "surrogateescape")
     target = os.path.join(folder, hashlib.sha256(unique).hexdigest()[:32] + ".part")
