@@ -8,7 +8,12 @@ import pytest
 from napari_dicomdb.loading.volume import Coord, Volume, VolumeGeometry
 from napari_dicomdb.viewer.layers import volume_to_layers
 from napari_dicomdb.viewer.open import add_volume
-from napari_dicomdb.viewer.slides import sample_level, shown_levels, slide_transform
+from napari_dicomdb.viewer.slides import (
+    sample_level,
+    sample_window,
+    shown_levels,
+    slide_transform,
+)
 
 
 def slide_volume(
@@ -87,6 +92,14 @@ def test_the_window_is_looked_for_in_a_small_level():
     assert sample_level(volume) is volume.levels[1]
     assert sample_level(slide_volume(sizes=((40, 60),))).shape == (40, 60)
     assert len(shown_levels(slide_volume(sizes=((4, 4), (2, 2))))) == 1
+
+
+def test_of_a_huge_level_the_middle_is_looked_at():
+    volume = slide_volume(sizes=((3000, 6000),))
+    assert sample_window(volume) == (slice(476, 2524), slice(1976, 4024))
+    assert sample_window(slide_volume()) == (slice(None), slice(None))
+    ((_, kwargs, _),) = volume_to_layers(volume)
+    assert kwargs["contrast_limits"][1] > kwargs["contrast_limits"][0]
 
 
 def test_a_slide_opens_in_a_viewer(make_napari_viewer):

@@ -16,6 +16,7 @@ from napari_dicomdb.viewer.slides import (
     channels_of,
     in_colours,
     sample_level,
+    sample_window,
     shown_levels,
     slide_transform,
 )
@@ -151,7 +152,7 @@ def _middle_slice(volume: Volume, runs_backwards: bool) -> NDArray[Any]:
     lead = [n // 2 for n in volume.shape[: len(volume.dims) - 2]]
     if lead and runs_backwards:
         lead[-1] = (volume.shape[len(lead) - 1] - 1) // 2
-    return np.asarray(sample_level(volume)[(*lead, slice(None), slice(None))])
+    return np.asarray(sample_level(volume)[(*lead, *sample_window(volume))])
 
 
 def _with_slices(volume: Volume) -> Volume:

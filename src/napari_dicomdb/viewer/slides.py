@@ -21,6 +21,7 @@ __all__ = [
     "channels_of",
     "in_colours",
     "sample_level",
+    "sample_window",
     "shown_levels",
     "slide_transform",
 ]
@@ -30,7 +31,7 @@ CHANNELS = "optical_path"
 
 _COLOURS = ("magenta", "green", "cyan", "yellow", "red", "blue")
 _LEAST_SHOWN = 64  # pixels of the longer side: below, rounding spoils the scale of a level
-_LEAST_SAMPLED = 512
+_LEAST_SAMPLED, _MOST_SAMPLED = 512, 2048
 
 
 def shown_levels(volume: Volume) -> list[Any]:
@@ -48,6 +49,16 @@ def sample_level(volume: Volume) -> Any:
     lead = len(volume.dims) - 2
     enough = [v for v in volume.levels if max(v.shape[lead : lead + 2]) >= _LEAST_SAMPLED]
     return enough[-1] if enough else volume.array
+
+
+def sample_window(volume: Volume) -> tuple[slice, slice]:
+    """Return which rows and columns of `sample_level` are looked at: not all of a huge one."""
+    lead = len(volume.dims) - 2
+    rows, columns = sample_level(volume).shape[lead : lead + 2]
+    if not volume.geometry.in_slide or rows * columns <= _MOST_SAMPLED**2:
+        return slice(None), slice(None)
+    starts = [max((n - _MOST_SAMPLED) // 2, 0) for n in (rows, columns)]
+    return slice(starts[0], starts[0] + _MOST_SAMPLED), slice(starts[1], starts[1] + _MOST_SAMPLED)
 
 
 def slide_transform(volume: Volume) -> dict[str, Any]:
