@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_dicomdb.viewer.browse import browse
+from napari_dicomdb.viewer.browse import BROWSER_WIDGET, PLUGIN, browse, show_content
 
 
 class Browser:
@@ -39,3 +39,11 @@ def test_the_dock_of_the_manifest_gets_the_paths():
     [(plugin, name)] = viewer.window.asked
     manifest = PluginManifest.from_distribution(plugin)
     assert name in [w.display_name for w in manifest.contributions.widgets]
+
+
+def test_content_goes_to_the_same_dock():
+    viewer = Viewer()
+    viewer.window.browser.show_content = viewer.window.browser.imported.append
+    widget = show_content(viewer, ["a report"])
+    assert widget.imported == [["a report"]]
+    assert viewer.window.asked == [(PLUGIN, BROWSER_WIDGET)]

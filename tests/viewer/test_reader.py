@@ -194,3 +194,24 @@ def test_opening_a_folder_of_several_series_in_napari(
         lambda: browser.database is not None and len(browser.database.series()) == 2,
         timeout=30_000,
     )
+
+
+def test_a_report_is_shown_and_makes_no_layers(viewer, monkeypatch):
+    from pydicom.data import get_testdata_file
+
+    shown = []
+    monkeypatch.setattr(
+        "napari_dicomdb.viewer.browse.show_content", lambda viewer, ways: shown.extend(ways)
+    )
+    report = get_testdata_file("test-SR.dcm")
+    assert read(report) == [(None,)]
+    assert [one.content().title for one in shown] == [
+        "Comprehensive SR: Demonstration of SR Features"
+    ]
+
+
+def test_a_report_without_a_viewer_makes_no_layers(monkeypatch):
+    from pydicom.data import get_testdata_file
+
+    monkeypatch.setattr(reader, "current_viewer", lambda: None)
+    assert read(get_testdata_file("test-SR.dcm")) == [(None,)]

@@ -112,3 +112,18 @@ def test_close_ends_all(qtbot, loading, runner):
     runner.close()
     assert not napari_progress._all_instances
     assert len(loading._viewer.layers) == 0
+
+
+def test_what_has_no_image_is_read(qtbot, loading):
+    from pydicom.data import get_testdata_file
+
+    from napari_dicomdb import examine
+
+    (report,) = examine(get_testdata_file("test-SR.dcm"))
+    with qtbot.waitSignal(loading.content_read) as caught:
+        loading.load([report])
+    loadables, tree, place = caught.args
+    assert loadables == [report]
+    assert tree.title == "Comprehensive SR: Demonstration of SR Features"
+    assert place == 0
+    assert len(loading._viewer.layers) == 0
