@@ -103,6 +103,12 @@ def test_radiographs_are_named_by_side_view_and_intent(series, records):
     assert FindingCode.FOR_PROCESSING in codes[1]
 
 
+def test_the_view_is_not_said_twice(series, records):
+    picture(series, Modality="CR", SeriesDescription="Skull AP", ViewPosition="AP")
+    (best,) = examine(records(series.paths))
+    assert best.name == "4: Skull AP"
+
+
 def test_monochrome1_is_inverted_in_the_view_only(series, records):
     picture(series, Modality="CR", PhotometricInterpretation="MONOCHROME1")
     (best,) = examine(records(series.paths))

@@ -206,6 +206,8 @@ def test_rates(values, unit, rate):
     [
         (("b_value", 1000.0, "s/mm2"), "b value 1000 s/mm2"),
         (("time", 1234567.0, "s"), "time 1.23457e+06 s"),
+        (("time", 12 * 0.033333, "s"), "time 0.4 s"),
+        (("focal_plane", 0.00025, "mm"), "focal plane 0.00025 mm"),
         (("repeat", 3, ""), "repeat 3"),
     ],
 )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_dicomdb.dicom.values import parse_time
+
 __all__ = ["name_of_part"]
 
 _WORDS = {
     "AcquisitionNumber": "acquisition",
+    "AcquisitionTime": "acquired at",
+    "ContentTime": "created at",
     "EchoNumbers": "echo",
     "EchoTime": "TE",
     "EffectiveEchoTime": "TE",
@@ -39,11 +43,13 @@ _WORDS = {
     "KVP": "kV",
     "repeat": "repeat",
 }
+_CLOCKS = frozenset({"AcquisitionTime", "ContentTime"})
 _UNITS = {
     "EchoTime": " ms",
     "EffectiveEchoTime": " ms",
     "TriggerTime": " ms",
     "InversionTime": " ms",
+    "InversionTimes": " ms",
     "RepetitionTime": " ms",
     "SliceThickness": " mm",
     "NominalPercentageOfCardiacPhase": " %",
@@ -76,6 +82,8 @@ def _label(keyword: str, value: Any) -> str:
         parts = [part for part in str(value).replace("\\", " ").split() if part]
         return "/".join(parts[2:] or parts)
     text = _text(value)
+    if keyword in _CLOCKS:
+        text = parse_time(text) or text
     return f"{_WORDS.get(keyword, keyword)} {text}{_UNITS.get(keyword, '')}"
 
 

@@ -61,6 +61,8 @@ def value_text(name: str, value: Any, unit: str) -> str:
     'component phase'
     """
     if isinstance(value, float):
+        # Frame times that are no round numbers add up to digits that mean nothing.
+        value = round(value, 3) if unit in ("s", "ms") else value
         value = f"{value:.6g}"
     return f"{name.replace('_', ' ')} {value} {unit}".rstrip()
 

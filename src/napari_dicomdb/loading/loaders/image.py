@@ -85,7 +85,9 @@ class ImageLoader:
             Claim("pixels are as they were acquired"),
         )
         confidence, reasons = assess(claims, findings)
-        name = ", ".join([series_name(first), *_view_words(first)])
+        name = series_name(first)
+        # Many descriptions end in the view: "Skull AP".
+        name = ", ".join([name, *(w for w in _view_words(first) if not name.endswith(f" {w}"))])
         if siblings > 1 and first.number is not None and len(ordered.instances) == 1:
             name = f"{name}, image {first.number}"
         elif siblings > 1:
