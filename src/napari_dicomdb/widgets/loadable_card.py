@@ -82,10 +82,10 @@ class ConfidenceBar(QWidget):
         font = painter.font()
         font.setPointSizeF(max(self._palette.font_size - 1, 7))
         painter.setFont(font)
-        place = QRectF(50, 0, self.width() - 50, self.height())
+        place = QRectF(54, 0, self.width() - 54, self.height())
         painter.drawText(
             place,
-            int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
+            int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter),
             self.word,
         )
         painter.end()

@@ -1,0 +1,31 @@
+"""How rows are painted."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QRect, Qt
+from qtpy.QtGui import QPainter, QPixmap, QStandardItem, QStandardItemModel
+from qtpy.QtWidgets import QStyle, QStyleOptionViewItem
+
+from napari_dicomdb.widgets._rows import SeriesDelegate
+
+
+def test_the_style_is_not_given_the_thumbnail(qapp, palette):
+    """It would draw that of a selected row at size 0, and Qt would complain."""
+    picture = QPixmap(96, 96)
+    picture.fill(Qt.GlobalColor.red)
+    model = QStandardItemModel()
+    item = QStandardItem("CT Thorax")
+    item.setData(picture, Qt.ItemDataRole.DecorationRole)
+    model.appendRow(item)
+    delegate = SeriesDelegate(palette)
+    option = QStyleOptionViewItem()
+    option.rect = QRect(0, 0, 300, 52)
+    option.state |= QStyle.StateFlag.State_Selected
+    canvas = QPixmap(300, 52)
+    canvas.fill(Qt.GlobalColor.black)
+    painter = QPainter(canvas)
+    assert delegate._paint_background(painter, option, model.index(0, 0)).icon.isNull()
+    delegate.paint(painter, option, model.index(0, 0))
+    painter.end()
+    image = canvas.toImage()
+    assert image.pixelColor(26, 26).name() == "#ff0000", "the delegate draws it"
