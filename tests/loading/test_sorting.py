@@ -7,9 +7,11 @@ import numpy as np
 from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.sorting import (
     by_series,
+    images_of,
     is_colour,
     is_image,
     is_placed,
+    is_slide,
     number_order,
 )
 
@@ -49,3 +51,9 @@ def test_numbers_give_the_order_and_what_has_none_is_last(series, records):
         series.slice((0, 0, 0), InstanceNumber=number)
     order = number_order(FrameSet.of(records(series.paths)))
     assert order.tolist() == [2, 3, 0, 1]
+
+
+def test_tiles_of_slides_are_no_images_by_themselves(slide, records):
+    (record,) = records(slide((8, 8), tile=(4, 4)).paths)
+    assert is_slide(record)
+    assert images_of([record]) == ()
