@@ -66,3 +66,17 @@ def test_find_one(hospital: Database, tmp_path: Path) -> None:
     for wrong in ("9.9", 999_999):
         with pytest.raises(NotFoundError):
             hospital.find_series(wrong)
+
+
+def test_the_listed_state_differs_after_changes_of_rows_only(
+    hospital: Database, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    before = hospital.listed_state()
+    hospital.thumbnail(hospital.series()[0].uid)
+    assert hospital.listed_state() == before
+    write_instance(tmp_path / "more", 9, series=1)
+    hospital.import_paths([tmp_path / "more"])
+    added = hospital.listed_state()
+    assert added != before
+    hospital.remove(series=hospital.series()[0])
+    assert hospital.listed_state() not in (before, added)
