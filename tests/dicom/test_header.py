@@ -162,6 +162,7 @@ _STRINGS = {
 }
 _SINGLE = {"LT", "ST", "UT", "PN", "AS", "US or SS"}
 _FIXED = {"SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "SpecificCharacterSet"}
+_FIXED |= {"SOPClassUID"}  # an empty one is completed from the meta information
 _FREE = [k for k in KEPT_KEYWORDS if VR_OF[k] not in {"SQ", "OB"} and k not in _FIXED]
 
 
