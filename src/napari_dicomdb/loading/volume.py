@@ -104,8 +104,9 @@ class Volume:
         ``padding`` ((low, high) in output values or None), ``value_range``
         ((low, high) that the stored bits can hold, after rescale),
         ``quantity`` and ``ucum_units`` (what values measure, where the file says it),
-        ``pet`` (header values that SUV is made of), ``findings`` (tuple of Finding), ``annotations`` (tuple of
-        `loading.image_annotations.Annotation`: overlays, shutters, regions).
+        ``pet`` (header values that SUV is made of), ``findings`` (tuple of Finding),
+        ``annotations`` (tuple of `loading.image_annotations.Annotation`: overlays,
+        shutters, regions).
         Loops have ``display_frame_rate`` (1/s) and ``frame_features`` (mapping
         of keyword to one value for each frame) where the header tells them.
     levels : tuple of array_like
