@@ -56,6 +56,20 @@ def test_planes(qtbot, viewer, bar, ct):
     assert checked(bar) == [Plane.CORONAL]
 
 
+def test_loops_out_of_the_patient_have_no_planes(viewer, bar, ct):
+    loop = {"dicomdb": {"frame": None, "windows": [], "modality": "US", "units": ""}}
+    viewer.add_image(np.zeros((5, 4, 4)), name="loop", metadata=loop)
+    assert not any(b.isEnabled() or b.isChecked() for b in bar.plane_buttons.values())
+    add_volume(viewer, ct)
+    assert checked(bar) == [Plane.AXIAL]
+    assert all(b.isEnabled() for b in bar.plane_buttons.values())
+
+
+def test_others_have_planes(viewer, bar):
+    viewer.add_image(np.zeros((5, 4, 4)))
+    assert checked(bar) == [Plane.AXIAL]
+
+
 def test_window_presets(viewer, bar, ct):
     (layer,) = add_volume(viewer, ct)
     assert bar.window_button.isEnabled()

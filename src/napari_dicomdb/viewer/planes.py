@@ -20,6 +20,7 @@ __all__ = [
     "Plane",
     "PositionReadout",
     "current_plane",
+    "has_planes",
     "lps_at_cursor",
     "lps_text",
     "native_plane",
@@ -67,10 +68,22 @@ def set_plane(viewer: Any, plane: str) -> None:
     viewer.dims.order = (*range(ndim - 3), *(ndim - 3 + a for a in last))
 
 
+def has_planes(viewer: Any) -> bool:
+    """Return whether the last three axes of `viewer` are space, as far as we know.
+
+    The loops and images that have no place in the patient have one axis less of it:
+    there the third last axis is time, energy ...
+    """
+    if viewer.dims.ndim < 3:
+        return False
+    ours = any(dicom_metadata(layer) is not None for layer in viewer.layers)
+    return not ours or current_frame(viewer) is not None
+
+
 def current_plane(viewer: Any) -> Plane | None:
     """Return the plane that `viewer` shows, or None for another order of axes."""
     ndim = viewer.dims.ndim
-    if ndim < 3:
+    if not has_planes(viewer):
         return None
     order = tuple(int(a) - (ndim - 3) for a in viewer.dims.order[-3:])
     return next((p for p, o in _ORDERS.items() if o == order), None)

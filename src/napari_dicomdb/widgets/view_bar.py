@@ -11,6 +11,7 @@ from napari_dicomdb.viewer.planes import (
     Plane,
     PositionReadout,
     current_plane,
+    has_planes,
     native_plane,
     set_plane,
     show_orientation,
@@ -87,6 +88,8 @@ class ViewBar(QWidget):
         layout.addWidget(self.window_button)
         viewer.dims.events.order.connect(self._on_order)
         viewer.dims.events.ndim.connect(self._on_order)
+        viewer.layers.events.inserted.connect(self._on_order)
+        viewer.layers.events.removed.connect(self._on_order)
         viewer.layers.selection.events.active.connect(self._on_active)
         self._on_order()
         self._on_active()
@@ -104,8 +107,9 @@ class ViewBar(QWidget):
 
     def _on_order(self, event: object = None) -> None:
         shown = current_plane(self._viewer)
+        spatial = has_planes(self._viewer)
         for plane, button in self.plane_buttons.items():
-            button.setEnabled(shown is not None or self._viewer.dims.ndim >= 3)
+            button.setEnabled(spatial)
             button.setChecked(plane == shown)
 
     def _native(self) -> Plane | None:
