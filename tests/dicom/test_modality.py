@@ -136,6 +136,19 @@ def test_in_place_refuses_to_scale_integers():
         rescale_into(np.zeros(3, np.int16), 0.5, 0)
 
 
+def test_an_intercept_that_the_type_itself_cannot_hold():
+    # Unsigned 16 bits at -32768 fill int16 exactly, which has no 32768 to subtract.
+    stored = np.array([0, 1, 32768, 65535], np.uint16)
+    assert output_dtype(description(16, signed=False), [1], [-32768]) == np.int16
+    out = stored.copy().view(np.int16)
+    rescale_into(out, 1, -32768)
+    assert out.tolist() == [-32768, -32767, 0, 32767]
+    strided = np.zeros((4, 2), np.int16)[:, 0]
+    strided[...] = [-32768, -1, 0, 32767]
+    rescale_into(strided, 1, -1)
+    assert strided[1:].tolist() == [-2, -1, 32766]
+
+
 def test_modality_table_agrees_with_pydicom():
     dataset = Dataset()
     dataset.PixelRepresentation = 0

@@ -170,9 +170,11 @@ def rescale_into(out: Array, slope: float, intercept: float) -> None:
         if slope != 1 or intercept != int(intercept):
             raise ValueError(f"slope {slope}, intercept {intercept} do not fit {out.dtype}")
         if intercept:
-            # Modular arithmetic is exact: -1024 is subtracted, never cast to unsigned.
-            amount = out.dtype.type(abs(int(intercept)))
-            (np.add if intercept > 0 else np.subtract)(out, amount, out=out)
+            # Modular arithmetic is exact, also where the intercept itself does not fit the
+            # type: -32768 brings unsigned 16 bits into int16.
+            cells = out.view(f"u{out.dtype.itemsize}")
+            amount = cells.dtype.type(int(intercept) % (1 << 8 * out.dtype.itemsize))
+            np.add(cells, amount, out=cells)
         return
     if slope != 1:
         np.multiply(out, out.dtype.type(slope), out=out)
