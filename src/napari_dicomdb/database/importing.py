@@ -76,6 +76,7 @@ class Import:
             self.report,
             avoid=str(root) if connections.path is not None else None,
             relink=copy,
+            root=root,
         )
         self._cleanup = contextlib.ExitStack()
         self._members = ""

@@ -106,6 +106,32 @@ class KnownFiles:
         ).fetchone()
         return None if row is None else Known(from_sql(row[0]), *row[1:])
 
+    def lost_copies(self, root: Path, directory: str, rows: Sequence[Known]) -> set[int]:
+        """Ids of those rows, of one directory, whose copy in the database is gone.
+
+        Parameters
+        ----------
+        root : Path
+            The database directory.
+        directory : str
+            Of all `rows`.
+        rows : sequence of Known
+            With storage "source".
+        """
+        names = sorted(to_sql(row.name) for row in rows if isinstance(to_sql(row.name), str))
+        if not names:
+            return set()
+        with self._connections.borrow() as connection:
+            copies = connection.execute(
+                "SELECT copy.source, place.path, copy.name FROM file"
+                " JOIN directory ON directory.id = file.directory"
+                " JOIN file AS copy ON copy.source = file.id"
+                " JOIN directory AS place ON place.id = copy.directory"
+                " WHERE directory.path = ? AND file.name BETWEEN ? AND ?",
+                (to_sql(directory), names[0], names[-1]),
+            ).fetchall()
+        return {source for source, path, name in copies if not path_of(root, path, name).exists()}
+
     def text(self, known: Known) -> str:
         """Return why a file was refused, in words."""
         with self._connections.borrow() as connection:

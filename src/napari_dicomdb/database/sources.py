@@ -11,6 +11,7 @@ from napari_dicomdb.database.scanning import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from napari_dicomdb.database.known import Known, KnownFiles
     from napari_dicomdb.database.report import ImportReport
@@ -86,6 +87,8 @@ class Walk:
         The database directory, whose own copies are no news.
     relink : bool
         Treat linked files as news, because this import copies.
+    root : Path, optional
+        The database directory; a file whose copy in it is gone is news.
     """
 
     def __init__(
@@ -95,11 +98,13 @@ class Walk:
         *,
         avoid: str | None = None,
         relink: bool = False,
+        root: Path | None = None,
     ) -> None:
         self._known = known
         self._report = report
         self._avoid = os.stat(avoid) if avoid is not None else None
         self._relink = relink
+        self._root = root
         self._visited: set[tuple[int, int]] = set()
 
     def folder(self, root: str) -> Iterator[FoundFile]:
@@ -167,6 +172,10 @@ class Walk:
         news: list[FoundFile] = []
         unchanged = 0
         prefix = folder if folder.endswith(os.sep) else folder + os.sep
+        sources = [row for row in known.values() if row.storage == "source"]
+        lost: set[int] = set()
+        if sources and self._root is not None:
+            lost = self._known.lost_copies(self._root, folder, sources)
         for name in names:
             try:
                 status = os.stat(prefix + name)
@@ -183,7 +192,9 @@ class Walk:
                 if row.reason is not None:
                     report.rejected.append((prefix + name, row.reason, self._known.text(row)))
                     continue
-                if row.storage == "source" or (row.storage == "linked" and not self._relink):
+                if (row.storage == "source" and row.id not in lost) or (
+                    row.storage == "linked" and not self._relink
+                ):
                     unchanged += 1
                     continue
             if not stat.S_ISREG(status.st_mode):
