@@ -91,3 +91,71 @@ def test_conflicting_copy_in_a_series_of_its_own(
     write_instance(tmp_path / "in" / "3", 2, series=2)  # the series may still come
     assert database.import_paths([tmp_path / "in"]).added == 1
     assert [s.instance_count for s in database.series()] == [1, 1]
+
+
+def _values(database: Database) -> dict[str, str]:
+    """SeriesDescription of every stored object, by the name of the file."""
+    copies = (database.path or Path()).rglob("*.dcm")
+    return {p.name: str(pydicom.dcmread(p).SeriesDescription) for p in copies}
+
+
+def test_conflicting_copies_never_take_each_others_place(
+    database: Database, tmp_path: Path, write_instance: Write, touch: Callable[[Path], None]
+) -> None:
+    """The number of conflicts says nothing of which places are free."""
+    folder = tmp_path / "in"
+    for name, copy in (("a", True), ("b", False), ("c", True)):
+        write_instance(folder / name, 1, SeriesDescription=name)
+        database.import_paths([folder / name], copy=copy)
+    touch(write_instance(folder / "b", 2, SeriesDescription="b"))
+    database.import_paths([folder / "b"])
+    write_instance(folder / "d", 1, SeriesDescription="d")
+    database.import_paths([folder / "d"], copy=True)
+    assert sorted(_values(database).values()) == ["a", "c", "d"]
+
+
+def test_conflicting_copy_survives_the_file_it_was_in_conflict_with(
+    database: Database, tmp_path: Path, write_instance: Write, touch: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "in"
+    uid = str(pydicom.dcmread(write_instance(folder / "a", 1)).SOPInstanceUID)
+    database.import_paths([folder / "a"])
+    write_instance(folder / "b", 1, ImagePositionPatient=[0, 0, 99])
+    database.import_paths([folder / "b"], copy=True)
+    (folder / "b").unlink()  # the CD it was on
+    touch(write_instance(folder / "a", 2))
+    database.import_paths([folder])
+    (record,) = database.instances(uid=uid)
+    assert record.storage == "copied"
+    record = database.refresh_instance(record)
+    assert record.position == (0, 0, 99)
+    assert database.instances(uid=uid)[0].position == (0, 0, 99)
+    assert sum(s.instance_count for s in database.series()) == 2
+
+
+def test_lost_copy_is_made_again_from_its_source(database: Database, ct: Path) -> None:
+    database.import_paths([ct], copy=True)
+    lost, kept = database.instances()[:2]
+    lost.path.unlink()
+    report = database.import_paths([ct], copy=True)
+    assert (report.added, report.updated, report.unchanged) == (0, 1, 5)
+    assert lost.path.is_file()
+    assert database.instances(uid=lost.uid)[0].storage == "copied"
+    assert database.import_paths([ct], copy=True).unchanged == 6
+    kept.path.unlink()
+    assert database.import_paths([ct]).updated == 1
+    (linked,) = database.instances(uid=kept.uid)
+    assert (linked.storage, linked.path.parent.parent) == ("linked", ct)
+    assert database.import_paths([ct]).unchanged == 6
+
+
+def test_linked_source_of_a_copy_leaves_the_copy_removable(
+    database: Database, ct: Path, write_instance: Write, touch: Callable[[Path], None]
+) -> None:
+    database.import_paths([ct], copy=True)
+    touch(write_instance(ct / "a" / "00001.dcm", 1, ImagePositionPatient=[0, 0, 99]))
+    database.import_paths([ct])
+    (record,) = [r for r in database.instances() if r.position == (0, 0, 99)]
+    assert record.storage == "linked"
+    assert database.remove(instance=record, delete_copies=True).files_deleted == 1
+    assert len(_values(database)) == 5

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_dicomdb.database.copying import copy_place
 from napari_dicomdb.database.rows import INSTANCE_COLUMNS
 
 if TYPE_CHECKING:
@@ -87,10 +88,11 @@ def store(
     place = _remember(writer, file, uid, temporary)
     writer.connection.execute(_UPDATE_INSTANCE, (series, place, *row, existing.id))
     _set_frames(writer, existing.id, frames)
-    if place != existing.file and not own:
+    if existing.file not in (place, known):
         if there.exists():
-            # The instance moved into the database; its linked file stays known.
-            _alternate(writer, existing.file, existing.id, identical=True)
+            # The instance moved into the database: its linked file stays known. Or the
+            # source of its copy changed and is linked now: the copy stays, as it was.
+            _alternate(writer, existing.file, existing.id, identical=not own)
         else:
             writer.connection.execute("DELETE FROM file WHERE id = ?", (existing.file,))
     writer.changed(series)
@@ -114,13 +116,41 @@ def forget_file(writer: Writer, file: FoundFile, unless: str = "") -> bool:
         if uid == unless:
             continue
         dropped = True
-        # Other copies of the dropped object become news for the next import.
-        connection.execute(
-            "DELETE FROM file WHERE id IN (SELECT file FROM alternate WHERE instance = ?)", (key,)
-        )
-        connection.execute("DELETE FROM instance WHERE id = ?", (key,))
+        if not _inherited(writer, key):
+            # Other copies of the dropped object become news for the next import.
+            connection.execute(
+                "DELETE FROM file WHERE id IN (SELECT file FROM alternate WHERE instance = ?)",
+                (key,),
+            )
+            connection.execute("DELETE FROM instance WHERE id = ?", (key,))
         writer.changed(series)
     return dropped
+
+
+def _inherited(writer: Writer, instance: int) -> bool:
+    """Let a conflicting copy in the database directory take the place of a dropped file.
+
+    No import would find it again: its source is known, and may be a CD that is gone.
+    """
+    connection = writer.connection
+    heir = connection.execute(
+        "SELECT file FROM alternate JOIN file ON file.id = file"
+        " WHERE instance = ? AND storage = 'copied' ORDER BY file LIMIT 1",
+        (instance,),
+    ).fetchone()
+    if heir is None:
+        return False
+    connection.execute("DELETE FROM alternate WHERE file = ?", heir)
+    # What equalled the dropped file is news, too.
+    connection.execute(
+        "DELETE FROM file WHERE id IN"
+        " (SELECT file FROM alternate WHERE instance = ? AND identical)",
+        (instance,),
+    )
+    # The row tells of the dropped content: with this time it is read again at the next use.
+    connection.execute("UPDATE file SET mtime_ns = -1 WHERE id = ?", heir)
+    connection.execute("UPDATE instance SET file = ? WHERE id = ?", (*heir, instance))
+    return True
 
 
 def same_content(one: Path, other: Path) -> bool:
@@ -170,10 +200,11 @@ def _keep_both(
 ) -> None:
     copy = 0
     if temporary:
-        (others,) = writer.connection.execute(
-            "SELECT count(*) FROM alternate WHERE instance = ? AND NOT identical", (existing.id,)
-        ).fetchone()
-        copy = int(others) + 1
+        # The first free place: a count of the others would meet one of them when some
+        # earlier one has gone.
+        copy = 1
+        while writer.path_now(*copy_place(uid, copy)).exists():
+            copy += 1
     key = _remember(writer, file, uid, temporary, copy)
     _alternate(writer, key, existing.id, identical=False)
     writer.report.duplicates += 1
