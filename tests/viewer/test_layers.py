@@ -247,15 +247,18 @@ def test_layers_need_no_napari():
 
 
 @pytest.mark.parametrize(
-    ("units", "quantity", "limits", "name"),
+    ("units", "ucum", "quantity", "limits", "name"),
     [
-        ("GML", "SUVbw", (0, 6), "PET [GML]"),
-        ("BQML", "Activity concentration", None, "PET [BQML]"),
+        ("GML", "{SUVbw}g/ml", "SUVbw", (0, 6), "PET [g/ml]"),
+        ("BQML", "Bq/ml", "Activity concentration", None, "PET [Bq/ml]"),
+        ("CPS", "{counts}/s", "Count rate", None, "PET [CPS]"),
+        ("PROPCNTS", "", "Proportional to counts", None, "PET [PROPCNTS]"),
     ],
 )
-def test_pet_is_dark_on_light_and_names_its_unit(units, quantity, limits, name):
+def test_pet_is_dark_on_light_and_names_its_unit(units, ucum, quantity, limits, name):
     array = np.tile(np.linspace(0, 20, 30, dtype=np.float32).reshape(6, 5), (4, 1, 1))
     meta = {"modality": "PT", "name": "PET", "quantity": quantity, "pet": {"Units": units}}
+    meta["ucum_units"] = ucum
     volume = Volume(
         array, ("slice", "row", "column"), VolumeGeometry(np.eye(4), (4, 6, 5)), {}, units
     )

@@ -5,6 +5,7 @@ Needs no napari: the tuples are made headless, and exported from as well.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,10 @@ def _name(volume: Volume) -> str:
     """Name of a layer; with the unit where the values are a quantity of their own."""
     name = str(volume.meta.get("name") or "DICOM")
     told = not volume.meta.get("quantity") or not volume.units or name.endswith("]")
-    return name if told else f"{name} [{volume.units}]"
+    # UCUM as people write it: "Bq/ml" for BQML, "g/ml" without the annotation {SUVbw}.
+    written = re.sub(r"\{[^}]*\}", "", str(volume.meta.get("ucum_units") or ""))
+    unit = written if written[:1].isalpha() else volume.units
+    return name if told else f"{name} [{unit}]"
 
 
 def _placed(
