@@ -115,7 +115,10 @@ def shrink(path: Path, largest: int) -> None:
         picture = image.convert("RGB")
     picture.save(path, optimize=True)
     if path.stat().st_size > largest:
-        picture.quantize(256).save(path, optimize=True)
+        for colours in (256, 96, 48):
+            picture.quantize(colours).save(path, optimize=True)
+            if path.stat().st_size <= largest:
+                break
 
 
 @contextmanager
