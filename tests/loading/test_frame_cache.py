@@ -71,3 +71,14 @@ def test_frames_of_one_owner_are_forgotten() -> None:
 def test_what_is_given_cannot_be_spoiled() -> None:
     with pytest.raises(ValueError, match="read-only"):
         FrameCache(1 << 10).get((0, 0), lambda: frame(1))[0] = 5
+
+
+def test_the_garbage_collector_may_call_at_any_moment() -> None:
+    """Also while this very thread holds the lock: it allocates there, which collects."""
+    cache = FrameCache(1 << 10)
+    cache.get((1, 0), lambda: frame(1))
+    with cache._lock:
+        cache.forget(1)
+    assert cache.nbytes == 20
+    cache.forget(2)
+    assert cache.nbytes == 0

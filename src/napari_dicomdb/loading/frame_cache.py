@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from concurrent.futures import Future
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ class FrameCache:
         self._coming: dict[tuple[int, int], Future[NDArray[Any]]] = {}
         self._bytes = 0
         self._lock = Lock()
+        self._unwanted: deque[int] = deque()  # owners whose frames are to go
 
     @property
     def nbytes(self) -> int:
@@ -38,6 +39,7 @@ class FrameCache:
 
     def get(self, key: tuple[int, int], read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Return the frame of `key`; when absent ``read()`` it, once for all who wait."""
+        self._drop_unwanted()
         with self._lock:
             frame = self._held.get(key)
             if frame is not None:
@@ -65,10 +67,25 @@ class FrameCache:
                 _, old = self._held.popitem(last=False)
                 self._bytes -= old.nbytes
         coming.set_result(frame)
+        self._drop_unwanted()
         return frame
 
     def forget(self, owner: int) -> None:
-        """Drop the frames of one array."""
-        with self._lock:
-            for key in [key for key in self._held if key[0] == owner]:
-                self._bytes -= self._held.pop(key).nbytes
+        """Drop the frames of one array: now, or after what another call is doing.
+
+        Never waits: the garbage collector calls this at any moment, also in the
+        middle of `get` in the same thread.
+        """
+        self._unwanted.append(owner)
+        self._drop_unwanted()
+
+    def _drop_unwanted(self) -> None:
+        while self._unwanted and self._lock.acquire(blocking=False):
+            try:
+                gone = set()
+                while self._unwanted:
+                    gone.add(self._unwanted.popleft())
+                for key in [key for key in self._held if key[0] in gone]:
+                    self._bytes -= self._held.pop(key).nbytes
+            finally:
+                self._lock.release()
