@@ -61,7 +61,14 @@ def test_a_report_reads_as_dsrdump_prints_it(reference_data: Path, name: str) ->
             assert node.value == number[1] + unit
         elif kind == "CODE":
             assert node.value == re.findall(r'"([^"]*)"', value)[-1]
-        elif kind in ("DATE", "TIME", "DATETIME", "PNAME", "UIDREF"):
+        elif kind in ("DATE", "TIME", "DATETIME"):  # 2000-12-06 for 20001206
+            said = value.split('"')[1]
+            assert re.sub("[-:T]", "", node.value) == said.removesuffix(".000000")
+            assert node.value != said
+        elif kind == "PNAME":
+            family, *given = value.split('"')[1].split("^")
+            assert node.value == ", ".join(filter(None, (family, " ".join(given).strip())))
+        elif kind == "UIDREF":
             assert node.value == value.split('"')[1]
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.dicom.values import display_name, parse_date, parse_datetime, parse_time
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,6 +23,7 @@ MAX_DEPTH = 32
 MAX_NODES = 20_000
 MAX_TEXT = 2_000
 MAX_VALUES = 16
+_FOR_PEOPLE = {"PN": display_name, "DA": parse_date, "TM": parse_time, "DT": parse_datetime}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +196,19 @@ def attribute_nodes(dataset: Dataset, budget: Budget, depth: int = 0) -> list[Co
 
 
 def text_of(dataset: Dataset, keyword: str) -> str:
-    """Return the value of `keyword` as one line of text, "" when absent or broken."""
+    """Return the value of `keyword` as one line of text, "" when absent or broken.
+
+    Names, dates and times are written as people do where they are valid.
+    """
     try:
         value = dataset.get(keyword)
     except (ValueError, KeyError, NotImplementedError, TypeError):
         return ""
-    return "" if value is None else _value_text(value)
+    if value is None:
+        return ""
+    text = _value_text(value)
+    for_people = _FOR_PEOPLE.get(str(dataset[keyword].VR))
+    return (for_people(text) or text) if for_people is not None else text
 
 
 def items_of(dataset: Dataset, keyword: str) -> list[Dataset]:
