@@ -93,7 +93,7 @@ def test_structure_set_names_rois_and_the_images(reference_data: Path) -> None:
     (contour,) = dataset.ROIContourSequence
     node = next(n for n in tree.nodes if n.label == roi.ROIName)
     points = sum(int(c.NumberOfContourPoints) for c in contour.ContourSequence)
-    assert node.value == f"{len(contour.ContourSequence)} contour(s), {points} points"
+    assert node.value == f"{len(contour.ContourSequence)} contours, {points} points"
     frame = dataset.ReferencedFrameOfReferenceSequence[0]
     series = frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence[0]
     assert tree.references == (series.SeriesInstanceUID,)

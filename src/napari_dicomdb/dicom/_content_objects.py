@@ -9,6 +9,7 @@ from napari_dicomdb.dicom.content import (
     Budget,
     ContentNode,
     code_text,
+    counted,
     items_of,
     text_of,
 )
@@ -42,10 +43,16 @@ def read_structure_set(dataset: Dataset, budget: Budget) -> Iterable[ContentNode
             children.append(ContentNode("Type", kinds[number]))
         if drawn is not None and text_of(drawn, "ROIDisplayColor"):
             children.append(ContentNode("Colour", text_of(drawn, "ROIDisplayColor")))
-        children.append(ContentNode("Made by", text_of(roi, "ROIGenerationAlgorithm") or "?"))
+        children.append(
+            ContentNode("Made by", text_of(roi, "ROIGenerationAlgorithm") or "not said")
+        )
         if geometries:
             children.append(ContentNode("Contours", ", ".join(geometries)))
-        size = f"{len(pieces)} contour(s), {points} points" if pieces else "no contours"
+        size = (
+            f"{counted(len(pieces), 'contour')}, {counted(points, 'point')}"
+            if pieces
+            else "no contours"
+        )
         nodes.append(ContentNode(text_of(roi, "ROIName") or f"ROI {number}", size, (*children,)))
     series: list[ContentNode] = []
     for frame in items_of(dataset, "ReferencedFrameOfReferenceSequence"):

@@ -14,6 +14,7 @@ from napari_dicomdb.dicom.content import (
     Budget,
     ContentNode,
     code_text,
+    counted,
     items_of,
     one_line,
     text_of,
@@ -96,7 +97,7 @@ def _value(item: Dataset, kind: str) -> tuple[str, str]:
         more = ", ..." if points > MAX_VALUES // size else ""
         unit = "mm" if kind == "SCOORD3D" else "pixels"
         graphic = text_of(item, "GraphicType").capitalize()
-        return f"{graphic}, {points} point(s) in {unit}: {numbers}{more}", ""
+        return f"{graphic}, {counted(points, 'point')} in {unit}: {numbers}{more}", ""
     if kind == "TCOORD":
         return text_of(item, "TemporalRangeType").capitalize(), ""
     by_reference = text_of(item, "ReferencedContentItemIdentifier")
@@ -132,7 +133,7 @@ def _evidence(dataset: Dataset, keyword: str, label: str) -> Iterable[ContentNod
         for one in items_of(study, "ReferencedSeriesSequence"):
             count = len(items_of(one, "ReferencedSOPSequence"))
             uid = text_of(one, "SeriesInstanceUID")
-            series.append(ContentNode("Series", f"{count} instance(s)", (), uid))
+            series.append(ContentNode("Series", counted(count, "instance"), (), uid))
     return [ContentNode(label, f"{len(series)} series", tuple(series))] if series else []
 
 

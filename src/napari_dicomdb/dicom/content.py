@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from pydicom import Dataset
 
-__all__ = ["ContentNode", "ContentTree", "attribute_nodes", "content_tree", "one_line", "text_of"]
+__all__ = [
+    "ContentNode",
+    "ContentTree",
+    "attribute_nodes",
+    "content_tree",
+    "counted",
+    "one_line",
+    "text_of",
+]
 
 MAX_DEPTH = 32
 MAX_NODES = 20_000
@@ -187,7 +195,9 @@ def attribute_nodes(dataset: Dataset, budget: Budget, depth: int = 0) -> list[Co
                 for k, item in enumerate(element.value or [], 1)
                 if budget.take(depth + 1)
             ]
-            nodes.append(ContentNode(element.name, _counted(len(element.value or [])), (*items,)))
+            nodes.append(
+                ContentNode(element.name, counted(len(element.value or []), "item"), (*items,))
+            )
         else:
             value = _value_text(element.value)
             reference = value if element.keyword == "ReferencedSOPInstanceUID" else ""
@@ -250,8 +260,9 @@ def _value_text(value: Any) -> str:
     return one_line(shown if count <= MAX_VALUES else f"{shown}, ... ({count} values)")
 
 
-def _counted(count: int) -> str:
-    return "1 item" if count == 1 else f"{count} items"
+def counted(count: int, one: str) -> str:
+    """Return a number with its noun, which takes an s in the plural."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
 
 
 def _title(dataset: Dataset, sop_class: str) -> str:
