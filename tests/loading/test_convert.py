@@ -68,6 +68,15 @@ def test_nifti_takes_a_sheared_affine_as_it_is(tmp_path):
     assert np.allclose(image.get_sform(), RAS @ sheared[:, [2, 1, 0, 3]], atol=1e-6)
 
 
+def test_nifti_of_integers_of_64_bits(tmp_path):
+    """Unsigned 32 bits with an offset need them; nibabel wants to be told so."""
+    large = volume(dtype=np.int64)
+    large.array[0, 0, 0] = -(2**40)
+    image = nib.load(large.to_nifti(tmp_path / "large.nii"))
+    assert image.get_data_dtype() == np.int64
+    assert int(np.asarray(image.dataobj)[0, 0, 0]) == -(2**40)
+
+
 def test_nifti_of_colour_time_and_plain_pictures(tmp_path):
     colour = volume((2, 5, 6, 3), dtype=np.uint8, is_rgb=True)
     data = np.asanyarray(nib.load(colour.to_nifti(tmp_path / "c.nii")).dataobj)

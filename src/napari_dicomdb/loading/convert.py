@@ -89,7 +89,9 @@ def write_nifti(volume: Volume, path: str | os.PathLike[str]) -> Path:
     lead = _time_last(volume.dims[: data.ndim - 3])
     order = [volume.dims.index(name) for name in lead]
     image = nibabel.Nifti1Image(
-        np.transpose(data, [*order, *range(len(order), data.ndim)]).T, affine
+        np.transpose(data, [*order, *range(len(order), data.ndim)]).T,
+        affine,
+        dtype=data.dtype,  # without it 64-bit integers are refused
     )
     code = 1 if volume.geometry.in_patient else 0
     image.set_sform(affine, code=code)
