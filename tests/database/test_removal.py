@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from napari_dicomdb.database import Database
-from napari_dicomdb.errors import DatabaseError, NotFoundError
+from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, NotFoundError
 
 SECRET = "Zyxwvutsrq"
 
@@ -98,3 +100,21 @@ def test_vacuum(database: Database, ct: Path) -> None:
     database.import_paths([ct])
     database.vacuum()
     assert database.info()["instances"] == 6
+
+
+def test_a_reader_in_between_keeps_traces_and_that_is_said(
+    tmp_path: Path, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Database, "wait_for_writer", 0.1)
+    with Database.open(tmp_path / "database") as database:
+        database.import_paths([ct])
+        index = tmp_path / "database" / "dicomdb.sqlite"
+        with contextlib.closing(sqlite3.connect(index, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM instance").fetchone()
+            report = database.remove(patient="P1")
+            assert (report.instances, report.vacuumed) == (6, False)
+            with pytest.raises(DatabaseBusyError, match="try again"):
+                database.vacuum()
+        database.vacuum()
+        assert bytes_in(tmp_path / "database", "P1^") == []

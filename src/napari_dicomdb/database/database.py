@@ -18,7 +18,7 @@ from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances, scrub
-from napari_dicomdb.errors import DatabaseError, NotFoundError
+from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -250,9 +250,19 @@ class Database(Browsing):
             )
 
     def vacuum(self) -> None:
-        """Write the index anew: smaller, and without any trace of what was removed."""
+        """Write the index anew: smaller, and without any trace of what was removed.
+
+        Raises
+        ------
+        DatabaseBusyError
+            If another process reads all the while, so that traces are left.
+        """
         with self._writing(no_progress):
-            scrub(self._connections, wholly=True)
+            if not scrub(self._connections, wholly=True):
+                raise DatabaseBusyError(
+                    f"{self._connections.where} is being read by another process, so that "
+                    "removed values may be left in it: try again later"
+                )
 
     @contextlib.contextmanager
     def _writing(self, progress: Progress) -> Iterator[None]:

@@ -146,7 +146,7 @@ def _forget_files(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def scrub(connections: Connections, *, wholly: bool = False) -> bool:
-    """Make sure that removed values are in no byte of the index; tell if it was rewritten.
+    """Make sure that removed values are in no byte of the index; tell if that is certain.
 
     secure_delete zeroes removed cells, but a page that was split earlier may
     hold a stale image of a cell that moved. Only VACUUM, which writes the file
@@ -158,6 +158,7 @@ def scrub(connections: Connections, *, wholly: bool = False) -> bool:
         rewritten = wholly or size <= _SMALL
         if rewritten:
             connection.execute("VACUUM")
-        # The write-ahead log has the old pages still.
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return rewritten
+        # The write-ahead log has the old pages still, and the file as well while another
+        # connection reads from before: then nothing can be emptied.
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return rewritten and not busy

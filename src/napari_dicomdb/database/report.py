@@ -122,7 +122,9 @@ class RemovalReport:
     `files_deleted` counts copies deleted from the database directory;
     `files_kept` lists copies left there because `delete_copies` was not set.
     `rejected` lists copies that could not be deleted, as (path, reason, text).
-    `vacuumed` says that the index file was written anew.
+    `vacuumed` says that the index was written anew, so that no trace of what was
+    removed is left in its files; a large index, or one that another process is just
+    reading, is left to `Database.vacuum`.
     """
 
     patients: int = 0
