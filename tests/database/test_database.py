@@ -73,6 +73,8 @@ def test_closed(database: Database) -> None:
     database.close()
     with pytest.raises(DatabaseError, match="closed"):
         database.patients()
+    with pytest.raises(DatabaseError, match="closed"):
+        _ = database.change_counter
 
 
 @pytest.mark.parametrize("where", ["file", "memory"])

@@ -153,6 +153,7 @@ class Connections:
 
     def connect(self) -> sqlite3.Connection:
         """Open a connection outside the pool; the caller closes it."""
+        self._check_open()
         return connect(self.path, read_only=self.read_only, busy_seconds=self._busy_seconds)
 
     def _check_open(self) -> None:
