@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
+from qtpy.QtCore import QModelIndex, QPoint, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QFont, QFontMetrics, QIcon, QPainter, QPainterPath, QPixmap
 from qtpy.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_dicomdb.widgets._icons import pixmap
-from napari_dicomdb.widgets.models import SecondaryTextRole, SeriesColumn
+from napari_dicomdb.widgets.models import (
+    OpensAsRole,
+    SecondaryTextRole,
+    SeriesColumn,
+    SeverityRole,
+)
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["SeriesDelegate", "TreeDelegate"]
 
 THUMBNAIL = 44
+_BADGE = 15
 _PADDING = 4
 _ELIDE = Qt.TextElideMode.ElideRight
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -97,7 +103,10 @@ class TreeDelegate(_Delegate):
 
 
 class SeriesDelegate(_Delegate):
-    """Series rows: thumbnail, description above number and date; other columns plain."""
+    """Series rows: picture with a badge, description, what opens, number and date.
+
+    Other columns are plain.
+    """
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         hint: QSize = super().sizeHint(option, index)
@@ -115,11 +124,16 @@ class SeriesDelegate(_Delegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         self._draw_thumbnail(painter, picture, index.data(Qt.ItemDataRole.DecorationRole))
+        self._draw_badge(painter, picture, str(index.data(SeverityRole) or ""))
         left = picture.right() + 9
         text = QRect(left, rect.top(), rect.right() - left, rect.height())
-        title, facts = str(index.data() or ""), str(index.data(SecondaryTextRole) or "")
-        lines = [(first, self.palette.text, line) for line in _in_two(first, text.width(), title)]
-        lines.append((second, self.palette.dim, facts))
+        titles = _in_two(first, text.width(), str(index.data() or ""))
+        lines = [(first, self.palette.text, line) for line in titles]
+        facts = [str(index.data(role) or "") for role in (OpensAsRole, SecondaryTextRole)]
+        facts = [line for line in facts if line]
+        if len(titles) > 1:  # there is room for three
+            facts = [" · ".join(facts)]
+        lines += [(second, self.palette.dim, line) for line in facts]
         gap = 3 if len(lines) == 2 else 0
         height = sum(QFontMetrics(font).height() + gap for font, _, _ in lines) - gap
         top = text.top() + (text.height() - height) // 2
@@ -146,6 +160,11 @@ class SeriesDelegate(_Delegate):
             symbol = pixmap("series", self.palette.dim, 18)
             painter.drawPixmap(frame.center().x() - 8, frame.center().y() - 8, symbol)
         painter.restore()
+
+    def _draw_badge(self, painter: QPainter, picture: QRect, severity: str) -> None:
+        if severity:
+            corner = picture.bottomRight() - QPoint(_BADGE - 2, _BADGE - 2)
+            painter.drawPixmap(corner, pixmap(severity, size=_BADGE))
 
 
 def _in_two(font: QFont, width: int, text: str) -> list[str]:

@@ -44,6 +44,7 @@ from napari_dicomdb.widgets.drop_target import DropTarget
 from napari_dicomdb.widgets.empty_state import EmptyState
 from napari_dicomdb.widgets.examine_panel import ExaminePanel
 from napari_dicomdb.widgets.import_bar import ImportBar
+from napari_dicomdb.widgets.loadable_cache import LoadableCache
 from napari_dicomdb.widgets.loading import LayerLoader
 from napari_dicomdb.widgets.notice import NoticeBox
 from napari_dicomdb.widgets.report_view import ReportDialog
@@ -101,7 +102,8 @@ class DicomBrowser(QWidget):
 
         self.thumbnails = ThumbnailCache(self._painter, parent=self)
         self.loader = LayerLoader(napari_viewer, self._loads, self)
-        self.lists = StudyLists(self._queries, self.thumbnails, palette)
+        self.ways = LoadableCache(self._session, self)
+        self.lists = StudyLists(self._queries, self.thumbnails, palette, ways=self.ways)
         self.panel = ExaminePanel(palette)
         self.contents = ContentDock(napari_viewer, self._session, self._queries, self._theme, self)
         self.watcher = DatabaseWatcher(self._session, self._queries, self)
@@ -109,7 +111,7 @@ class DicomBrowser(QWidget):
         self._build(palette)
         self._connect()
         self._apply_palette(palette)
-        runners = (self._queries, self._painter, self._loads)
+        runners = (self._queries, self._painter, self._loads, self.ways.runner)
         end_with(self, _let_go, self._theme, self.loader, self.contents, runners, detach)
 
         if database is not None:
@@ -382,11 +384,9 @@ class DicomBrowser(QWidget):
             return
         examined = list(series[:_EXAMINED_AT_ONCE])
 
-        def examine() -> list[Loadable]:
-            return database.examine_several(examined)
-
         self._examination = self._queries.submit(
-            examine,
+            database.examine_several,
+            examined,
             returned=lambda found: self._show_loadables(examined, found, then_load),
             failed=lambda error: self.panel.clear(f"It cannot be examined: {error}"),
         )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import SeriesRecord
     from napari_dicomdb.widgets._tasks import TaskRunner
     from napari_dicomdb.widgets._theme import Palette
+    from napari_dicomdb.widgets.loadable_cache import LoadableCache
     from napari_dicomdb.widgets.models._paging import Query
     from napari_dicomdb.widgets.thumbnails import ThumbnailCache
 
@@ -37,8 +38,8 @@ __all__ = ["RecordView", "StudyLists"]
 
 _COLUMNS_KEY = "series_columns"
 _EXPANDED_AT_ONCE = 6  # patients; of more, none is unfolded unasked
-_DEFAULT_COLUMNS = (SeriesColumn.SERIES, SeriesColumn.MODALITY, SeriesColumn.IMAGES,
-                    SeriesColumn.MATRIX)  # fmt: skip
+# The matrix stands in the row as soon as it is known what opens, with more room there.
+_DEFAULT_COLUMNS = (SeriesColumn.SERIES, SeriesColumn.MODALITY, SeriesColumn.IMAGES)
 
 
 class RecordView(QTreeView):
@@ -121,6 +122,8 @@ class StudyLists(QSplitter):
         thumbnails: ThumbnailCache,
         palette: Palette,
         parent: QWidget | None = None,
+        *,
+        ways: LoadableCache | None = None,
     ) -> None:
         super().__init__(Qt.Orientation.Vertical, parent)
         self._font_size = palette.font_size
@@ -129,7 +132,11 @@ class StudyLists(QSplitter):
         self._text = ""
         self._wanted: tuple[list[tuple[int, int | None]], list[str], list[int]] | None = None
         self.tree_model = PatientTreeModel(runner, self)
-        self.series_model = SeriesTableModel(runner, thumbnails.picture, self)
+        self._ways = ways
+        asked = None if ways is None else ways.summaries
+        self.series_model = SeriesTableModel(runner, thumbnails.picture, self, ways=asked)
+        if ways is not None:
+            ways.ready.connect(self.series_model.refresh_ways)
         thumbnails.ready.connect(self.series_model.refresh_thumbnail)
         self.tree = RecordView()
         self.tree.setModel(self.tree_model)
@@ -174,12 +181,16 @@ class StudyLists(QSplitter):
         self._database, self._text = database, ""
         self._wanted = None
         self._known_patients.clear()
+        if self._ways is not None:
+            self._ways.reset(database)
         self.tree_model.show(database)
         self._show_series()
 
     def refresh(self) -> None:
         """List the same database again; what was selected and unfolded stays so."""
         self.keep_state()
+        if self._ways is not None:
+            self._ways.expire()
         self._fill()
 
     def search(self, text: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 
-__all__ = ["PAGE_SIZE", "RecordRole", "SecondaryTextRole"]
+__all__ = ["PAGE_SIZE", "OpensAsRole", "RecordRole", "SecondaryTextRole", "SeverityRole"]
 
 PAGE_SIZE = 100  # rows; more than fit on a screen, few enough to arrive at once
 
 RecordRole = int(Qt.ItemDataRole.UserRole) + 1  # the record behind the row
 SecondaryTextRole = int(Qt.ItemDataRole.UserRole) + 2  # text of second rank
+OpensAsRole = int(Qt.ItemDataRole.UserRole) + 3  # what opens by default, in short
+SeverityRole = int(Qt.ItemDataRole.UserRole) + 4  # of the gravest finding, "" without any

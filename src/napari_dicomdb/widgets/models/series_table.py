@@ -17,13 +17,22 @@ from napari_dicomdb.widgets._text import (
     series_title,
     tool_tip,
 )
+from napari_dicomdb.widgets._ways import default_severity, opens_as, ways_count, ways_text
 from napari_dicomdb.widgets.models._paging import Query, read_page
-from napari_dicomdb.widgets.models._roles import RecordRole, SecondaryTextRole
+from napari_dicomdb.widgets.models._roles import (
+    OpensAsRole,
+    RecordRole,
+    SecondaryTextRole,
+    SeverityRole,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qtpy.QtGui import QPixmap
 
     from napari_dicomdb.database.records import SeriesRecord
+    from napari_dicomdb.loading.stored import LoadableSummary
     from napari_dicomdb.widgets._tasks import TaskRunner
 
 __all__ = ["SeriesColumn", "SeriesTableModel"]
@@ -68,6 +77,9 @@ class SeriesTableModel(QAbstractTableModel):
     thumbnail : callable, optional
         Given a series UID returns its picture, or None and calls for it in the
         background; `refresh_thumbnail` is then called when it is there.
+    ways : callable, optional
+        Given a series returns the ways to open it, or none and calls for them
+        in the background; `refresh_ways` is then called when they are there.
     """
 
     loaded = Signal()
@@ -78,10 +90,13 @@ class SeriesTableModel(QAbstractTableModel):
         runner: TaskRunner,
         thumbnail: Callable[[str], QPixmap | None] | None = None,
         parent: QObject | None = None,
+        *,
+        ways: Callable[[SeriesRecord], Sequence[LoadableSummary]] | None = None,
     ) -> None:
         super().__init__(parent)
         self._runner = runner
         self._thumbnail = thumbnail
+        self._ways = ways
         self._generation = 0
         self._query: Query | None = None
         self._records: list[SeriesRecord] = []
@@ -117,6 +132,19 @@ class SeriesTableModel(QAbstractTableModel):
         if row >= 0:
             index = self.index(row, SeriesColumn.SERIES)
             self.dataChanged.emit(index, index, [int(Qt.ItemDataRole.DecorationRole)])
+
+    def refresh_ways(self, series_uid: str) -> None:
+        """Say that the ways to open a series are known now."""
+        row = self.row_of(series_uid)
+        if row >= 0:
+            roles = [
+                SecondaryTextRole,
+                OpensAsRole,
+                SeverityRole,
+                int(Qt.ItemDataRole.ToolTipRole),
+            ]
+            last = len(_TITLES) - 1
+            self.dataChanged.emit(self.index(row, 0), self.index(row, last), roles)
 
     # -- Qt ---------------------------------------------------------------------------
 
@@ -189,14 +217,23 @@ class SeriesTableModel(QAbstractTableModel):
         if role == RecordRole:
             return series
         if role == SecondaryTextRole and column == SeriesColumn.SERIES:
-            return series_facts(series)
+            parts = (ways_count(self._of(series)), series_facts(series))
+            return " · ".join(part for part in parts if part)
+        if role == OpensAsRole:
+            return opens_as(self._of(series))
+        if role == SeverityRole:
+            return str(default_severity(self._of(series)) or "")
         if role == Qt.ItemDataRole.DecorationRole and column == SeriesColumn.SERIES:
             return None if self._thumbnail is None else self._thumbnail(series.uid)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in _RIGHT:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tool_tip(_tool_tip(series))
+            parts = (_tool_tip(series), ways_text(self._of(series)))
+            return tool_tip("\n\n".join(part for part in parts if part))
         return None
+
+    def _of(self, series: SeriesRecord) -> Sequence[LoadableSummary]:
+        return () if self._ways is None else self._ways(series)
 
 
 def _display(series: SeriesRecord, column: int) -> str:
