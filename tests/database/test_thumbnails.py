@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from napari_dicomdb.database import Database
-from napari_dicomdb.database.thumbnails import LARGEST_SIDE, middle_instance
+from napari_dicomdb.database.thumbnails import LARGEST_SIDE, middle_instance, thumbnail_of
 
 
 def ramp(rows: int, columns: int) -> bytes:
@@ -130,3 +130,22 @@ def test_reference_data_has_pictures(database: Database, reference_data: Path) -
     ]
     made = [series for series in with_pixels if database.thumbnail(series.uid) is not None]
     assert len(made) >= 0.9 * len(with_pixels) > 10
+
+
+def test_no_picture_outlives_its_series(database: Database, ct: Path) -> None:
+    database.import_paths([ct])
+    uid = database.series()[0].uid
+    assert database.path is not None
+    with Database.open(database.path, read_only=True) as reader:
+        assert reader.thumbnail(uid) is None
+    assert list(database.path.rglob("*.png")) == []
+    made = database.thumbnail(uid)
+    with Database.open(database.path, read_only=True) as reader:
+        assert reader.thumbnail(uid) == made
+    series = database.find_series(uid)
+    database.remove(series=uid)
+    # Somebody who began before the removal ends after it.
+    instances = list(database.instances())
+    connections, root = database._connections, database.path
+    assert thumbnail_of(connections, root, series, lambda: instances) is None
+    assert list(database.path.rglob("*.png")) == []

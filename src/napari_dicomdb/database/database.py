@@ -309,7 +309,8 @@ class Database(Browsing):
     def thumbnail(self, series_uid: Key) -> Path | None:
         """Return the picture of a series, made when it is not there yet.
 
-        None when there is none to make; the reason is remembered.
+        None when there is none to make (the reason is remembered), or when there
+        is none yet and the database was opened read-only.
         """
         return thumbnails.thumbnail_of(
             self._connections,

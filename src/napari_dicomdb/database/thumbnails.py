@@ -184,6 +184,8 @@ def thumbnail_of(
 ) -> Path | None:
     """Return the picture of a series; make it, or remember why there is none.
 
+    Where nothing may be written, only pictures that are there already.
+
     Parameters
     ----------
     connections : Connections
@@ -204,6 +206,8 @@ def thumbnail_of(
         return None
     if known is not None and (folder / known[0]).is_file():
         return folder / str(known[0])
+    if connections.read_only:
+        return None  # a picture that the index does not know would outlive its series
     name, reason = thumbnail_name(series.uid), None
     middle = middle_instance(instances())
     if middle is None:
@@ -217,11 +221,12 @@ def thumbnail_of(
             reason = f"{getattr(error, 'reason', 'too-large')}: {error}"
         except OSError:
             return None  # tried again when the file is readable
-    if not connections.read_only:
-        with connections.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO thumbnail (series, name, reason, made)"
-                " SELECT id, ?, ?, ? FROM series WHERE id = ?",
-                (None if reason else name, reason, time.time(), series.key),
-            )
-    return None if reason else folder / name
+    with connections.transaction() as connection:
+        kept = connection.execute(
+            "INSERT OR REPLACE INTO thumbnail (series, name, reason, made)"
+            " SELECT id, ?, ?, ? FROM series WHERE id = ?",
+            (None if reason else name, reason, time.time(), series.key),
+        ).rowcount
+    if not kept:  # the series was removed meanwhile: nobody would delete the picture
+        (folder / name).unlink(missing_ok=True)
+    return folder / name if kept and not reason else None
