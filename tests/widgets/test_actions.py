@@ -91,3 +91,24 @@ def test_what_is_gone_already_is_told(qtbot, actions, database):
     with qtbot.waitSignal(actions.failed) as caught:
         actions.remove([patient], delete_copies=False)
     assert isinstance(caught.args[0], NotFoundError)
+
+
+def test_a_study_is_removed_with_its_selected_patient_once(qtbot, actions, database):
+    records = [*database.patients(), *database.studies()]
+    files = len(database.instances())
+    with qtbot.waitSignal(actions.removed, timeout=20_000) as caught:
+        actions.remove(records, delete_copies=False)
+    assert (caught.args[0].patients, caught.args[0].instances) == (1, files)
+    assert database.patients() == []
+
+
+def test_a_copy_that_stays_is_told(qtbot, actions, database, phantom_folder):
+    database.remove(patient=database.patients()[0])
+    database.import_paths([phantom_folder], copy=True, workers=0)
+    copy = database.instances()[0].path
+    copy.unlink()
+    copy.mkdir()  # which nobody can unlink
+    with qtbot.waitSignal(actions.failed, timeout=20_000) as caught:
+        actions.remove(database.patients(), delete_copies=True)
+    assert caught.args[0].reason == "not-deleted"
+    assert str(copy) in str(caught.args[0])

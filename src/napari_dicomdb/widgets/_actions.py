@@ -12,6 +12,8 @@ from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QMenu, QWidget
 
 from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+from napari_dicomdb.database.report import RemovalReport
+from napari_dicomdb.errors import DatabaseError
 from napari_dicomdb.widgets._session import ImportRequest
 from napari_dicomdb.widgets._text import count
 from napari_dicomdb.widgets.remove_dialog import RemoveDialog
@@ -177,7 +179,9 @@ class RecordActions(QObject):
             self.dialog.open()
 
         self._runner.submit(
-            lambda: self._series_of(database, records), returned=ask, failed=self.failed.emit
+            lambda: self._series_of(database, _outermost(records)),
+            returned=ask,
+            failed=self.failed.emit,
         )
 
     def remove(self, records: Sequence[Record], delete_copies: bool) -> None:
@@ -186,19 +190,45 @@ class RecordActions(QObject):
         if database is None:
             return
 
-        def work() -> Any:
-            report = None
-            for record in records:
-                which = {_kind([record]): record}
-                report = database.remove(**which, delete_copies=delete_copies)
-            return report
+        def work() -> RemovalReport:
+            whole = RemovalReport()
+            for record in _outermost(records):
+                part = database.remove(**{_kind([record]): record}, delete_copies=delete_copies)
+                for name in ("patients", "studies", "series", "instances", "files_deleted"):
+                    setattr(whole, name, getattr(whole, name) + getattr(part, name))
+                whole.files_kept += part.files_kept
+                whole.rejected += part.rejected
+                whole.vacuumed = part.vacuumed  # the last one wrote all of the index
+            return whole
 
         self._runner.submit(
             work,
-            returned=self.removed.emit,
+            returned=self._tell_removed,
             failed=self.failed.emit,
             finished=self._session.changed.emit,
         )
+
+    def _tell_removed(self, report: RemovalReport) -> None:
+        self.removed.emit(report)
+        if report.rejected:
+            path, reason, text = report.rejected[0]
+            more = len(report.rejected) - 1
+            others = f" (and {more} more)" if more else ""
+            self.failed.emit(DatabaseError(f"{path}: {text}{others}", reason=reason))
+
+
+def _outermost(records: Sequence[Record]) -> list[Record]:
+    """Leave out what goes with a patient or study that is selected as well."""
+    patients = {r.key for r in records if isinstance(r, PatientRecord)}
+    studies = {r.key for r in records if isinstance(r, StudyRecord)}
+    return [
+        r
+        for r in records
+        if isinstance(r, PatientRecord)
+        or not (
+            r.patient_key in patients or (isinstance(r, SeriesRecord) and r.study_key in studies)
+        )
+    ]
 
 
 def _kind(records: Sequence[Record]) -> str:
