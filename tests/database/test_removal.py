@@ -118,3 +118,14 @@ def test_a_reader_in_between_keeps_traces_and_that_is_said(
                 database.vacuum()
         database.vacuum()
         assert bytes_in(tmp_path / "database", "P1^") == []
+
+
+def test_message_about_a_record_that_is_gone_names_no_patient(
+    database: Database, ct: Path
+) -> None:
+    database.import_paths([ct])
+    (patient,) = database.patients()
+    database.remove(patient=patient)
+    with pytest.raises(NotFoundError, match="P1") as caught:
+        database.remove(patient=patient)
+    assert "Doe" not in str(caught.value)

@@ -272,5 +272,7 @@ class Browsing:
         with self._connections.borrow() as connection:
             row = connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (key,)).fetchone()
         if row is None:
-            raise NotFoundError(f"the database has no {table} {which!r:.200}")
+            # Of a record its UID alone: no patient's name gets into a message.
+            named = which if isinstance(which, int | str) else which.uid
+            raise NotFoundError(f"the database has no {table} {named!r:.200}")
         return key
