@@ -247,8 +247,8 @@ def test_a_badge_appears_without_a_click(browser, phantom, qtbot):
     model = lists.series_model
     uid = phantom["missing-slice"].series_uid
     index = model.index(model.row_of(uid), 0)
-    with qtbot.waitSignal(browser.ways.ready, check_params_cb=lambda found: found == uid):
-        lists.series.viewport().update()
+    # Only looked at, not asked for: it is the painting of the row that asks.
+    qtbot.waitUntil(lambda: uid in browser.ways._known, timeout=20_000)
     assert lists.selected_series() == []
     assert index.data(SeverityRole) == "warning"
     assert index.data(OpensAsRole) == "8 × 32 × 32 · 18.8 × 8 × 8 mm"
@@ -257,7 +257,7 @@ def test_a_badge_appears_without_a_click(browser, phantom, qtbot):
     assert "Warning: 1 slice is missing" in tip
     assert "(as stacked)" in tip
     clean = model.index(model.row_of(phantom["axial-ct"].series_uid), 0)
-    qtbot.waitUntil(lambda: clean.data(OpensAsRole) != "")
+    qtbot.waitUntil(lambda: clean.data(OpensAsRole) != "", timeout=20_000)
     assert clean.data(SeverityRole) == ""
     colour = QColor(SEVERITY_COLOURS["warning"]).rgb()
     for one, expected in ((index, True), (clean, False)):
@@ -276,7 +276,7 @@ def test_rows_follow_changes_of_the_database(browser, database, phantom, qtbot):
         index = lists.series_model.index(row, 0)
         return row >= 0 and index.data(OpensAsRole) != "" and index.data(SeverityRole)
 
-    qtbot.waitUntil(lambda: severity() == "")
+    qtbot.waitUntil(lambda: severity() == "", timeout=20_000)
     browser.database.remove(instance=browser.database.instances(uid)[3])
     browser._session.changed.emit()
-    qtbot.waitUntil(lambda: severity() == "warning")
+    qtbot.waitUntil(lambda: severity() == "warning", timeout=20_000)
