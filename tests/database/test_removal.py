@@ -129,3 +129,26 @@ def test_message_about_a_record_that_is_gone_names_no_patient(
     with pytest.raises(NotFoundError, match="P1") as caught:
         database.remove(patient=patient)
     assert "Doe" not in str(caught.value)
+
+
+def test_an_id_that_two_patients_share_is_refused(
+    database: Database, tmp_path: Path, write_series: Callable[..., Any]
+) -> None:
+    for series, name in ((1, "N0"), (2, "N1")):
+        write_series(
+            tmp_path / name,
+            2,
+            series=series,
+            PatientID="7",
+            PatientName=name,
+            StudyInstanceUID=f"1.2.{series}",
+        )
+    database.import_paths([tmp_path / "N0", tmp_path / "N1"])
+    assert len(database.patients()) == 2
+    assert len(database.studies(patient="7")) == 2
+    with pytest.raises(NotFoundError) as refused:
+        database.remove(patient="7")
+    assert refused.value.reason == "ambiguous"
+    assert len(database.patients()) == 2
+    database.remove(patient=database.patients()[0])
+    assert len(database.patients()) == 1

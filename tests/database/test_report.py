@@ -40,7 +40,9 @@ def test_what_was_rolled_back_is_taken_back() -> None:
 
 
 def test_removal_report() -> None:
-    report = RemovalReport(series=1, instances=4, files_deleted=2, files_kept=["/x"])
+    report = RemovalReport(
+        series=1, instances=4, files_deleted=2, files_kept=["/x"], vacuumed=True
+    )
     assert report.summary() == (
         "4 instances of 1 series removed from the index, 2 copies deleted, "
         "1 copies left in the database directory"

@@ -122,3 +122,25 @@ def test_dose_is_a_quantity(series, records):
     )
     volume = examine(records([path]))[0].load()
     assert (volume.meta["quantity"], volume.meta["ucum_units"]) == ("Physical dose", "Gy")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"RescaleSlope": "0"}, {"RescaleSlope": "nan"}, {"RescaleIntercept": "inf"}],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_a_rescaling_that_is_no_number_is_told(series, records, attributes):
+    from pydicom import config
+
+    with config.disable_value_validation():
+        series.axial([0, 2, 4, 6], **{"RescaleSlope": "1", "RescaleIntercept": "0", **attributes})
+    best = examine(records(series.paths))[0]
+    (finding,) = [f for f in best.findings if f.code == "bad-header-value"]
+    assert finding.severity == "error"
+    assert next(iter(attributes.values())) in finding.text
+
+
+def test_no_rescaling_at_all_is_no_fault(series, records):
+    series.axial([0, 2, 4, 6])
+    best = examine(records(series.paths))[0]
+    assert "bad-header-value" not in {f.code for f in best.findings}

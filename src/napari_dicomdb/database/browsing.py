@@ -243,28 +243,39 @@ class Browsing:
         parameters: list[Any] = []
         for column, table, which in parents:
             if which is not None:
-                parts.append(f"{column} = ?")
-                parameters.append(self._key(table, which))
+                keys = self._keys(table, which)
+                parts.append(f"{column} IN ({', '.join('?' * len(keys))})")
+                parameters += keys
         sql, found = search.condition_of(text)
         if sql:
             parts.append(sql)
             parameters += found
         return " AND ".join(parts), parameters
 
-    def _key(self, table: str, which: Key) -> int:
-        """Return the row id of a record, key or UID; raises NotFoundError for a UID."""
+    def _keys(self, table: str, which: Key) -> list[int]:
+        """Return the row ids of a record, key or UID; several patients may share an ID."""
         if not isinstance(which, int | str):
             which = which.key
         if isinstance(which, int):
-            return which
+            return [which]
         column = "patient_id" if table == "patient" else "uid"
         with self._connections.borrow() as connection:
-            row = connection.execute(
+            rows = connection.execute(
                 f"SELECT id FROM {table} WHERE {column} = ? ORDER BY id", (which,)
-            ).fetchone()
-        if row is None:
+            ).fetchall()
+        if not rows:
             raise NotFoundError(f"the database has no {table} {which!r:.200}")
-        return int(row[0])
+        return [int(row[0]) for row in rows]
+
+    def _key(self, table: str, which: Key) -> int:
+        """Return the one row id of a record, key or UID."""
+        keys = self._keys(table, which)
+        if len(keys) > 1:
+            raise NotFoundError(
+                f"{len(keys)} patients have the ID {which!r:.200}: name one by its record or key",
+                reason="ambiguous",
+            )
+        return keys[0]
 
     def _existing_key(self, table: str, which: Key) -> int:
         """Return the row id, making sure that the row is (still) there."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["remove_instances", "scrub"]
 
+_PATIENCE = 1000  # ms for readers to end, before it is left to Database.vacuum
 _SMALL = 64 << 20
 """Bytes of an index that is written anew at once (under a second)."""
 
@@ -160,5 +161,10 @@ def scrub(connections: Connections, *, wholly: bool = False) -> bool:
             connection.execute("VACUUM")
         # The write-ahead log has the old pages still, and the file as well while another
         # connection reads from before: then nothing can be emptied.
-        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {patience}")
     return rewritten and not busy

@@ -147,4 +147,6 @@ class RemovalReport:
             line += f", {self.files_deleted} copies deleted"
         if self.files_kept:
             line += f", {len(self.files_kept)} copies left in the database directory"
+        if self.instances and not self.vacuumed:
+            line += "; traces may be left in the index until it is written anew (Database.vacuum)"
         return line

@@ -81,6 +81,16 @@ def windows_of_frames(frames: FrameSet) -> tuple[Window, ...]:
     return windows_of_slices(slices)
 
 
+def _has_odd_rescale(record: InstanceRecord) -> bool:
+    """Whether the header states a rescaling that is no number, or a slope of 0."""
+    if record.slope == 0:
+        return True
+    if record.slope is not None and record.intercept is not None:
+        return False
+    slope, intercept = (record.values.get(k) for k in ("RescaleSlope", "RescaleIntercept"))
+    return bool((record.slope is None and slope) or (record.intercept is None and intercept))
+
+
 def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
     """Return what the index tells of the pixels of `frames` before any is read."""
     found: list[Finding] = []
@@ -95,6 +105,20 @@ def pixel_findings(frames: FrameSet) -> tuple[Finding, ...]:
                 Severity.ERROR,
                 f"Pixel data of {names}{more} end early: {lost} bytes are missing",
                 {"instances": [i.uid for i in short], "bytes": lost},
+            )
+        )
+    odd = [i for i in frames.instances if _has_odd_rescale(i)]
+    if odd:
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        said = [str(odd[0].values.get(k)) for k in ("RescaleSlope", "RescaleIntercept")]
+        found.append(
+            Finding(
+                FindingCode.BAD_HEADER_VALUE,
+                Severity.ERROR,
+                f"{odd[0].path.name}{more}: RescaleSlope {said[0]!r:.40}, RescaleIntercept "
+                f"{said[1]!r:.40} cannot be used: a slope of 1 and an intercept of 0 stand for "
+                "what is no number, so that the values are not in their unit",
+                {"instances": [i.uid for i in odd]},
             )
         )
     for uid in dict.fromkeys(i.transfer_syntax_uid for i in frames.instances):
