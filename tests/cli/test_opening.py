@@ -156,3 +156,13 @@ def test_a_report_is_printed_as_a_tree(
     assert refused.code == 1
     assert "[no-pixels]" in refused.err
     assert not (tmp_path / "x.nii").exists()
+
+
+def test_no_folder_is_made_by_a_slip(
+    dicomdb: Callable[..., Any], reference_data: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "volmes" / "a.nii"
+    outcome = dicomdb("convert", _series_folder(reference_data) / "dicom", "--to", target)
+    assert outcome.code == 1
+    assert "[no-folder]" in outcome.err
+    assert not target.parent.exists()

@@ -154,6 +154,8 @@ def _load(
             )
         for n, loadable in enumerate(chosen, 1):
             target = to if to is None or len(chosen) == 1 else _numbered(to, n)
+            if target is not None and not target.parent.is_dir():
+                raise LoadError(f"there is no folder {target.parent}", reason="no-folder")
             if target is not None and target.exists() and not force:
                 raise LoadError(f"{target} exists; --force replaces it", reason="file-exists")
             if loadable.kind == CONTENT:
