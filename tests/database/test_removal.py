@@ -152,3 +152,22 @@ def test_an_id_that_two_patients_share_is_refused(
     assert len(database.patients()) == 2
     database.remove(patient=database.patients()[0])
     assert len(database.patients()) == 1
+
+
+def test_a_thumbnail_that_cannot_be_deleted_is_told(
+    database: Database, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.import_paths([ct], copy=True)
+    picture = database.thumbnail(database.series()[0].uid)
+    assert picture is not None
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == picture:
+            raise PermissionError(13, "in use")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    report = database.remove(patient="P1", delete_copies=True)
+    assert (str(picture), "not-deleted") in [entry[:2] for entry in report.rejected]
+    assert report.files_deleted == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -97,3 +98,26 @@ def test_queries_use_an_index(query: str, database: Database) -> None:
     with database._connections.borrow() as connection:
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
     assert "USING" in plan and "INDEX" in plan and "TEMP B-TREE" not in plan, plan
+
+
+def test_a_newer_version_that_migrates_while_we_wait_is_respected(tmp_path: Path) -> None:
+    """What it wrote is not set back to our version."""
+    path = tmp_path / "index.sqlite"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as ours:
+        schema.prepare(ours, "here")
+        ours.execute(f"PRAGMA user_version = {len(schema.STEPS) - 1}")
+
+        class Late:
+            """Our connection, overtaken just before it gets the lock."""
+
+            def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
+                if sql == "BEGIN IMMEDIATE":
+                    with contextlib.closing(sqlite3.connect(path)) as theirs:
+                        theirs.execute(f"PRAGMA user_version = {len(schema.STEPS) + 1}")
+                return ours.execute(sql, *parameters)
+
+        with pytest.raises(DatabaseVersionError):
+            schema.prepare(Late(), "here")  # type: ignore[arg-type]
+        assert not ours.in_transaction
+        version = ours.execute("PRAGMA user_version").fetchone()[0]
+        assert version == len(schema.STEPS) + 1

@@ -79,7 +79,11 @@ def remove_instances(
         b - a for b, a in zip(before, after, strict=True)
     )
     for name in thumbnails:
-        (root / "thumbnails" / name).unlink(missing_ok=True)
+        try:
+            (root / "thumbnails" / name).unlink(missing_ok=True)
+        except OSError as error:
+            text = f"the thumbnail could not be deleted: {error.strerror or error}"
+            report.rejected.append((str(root / "thumbnails" / name), "not-deleted", text))
     for directory, name in copies:
         path = path_of(root, directory, name)
         if not delete_copies:

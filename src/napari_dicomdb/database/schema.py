@@ -247,12 +247,17 @@ def prepare(connection: sqlite3.Connection, where: str, *, read_only: bool = Fal
     try:
         # Another process may have migrated while we waited for the lock.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(STEPS):
+            raise DatabaseVersionError(
+                f"{where} has just been brought to schema version {version} by a newer "
+                "napari-dicomdb: update this one"
+            )
         for step in STEPS[version:]:
             for statement in _statements(step):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(STEPS)}")
-    except sqlite3.Error:
+    except (sqlite3.Error, DatabaseVersionError):
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
