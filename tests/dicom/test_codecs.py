@@ -184,7 +184,10 @@ def test_shipped_files_agree_with_other_plugins(name, only_imagecodecs):
     ]
     if not other.is_available:
         pytest.skip("pydicom has no plug-in for this transfer syntax here")
-    expected, _ = other.as_array(dataset, index=0)
+    try:
+        expected, _ = other.as_array(dataset, index=0)
+    except RuntimeError as error:
+        pytest.skip(f"no plug-in of pydicom that is installed here decodes it: {error}")
     got = read_frame(SHIPPED / name, PixelDescription.from_dataset(dataset))
     np.testing.assert_array_equal(got, expected)
 
