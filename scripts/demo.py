@@ -24,7 +24,7 @@ HEADLESS = "DICOMDB_HEADLESS" in os.environ  # set by scripts/with-display.sh
 # The first two are opened, the CT below the MR that lies askew in it; the others are to play with.
 PHANTOM = ("axial-ct", "oblique-mr", "sagittal-mr", "tilted-ct", "missing-slice")
 SERIES_LOADED = 2
-COLORMAPS = ("gray", "inferno")
+COLORMAPS = ("gray", "magma")
 WINDOW_SIZE = (1580, 960)
 
 
@@ -113,6 +113,8 @@ def picture(viewer: Any, name: str) -> None:
 
 
 def take_pictures(viewer: Any, browser: Any, database: Database, uids: list[str]) -> None:
+    import numpy as np
+
     from napari_dicomdb.viewer.planes import set_plane
 
     def examine(uid: str) -> None:
@@ -131,14 +133,25 @@ def take_pictures(viewer: Any, browser: Any, database: Database, uids: list[str]
         # The last series of the phantom study lacks a slice: the panel says so.
         examine(uids[-1])
         picture(viewer, "examine")
-    viewer.dims.ndisplay = 3
+    solid = [
+        layer
+        for layer in viewer.layers
+        if hasattr(layer, "rendering") and layer.ndim == 3 and not (layer.rgb or layer.multiscale)
+    ]
+    if not solid:
+        return
+    # One layer alone: two in 3D hide each other.
     for layer in viewer.layers:
-        if hasattr(layer, "rendering"):
-            layer.rendering = "attenuated_mip"
+        layer.visible = layer is solid[0]
+    low, high = solid[0].contrast_limits
+    solid[0].rendering, solid[0].iso_threshold = "iso", (low + high) / 2
+    brightest = float(np.percentile(solid[0].data[len(solid[0].data) // 2], 99.5))
+    solid[0].contrast_limits = (low, max(brightest, high))
+    solid[0].colormap = "bop orange"
+    viewer.dims.ndisplay = 3
     viewer.reset_view()
     viewer.scene.camera.angles = (-20, 25, 100)
     picture(viewer, "volume")
-    viewer.dims.ndisplay = 2
 
 
 def main(arguments: list[str]) -> int:
@@ -172,7 +185,8 @@ def main(arguments: list[str]) -> int:
             for layer in add_volume(viewer, loadable.load()):
                 if not getattr(layer, "rgb", False) and hasattr(layer, "colormap"):
                     layer.colormap = COLORMAPS[number]
-                    layer.opacity = 1 if number == 0 else 0.5
+                    if number:
+                        layer.blending, layer.opacity = "additive", 0.6
         if HEADLESS:
             settle(2000)  # the browser opens the database in the background
             take_pictures(viewer, browser, database, uids)
