@@ -56,7 +56,7 @@ _INSTANCE = (
     " photometric, planar_configuration, bits_allocated, bits_stored, high_bit,"
     " pixel_representation, pixel_keyword, pixel_offset, pixel_length, slope, intercept,"
     " position_x, position_y, position_z, row_x, row_y, row_z, column_x, column_y, column_z,"
-    " spacing_rows, spacing_columns, instance.series, overrides, frames.data"
+    " instance.spacing_rows, instance.spacing_columns, instance.series, overrides, frames.data"
 )
 _INSTANCE_FIELDS = tuple(field.name for field in fields(InstanceRecord))
 _ALL_LEVELS = (

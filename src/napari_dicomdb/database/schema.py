@@ -197,7 +197,73 @@ CREATE TABLE examination (
 );
 """
 
-STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY, _EXAMINED)
+# Version 4: what a database needs that people live in.
+_LIVED_IN = """
+-- Voxel size for lists and search: PixelSpacing (mm) of the first instance that has
+-- one, and the median distance (mm) between neighbouring slices; NULL: unknown.
+ALTER TABLE series ADD COLUMN spacing_rows REAL;
+ALTER TABLE series ADD COLUMN spacing_columns REAL;
+ALTER TABLE series ADD COLUMN slice_spacing REAL;
+-- How many of the series' files were gone when last looked for.
+ALTER TABLE series ADD COLUMN missing_count INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX series_by_added ON series (added, id);
+CREATE INDEX series_by_date ON series (date, time, id);
+CREATE INDEX series_by_description ON series (description, id);
+CREATE INDEX study_by_description ON study (description, id);
+CREATE INDEX study_by_added ON study (added, id);
+
+-- When (seconds since the epoch) the file was last found to be gone; NULL: not.
+ALTER TABLE file ADD COLUMN missing REAL;
+CREATE INDEX file_missing ON file (missing) WHERE missing IS NOT NULL;
+
+-- Merged and split patients. study.patient is who the study is shown with, home_patient
+-- who its files name when that is another one (NULL: the same). A patient that was
+-- merged keeps its row, so that it can be undone and later imports find it.
+ALTER TABLE study ADD COLUMN home_patient INTEGER REFERENCES patient ON DELETE SET NULL;
+CREATE INDEX study_by_home ON study (home_patient) WHERE home_patient IS NOT NULL;
+ALTER TABLE patient ADD COLUMN merged_into INTEGER REFERENCES patient ON DELETE SET NULL;
+CREATE INDEX patient_merged ON patient (merged_into) WHERE merged_into IS NOT NULL;
+CREATE TABLE patient_change (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind    TEXT NOT NULL,
+    patient INTEGER NOT NULL REFERENCES patient ON DELETE CASCADE,
+    other   INTEGER NOT NULL REFERENCES patient ON DELETE CASCADE,
+    studies TEXT NOT NULL DEFAULT '',
+    at      REAL NOT NULL
+);
+
+-- What was done with the database: kind ('import', 'remove', 'merge', ...), counts as
+-- JSON. No value of a patient's, so that removal need not look here.
+CREATE TABLE activity (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     REAL NOT NULL,
+    kind   TEXT NOT NULL,
+    counts TEXT NOT NULL DEFAULT '{}'
+);
+
+-- Folders whose new files are imported by whoever watches this database.
+CREATE TABLE watched_folder (
+    id     INTEGER PRIMARY KEY,
+    path   TEXT NOT NULL UNIQUE,
+    copy   INTEGER NOT NULL DEFAULT 0,
+    paused INTEGER NOT NULL DEFAULT 0,
+    added  REAL NOT NULL
+);
+
+-- Files in the database directory (path relative to it) whose rows are gone and that
+-- are still to be deleted: what a kill between the two leaves.
+CREATE TABLE going_file (
+    path TEXT PRIMARY KEY
+);
+
+-- size: of the picture in bytes; used: when it was last shown (seconds since the
+-- epoch), the longest unused go first; tries: how often making it failed.
+ALTER TABLE thumbnail ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE thumbnail ADD COLUMN used REAL NOT NULL DEFAULT 0;
+ALTER TABLE thumbnail ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+"""
+
+STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY, _EXAMINED, _LIVED_IN)
 """Step n brings an index from version n to version n + 1; a new index takes them all."""
 
 SCHEMA_VERSION = len(STEPS)
