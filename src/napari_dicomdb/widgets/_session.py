@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal
 
 from napari_dicomdb.database.report import ImportReport
-from napari_dicomdb.settings import (
-    default_database,
-    load_settings,
-    remember_database,
-    save_settings,
-)
+from napari_dicomdb.settings import default_database, remember_database
+from napari_dicomdb.widgets._remembered import recall, recall_view, remember, remember_view
 from napari_dicomdb.widgets._tasks import TaskRunner
 
 if TYPE_CHECKING:
@@ -31,7 +26,9 @@ __all__ = [
     "attach_session",
     "end_with",
     "recall",
+    "recall_view",
     "remember",
+    "remember_view",
 ]
 
 
@@ -43,24 +40,6 @@ class ImportRequest:
     copy: bool = False
     workers: int | None = None
     dry_run: bool = False
-
-
-def recall(key: str, default: Any) -> Any:
-    """Return what `remember` kept under `key`, if it is of the type of `default`."""
-    kept = load_settings().others.get("widgets")
-    value = kept.get(key, default) if isinstance(kept, dict) else default
-    return value if isinstance(value, type(default)) else default
-
-
-def remember(key: str, value: Any) -> None:
-    """Keep a choice of the user's for the next session."""
-    settings = load_settings()
-    kept = settings.others.get("widgets")
-    kept = dict(kept) if isinstance(kept, dict) else {}
-    if kept.get(key) != value:
-        kept[key] = value
-        others = MappingProxyType({**settings.others, "widgets": kept})
-        save_settings(replace(settings, others=others))
 
 
 class DatabaseSession(QObject):
