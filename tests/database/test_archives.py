@@ -165,3 +165,18 @@ def test_interrupted_archive_is_resumed(
     assert (report.added, [reason for _, reason, _ in report.rejected]) == (4, ["unreadable"])
     report = database.import_paths([target])
     assert (report.added, report.unchanged) == (2, 4)
+
+
+def test_tar_that_ends_between_two_members(database: Database, ct: Path, tmp_path: Path) -> None:
+    target = tmp_path / "cut.tar"
+    with tarfile.open(target, "w") as tar:
+        for path in sorted(ct.rglob("*.dcm")):
+            tar.add(path, path.name + path.parent.name)
+    with tarfile.open(target) as tar:
+        ends = [member.offset for member in tar.getmembers()]
+    target.write_bytes(target.read_bytes()[: ends[4]])
+    report = database.import_paths([target])
+    assert report.added == 4
+    assert [(path, reason) for path, reason, _ in report.rejected] == [
+        (str(target), "bad-archive")
+    ]

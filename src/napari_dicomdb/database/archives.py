@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from napari_dicomdb.database.sources import FoundFile, is_archive
 from napari_dicomdb.errors import DatabaseError
@@ -135,7 +135,7 @@ def _opened(path: str, size: int) -> Iterator[tuple[str, int, IO[bytes]]]:
                         yield info.filename, info.file_size, budget.watched(stream)
         return
     # As a stream: a damaged end does not hide the beginning.
-    with tarfile.open(path, "r|*") as tar:
+    with tarfile.open(path, "r|*", tarinfo=_Member) as tar:
         for member in tar:
             if member.isreg():
                 found = tar.extractfile(member)
@@ -144,6 +144,23 @@ def _opened(path: str, size: int) -> Iterator[tuple[str, int, IO[bytes]]]:
                         yield member.name, member.size, budget.watched(found)
             else:
                 budget.spend(tarfile.BLOCKSIZE)
+        if not getattr(tar, _ENDED, False):
+            raise tarfile.ReadError("it ends before its end mark, members may be missing")
+
+
+_ENDED = "has_end_mark"
+
+
+class _Member(tarfile.TarInfo):
+    """Notes that the archive's end mark was read: tarfile itself takes any end for it."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            setattr(tar, _ENDED, True)
+            raise
 
 
 class _Budget:
