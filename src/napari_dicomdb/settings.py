@@ -28,6 +28,7 @@ __all__ = [
     "forget_database",
     "load_settings",
     "remember_database",
+    "rename_database",
     "save_settings",
     "settings_path",
 ]
@@ -171,6 +172,21 @@ def forget_database(path: str | os.PathLike[str]) -> Settings:
         settings,
         recent_databases=tuple(p for p in settings.recent_databases if p != directory),
         database=None if settings.database == directory else settings.database,
+    )
+    if changed != settings:
+        save_settings(changed)
+    return changed
+
+
+def rename_database(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Settings:
+    """Say that the database in `source` lies in `target` now; return the new settings."""
+    old, new = Path(os.path.abspath(source)), Path(os.path.abspath(target))
+    settings = load_settings()
+    recent = dict.fromkeys(new if path == old else path for path in settings.recent_databases)
+    changed = replace(
+        settings,
+        recent_databases=tuple(recent),
+        database=new if settings.database == old else settings.database,
     )
     if changed != settings:
         save_settings(changed)

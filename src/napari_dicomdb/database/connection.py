@@ -21,17 +21,22 @@ _IDLE_KEPT = 4
 
 
 def connect(
-    path: Path | None, *, read_only: bool = False, busy_seconds: float = 30.0
+    path: Path | None,
+    *,
+    read_only: bool = False,
+    busy_seconds: float = 30.0,
+    create: bool = True,
 ) -> sqlite3.Connection:
     """Open the index file, or a private one in memory when `path` is None.
 
-    The connection is in autocommit mode: transactions are begun where they are
-    meant. It may be used by any thread, one at a time.
+    The file is made when there is none, if `create` says so. The connection is in
+    autocommit mode: transactions are begun where they are meant. It may be used by any
+    thread, one at a time.
     """
     if path is None:
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     else:
-        mode = "ro" if read_only else "rwc"
+        mode = "ro" if read_only else "rwc" if create else "rw"
         if read_only and not os.access(path.parent, os.W_OK):
             # A medium that nobody can write needs no locks, and WAL could not
             # make its shared-memory file there.
@@ -128,6 +133,7 @@ class Connections:
         self._turn = threading.RLock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._was_there = False
         self._single = connect(None) if path is None else None
 
     @contextlib.contextmanager
@@ -154,7 +160,16 @@ class Connections:
     def connect(self) -> sqlite3.Connection:
         """Open a connection outside the pool; the caller closes it."""
         self._check_open()
-        return connect(self.path, read_only=self.read_only, busy_seconds=self._busy_seconds)
+        # Made once at most: a drive that is unplugged leaves an empty mount point,
+        # where an empty index must not appear.
+        connection = connect(
+            self.path,
+            read_only=self.read_only,
+            busy_seconds=self._busy_seconds,
+            create=not self._was_there,
+        )
+        self._was_there = True
+        return connection
 
     def _check_open(self) -> None:
         if self._closed:

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QCoreApplication, QObject, Signal
 
 from napari_dicomdb.database.report import ImportReport
-from napari_dicomdb.settings import default_database, remember_database
-from napari_dicomdb.widgets._remembered import recall, recall_view, remember, remember_view
+from napari_dicomdb.errors import DatabaseBusyError, DatabaseError
+from napari_dicomdb.settings import rename_database
+from napari_dicomdb.widgets._drive import DriveWatch
+from napari_dicomdb.widgets._opening import OpenFailure, OpenRequest, open_database
+from napari_dicomdb.widgets._remembered import (
+    move_view,
+    recall,
+    recall_view,
+    remember,
+    remember_view,
+)
 from napari_dicomdb.widgets._tasks import TaskRunner
 
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
+    from napari_dicomdb.progress import Progress
     from napari_dicomdb.widgets._tasks import Task
 
 __all__ = [
@@ -48,8 +58,11 @@ class DatabaseSession(QObject):
     All signals come on the GUI thread. Imports queue: one runs at a time.
     """
 
+    opening = Signal(object)  # OpenRequest
     opened = Signal(object)  # Database
-    open_failed = Signal(object)  # error
+    open_failed = Signal(object)  # error; `failure` has what was asked for as well
+    drive_lost = Signal(str)  # what to tell: it is tried again by itself
+    drive_found = Signal()
     changed = Signal()  # the content of the database is not what it was
     import_started = Signal(object)  # ImportRequest
     import_progressed = Signal(object, object, str)  # done, total or None, text
@@ -61,44 +74,181 @@ class DatabaseSession(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.database: Database | None = None
+        self.failure: OpenFailure | None = None
         self._runner = TaskRunner("session")
         self._importer = TaskRunner("import")
         self._waiting: list[ImportRequest] = []
         self._request: ImportRequest | None = None
+        self._interrupted: ImportRequest | None = None
         self._task: Task | None = None
         self._opening: Task | None = None
+        self._reopening: Task | None = None
+        self.drive = DriveWatch(self)
+        self.drive.lost.connect(self._on_drive_lost)
+        self.drive.found.connect(self._on_drive_found)
         self.users = 0
 
     # -- database ---------------------------------------------------------------------
 
-    def open(self, path: Path | None = None, *, remembered: bool = True) -> None:
-        """Open the database in `path`, by default the default one; `opened` follows."""
-        if self._opening is not None:
-            self._opening.cancel()
+    def open(
+        self,
+        path: Path | None = None,
+        *,
+        remembered: bool = True,
+        read_only: bool = False,
+        create: bool | None = None,
+        first_import: ImportRequest | None = None,
+    ) -> None:
+        """Open the database in `path`, by default the default one; `opened` follows.
 
-        def opening() -> Database:
-            from napari_dicomdb.api import Database
+        One that cannot be written is opened read-only. One that was there
+        before and is not is not made anew, unless `create` says so.
+        `first_import` is imported as soon as it is open.
+        """
+        for task in (self._opening, self._reopening):
+            if task is not None:
+                task.cancel()
+        request = OpenRequest(path, read_only, create, remembered)
+        self.opening.emit(request)
 
-            directory = path or default_database()
-            database: Database = Database.open(directory)
-            if remembered and path is not None:
-                remember_database(directory, as_default=True)
-            return database
+        def opened(database: Database) -> None:
+            self.use(database)
+            if first_import is not None:
+                self.import_paths(first_import)
 
         self._opening = self._runner.submit(
-            opening, returned=self.use, failed=self.open_failed.emit
+            open_database,
+            request,
+            returned=opened,
+            failed=lambda error: self._on_open_failed(OpenFailure(request, error)),
         )
+
+    def take_over(self, slicer_directory: Path, directory: Path) -> None:
+        """Open a database in `directory` with all that 3D Slicer's one lists.
+
+        Slicer's own stays as it is; the report comes as that of an import.
+        """
+        self.open(directory, create=True, first_import=ImportRequest((slicer_directory,)))
+
+    def _on_open_failed(self, failure: OpenFailure) -> None:
+        self.failure = failure
+        self.open_failed.emit(failure.error)
 
     def use(self, database: Database) -> None:
         """Show `database` in all docks from now on."""
-        old, self.database = self.database, database
-        if old is not None:
+        if self.database is not None:
             # What waits for the first database to open is meant for it.
             self.cancel_import()
+        self._replace(database)
+
+    def _replace(self, database: Database) -> None:
+        from napari_dicomdb.database.database import INDEX_NAME
+
+        old, self.database = self.database, database
+        self.failure = None
+        self._interrupted = None
+        self.drive.follow(None if database.path is None else database.path / INDEX_NAME)
         self.opened.emit(database)
         self._start_waiting()
         if old is not None and old is not database:
             self._runner.submit(old.close)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be changed now."""
+        return self.database is not None and self.database.read_only
+
+    def move(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        progressed: Callable[[int, int | None, str], None] | None = None,
+        returned: Callable[[Path], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> Task | None:
+        """Move a database directory, also the one that is shown; None: not now.
+
+        What is remembered of it goes along. When it fails, all is as before.
+        """
+        database = self.database
+        current = database is not None and database.path == source
+        if current and self.is_importing:
+            if failed is not None:
+                failed(DatabaseError("An import runs: wait until it has finished, or cancel it."))
+            return None
+        if current:
+            self.drive.follow(None)
+
+        def work(progress: Progress) -> Any:
+            from napari_dicomdb.api import Database
+
+            if current and database is not None:
+                database.close()
+            return Database.move(source, target, progress=progress)
+
+        def end(directory: Path) -> None:
+            if current:
+                self.database = None
+                self.open(directory)
+
+        def done(_: Any) -> None:
+            rename_database(source, target)
+            move_view(source, target)
+            end(target)
+            if returned is not None:
+                returned(target)
+
+        def fail(error: Exception) -> None:
+            end(source)
+            if failed is not None:
+                failed(error)
+
+        return self._runner.submit(
+            work,
+            pass_progress=True,
+            keep_late_result=True,
+            progressed=progressed,
+            returned=done,
+            failed=fail,
+            cancelled=lambda: fail(DatabaseError("Cancelled: the database stays where it was.")),
+        )
+
+    # -- drive ------------------------------------------------------------------------
+
+    def _on_drive_lost(self) -> None:
+        path = None if self.database is None else self.database.path
+        self._resume_later()
+        self.drive_lost.emit(
+            f"The database's drive is not there ({path}); trying again. Nothing is lost: it "
+            "goes on by itself when the drive is back."
+        )
+
+    def _on_drive_found(self) -> None:
+        database = self.database
+        if database is None or database.path is None or self._opening_runs():
+            return
+        # The open files are those of before: a drive that came back has new ones.
+        again = OpenRequest(database.path, database.read_only, create=False, remembered=False)
+
+        def opened(fresh: Database) -> None:
+            self._replace(fresh)
+            self.drive_found.emit()
+            self.changed.emit()
+
+        def failed(_: Exception) -> None:
+            self.drive.is_lost = True  # half there: it is tried again at the next look
+
+        self._reopening = self._runner.submit(open_database, again, returned=opened, failed=failed)
+
+    def _opening_runs(self) -> bool:
+        tasks = (self._opening, self._reopening)
+        return any(task is not None and not task.is_done for task in tasks)
+
+    def _resume_later(self) -> None:
+        request, self._interrupted = self._interrupted, None
+        if request is not None:
+            self._waiting.insert(0, request)
 
     # -- import -----------------------------------------------------------------------
 
@@ -124,9 +274,11 @@ class DatabaseSession(QObject):
             self._task.cancel()
 
     def _start_waiting(self) -> None:
-        if self.database is None or self._task is not None or not self._waiting:
+        busy = self._task is not None or self.drive.is_lost
+        if self.database is None or busy or not self._waiting:
             return
         request = self._request = self._waiting.pop(0)
+        self._interrupted = None
         self.import_started.emit(request)
         so_far = ImportReport()
 
@@ -145,13 +297,28 @@ class DatabaseSession(QObject):
             keep_late_result=True,
             progressed=tell,
             returned=lambda report: self._finish(request, report),
-            failed=lambda error: self.import_failed.emit(request, error),
+            failed=lambda error: self._on_import_failed(request, error),
             cancelled=lambda: self.import_cancelled.emit(request),
             finished=self._end,
         )
 
     def _finish(self, request: ImportRequest, report: ImportReport) -> None:
+        if report.stopped:
+            self._interrupt(request)
         self.import_finished.emit(request, report)
+
+    def _on_import_failed(self, request: ImportRequest, error: Exception) -> None:
+        if not isinstance(error, DatabaseBusyError):
+            self._interrupt(request)
+        self.import_failed.emit(request, error)
+
+    def _interrupt(self, request: ImportRequest) -> None:
+        """Keep what was being imported for when its drive is back, if it is away."""
+        self._interrupted = request
+        if self.drive.is_lost:
+            self._resume_later()
+        else:
+            self.drive.look()
 
     def _end(self) -> None:
         request, self._task, self._request = self._request, None, None
@@ -164,6 +331,7 @@ class DatabaseSession(QObject):
     def close(self) -> None:
         """Stop all work, then close the database."""
         self._waiting.clear()
+        self.drive.close()
         self._importer.close()
         self._runner.close()
         if self.database is not None:
