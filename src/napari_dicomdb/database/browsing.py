@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import listing, schema, search
+from napari_dicomdb.database.identities import roots_with_id
 from napari_dicomdb.database.records import (
     InstanceRecord,
     PatientRecord,
@@ -202,7 +203,8 @@ class Browsing:
             row = connection.execute(
                 "SELECT count(*), total(revision), total(instance_count), total(size),"
                 " coalesce(max(id), 0), (SELECT coalesce(max(id), 0) FROM study),"
-                " (SELECT coalesce(max(id), 0) FROM patient) FROM series"
+                " (SELECT coalesce(max(id), 0) FROM patient),"
+                " (SELECT count(*) + total(id) FROM patient_change) FROM series"
             ).fetchone()
         return tuple(int(number) for number in row)
 
@@ -212,7 +214,7 @@ class Browsing:
             counts = {
                 name: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for name, table in (
-                    ("patients", "patient"),
+                    ("patients", "patient WHERE merged_into IS NULL"),
                     ("studies", "study"),
                     ("series", "series"),
                     ("instances", "instance"),
@@ -253,19 +255,23 @@ class Browsing:
         return " AND ".join(parts), parameters
 
     def _keys(self, table: str, which: Key) -> list[int]:
-        """Return the row ids of a record, key or UID; several patients may share an ID."""
+        """Return the row ids of a record, key or UID; several patients may share an ID.
+
+        The ID of a merged patient leads to the one that it is shown as.
+        """
         if not isinstance(which, int | str):
             which = which.key
         if isinstance(which, int):
             return [which]
-        column = "patient_id" if table == "patient" else "uid"
         with self._connections.borrow() as connection:
-            rows = connection.execute(
-                f"SELECT id FROM {table} WHERE {column} = ? ORDER BY id", (which,)
-            ).fetchall()
-        if not rows:
+            if table == "patient":
+                keys = roots_with_id(connection, which)
+            else:
+                rows = connection.execute(f"SELECT id FROM {table} WHERE uid = ?", (which,))
+                keys = [int(row[0]) for row in rows]
+        if not keys:
             raise NotFoundError(f"the database has no {table} {which!r:.200}")
-        return [int(row[0]) for row in rows]
+        return keys
 
     def _key(self, table: str, which: Key) -> int:
         """Return the one row id of a record, key or UID."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from napari_dicomdb.database import thumbnail_store
+from napari_dicomdb.database.identities import forget_unused
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,17 +94,18 @@ def remove_empty(connection: sqlite3.Connection, series: Sequence[int]) -> list[
     Returns
     -------
     list of str
-        Names of their thumbnails, now without owner.
+        Names of their thumbnails, and of those drawn on their images, now without owner.
     """
     keys = json.dumps(list(series))
     empty = connection.execute(
-        "SELECT series.id, study, patient, thumbnail.name FROM series"
-        " JOIN study ON study.id = study LEFT JOIN thumbnail ON thumbnail.series = series.id"
+        "SELECT series.id, study, patient, home_patient FROM series"
+        " JOIN study ON study.id = study"
         " WHERE series.id IN (SELECT value FROM json_each(?)) AND NOT EXISTS"
         " (SELECT 1 FROM instance WHERE instance.series = series.id)",
         (keys,),
     ).fetchall()
-    for key, study, patient, _name in empty:
+    thumbnails = thumbnail_store.forget(connection, [row[0] for row in empty])
+    for key, study, *_ in empty:
         connection.execute("DELETE FROM series_text WHERE rowid = ?", (key,))
         connection.execute("DELETE FROM series WHERE id = ?", (key,))
         connection.execute(
@@ -109,11 +113,7 @@ def remove_empty(connection: sqlite3.Connection, series: Sequence[int]) -> list[
             " AND NOT EXISTS (SELECT 1 FROM series WHERE study = ?1)",
             (study,),
         )
-        connection.execute(
-            "DELETE FROM patient WHERE id = ?1"
-            " AND NOT EXISTS (SELECT 1 FROM study WHERE patient = ?1)",
-            (patient,),
-        )
+    forget_unused(connection, sorted({key for row in empty for key in (row[2], row[3]) if key}))
     refresh_studies(connection, sorted({row[1] for row in empty}))
     refresh_patients(connection, sorted({row[2] for row in empty}))
-    return [row[3] for row in empty if row[3]]
+    return thumbnails

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.database.identities import SPLIT, merged_identities
 from napari_dicomdb.database.known import path_of, to_sql
 from napari_dicomdb.database.records import (
     InstanceRecord,
@@ -35,7 +36,7 @@ Condition = tuple[str, Sequence[Any]]
 _PATIENT = (
     "patient.id, patient.patient_id, patient.name, patient.birth_date, patient.sex,"
     " patient.issuer, patient.study_count, patient.series_count, patient.instance_count,"
-    " patient.last_study_date, patient.added"
+    f" patient.last_study_date, patient.added, patient.apart LIKE '{SPLIT}%'"
 )
 _STUDY = (
     "study.id, study.patient, study.uid, study.study_id, study.date, study.time,"
@@ -105,12 +106,25 @@ ORDERS: dict[str, dict[str, tuple[str, ...]]] = {
 def patients(
     connection: sqlite3.Connection, condition: Condition | None = None, **paging: Any
 ) -> list[PatientRecord]:
-    """List patients; those with a matching series when there is a condition."""
+    """List patients, merged ones as one; those with a matching series on a condition."""
     where, parameters = _where(condition)
     if condition is not None:
-        where = f" WHERE patient.id IN (SELECT study.patient{_ALL_LEVELS}{where})"
-    sql = f"SELECT {_PATIENT} FROM patient{where}{_paged('patient', **paging)}"
-    return [PatientRecord(*row) for row in connection.execute(sql, parameters)]
+        where = f" AND patient.id IN (SELECT study.patient{_ALL_LEVELS}{where})"
+    sql = (
+        f"SELECT {_PATIENT} FROM patient WHERE patient.merged_into IS NULL{where}"
+        f"{_paged('patient', **paging)}"
+    )
+    found = [
+        PatientRecord(*row[:-1], is_split=bool(row[-1]))
+        for row in connection.execute(sql, parameters)
+    ]
+    others = merged_identities(connection, [record.key for record in found])
+    if others:
+        found = [
+            replace(record, others=others[record.key]) if record.key in others else record
+            for record in found
+        ]
+    return found
 
 
 def studies(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "InstanceRecord",
+    "PatientIdentity",
     "PatientRecord",
     "SeriesRecord",
     "StudyRecord",
@@ -25,11 +26,35 @@ _decoded = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True)
+class PatientIdentity:
+    """What files say of a patient that was merged into another one; `str` is for people."""
+
+    key: int
+    patient_id: str
+    name: str
+    birth_date: str
+    sex: str
+    issuer: str
+
+    @property
+    def display_name(self) -> str:
+        """The name for people, or the ID when there is none."""
+        return _display_name(self)
+
+    def __str__(self) -> str:
+        """Return "Doe, Jane · ID 4711 · 1950-03-02"."""
+        parts = [self.display_name, f"ID {self.patient_id}" if self.patient_id else "no ID"]
+        return " · ".join(part for part in (*parts, self.birth_date) if part)
+
+
+@dataclass(frozen=True, slots=True)
 class PatientRecord:
     """One patient: instances with equal ID, issuer, name and birth date.
 
     `name` is the decoded PatientName, component groups and carets as in the
     header; `display_name` is what to show. Dates are ISO (YYYY-MM-DD) or "".
+    `others` are the identities that were merged into this one, `is_split` tells
+    that its studies were split off from a patient of the same identity.
     """
 
     key: int
@@ -43,6 +68,8 @@ class PatientRecord:
     instance_count: int
     last_study_date: str
     added: float
+    is_split: bool = False
+    others: tuple[PatientIdentity, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -52,9 +79,13 @@ class PatientRecord:
     @property
     def display_name(self) -> str:
         """The name for people: "Family, Given Middle", or the ID when there is none."""
-        from napari_dicomdb.dicom.values import display_name
+        return _display_name(self)
 
-        return display_name(self.name) or self.patient_id or "(unnamed)"
+
+def _display_name(patient: PatientIdentity | PatientRecord) -> str:
+    from napari_dicomdb.dicom.values import display_name
+
+    return display_name(patient.name) or patient.patient_id or "(unnamed)"
 
 
 @dataclass(frozen=True, slots=True)

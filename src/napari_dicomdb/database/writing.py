@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_dicomdb.database import collisions, counts, media
 from napari_dicomdb.database.copying import CopyStore, copy_place
 from napari_dicomdb.database.counts import Growth
+from napari_dicomdb.database.identities import HOME, root_of
 from napari_dicomdb.database.known import from_sql, path_of, to_sql
 from napari_dicomdb.database.rows import INSTANCE_COLUMNS, Accepted, Group, encode_json
 from napari_dicomdb.database.scanning import Refused, Scanned
@@ -128,8 +129,7 @@ class Writer:
                 self.copies.settle()
             for temporary in self.discarded:
                 Path(temporary).unlink(missing_ok=True)
-        for name in self._thumbnails:
-            (self.root / "thumbnails" / name).unlink(missing_ok=True)
+        thumbnail_store.unlink(self.root, self._thumbnails)
 
     def forget(self) -> None:
         """Drop what is remembered of the index, after a batch was rolled back."""
@@ -353,7 +353,7 @@ class Writer:
     def _read_series(self, uid: str) -> _Series | None:
         row = self.connection.execute(
             "SELECT series.id, study, study.uid, patient_id, issuer, name, birth_date, defaults"
-            " FROM series JOIN study ON study.id = study JOIN patient ON patient.id = patient"
+            f" FROM series JOIN study ON study.id = study JOIN patient ON patient.id = {HOME}"
             " WHERE series.uid = ?",
             (uid,),
         ).fetchone()
@@ -365,16 +365,17 @@ class Writer:
         connection = self.connection
         found = connection.execute(
             "SELECT study.id, patient_id, issuer, name, birth_date FROM study"
-            " JOIN patient ON patient.id = patient WHERE uid = ?",
+            f" JOIN patient ON patient.id = {HOME} WHERE uid = ?",
             (group.study[0],),
         ).fetchone()
         if found is None:
-            patient = self._patient(group)
+            home = self._patient(group)
+            shown = root_of(connection, home)
             cursor = connection.execute(
-                "INSERT INTO study (patient, uid, study_id, date, time, description,"
+                "INSERT INTO study (patient, home_patient, uid, study_id, date, time, description,"
                 " accession_number, referring_physician, institution, added)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (patient, *group.study, self.now),
+                " VALUES (?, nullif(?, ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (shown, home, shown, *group.study, self.now),
             )
             study, owner = int(cursor.lastrowid or 0), group.patient[:4]
         else:
