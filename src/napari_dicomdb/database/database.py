@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from napari_dicomdb.database import schema, slicer, thumbnails
-from napari_dicomdb.database.browsing import Browsing, Key
 from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
+from napari_dicomdb.database.outline import Outlining
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances, scrub
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, NotFoundError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
 
+    from napari_dicomdb.database.browsing import Key
     from napari_dicomdb.database.records import (
         InstanceRecord,
     )
@@ -36,7 +37,7 @@ __all__ = ["INDEX_NAME", "Database"]
 INDEX_NAME = "dicomdb.sqlite"
 
 
-class Database(Browsing):
+class Database(Outlining):
     """A DICOM database. Open one with `open` or `in_memory`.
 
     May be used from any thread: each call borrows a connection from a pool.
