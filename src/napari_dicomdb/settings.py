@@ -54,6 +54,8 @@ class Settings:
         Databases opened before, latest first.
     open_series_of_file : bool
         Whether opening one DICOM file opens the whole series that lies with it.
+    thumbnail_limit_mb : int
+        Megabytes that the pictures of one database may take on the disk.
     others : mapping
         Entries that this version does not know; kept when the file is written.
     """
@@ -61,6 +63,7 @@ class Settings:
     database: Path | None = None
     recent_databases: tuple[Path, ...] = ()
     open_series_of_file: bool = False
+    thumbnail_limit_mb: int = 500
     others: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -70,12 +73,14 @@ class Settings:
         database = others.pop("database", None)
         recent = others.pop("recent_databases", [])
         open_series = others.pop("open_series_of_file", False)
+        limit = others.pop("thumbnail_limit_mb", None)
         return cls(
             database=Path(database) if isinstance(database, str) and database else None,
             recent_databases=tuple(
                 Path(path) for path in (recent if isinstance(recent, list) else ()) if path
             ),
             open_series_of_file=open_series is True,
+            thumbnail_limit_mb=limit if type(limit) is int and limit >= 0 else 500,
             others=MappingProxyType(others),
         )
 
@@ -86,6 +91,7 @@ class Settings:
             "database": None if self.database is None else str(self.database),
             "recent_databases": [str(path) for path in self.recent_databases],
             "open_series_of_file": self.open_series_of_file,
+            "thumbnail_limit_mb": self.thumbnail_limit_mb,
         }
 
 

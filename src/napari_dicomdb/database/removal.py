@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.database import counts
+from napari_dicomdb.database import counts, thumbnail_store
 from napari_dicomdb.database.known import from_sql, path_of, to_sql
 from napari_dicomdb.database.report import RemovalReport
 
@@ -58,18 +57,10 @@ def remove_instances(
         series = [row[0] for row in connection.execute("SELECT DISTINCT series FROM temp.going")]
         copies = _forget_files(connection)
         counts.recount_series(connection, series)
-        thumbnails = counts.remove_empty(connection, series)
-        # The middle instance of what is left may be another one now.
-        left = json.dumps(series)
-        thumbnails += [
-            row[0]
-            for row in connection.execute(
-                "DELETE FROM thumbnail WHERE series IN (SELECT value FROM json_each(?))"
-                " RETURNING name",
-                (left,),
-            )
-            if row[0]
-        ]
+        # Also of what is left: the middle image may be another one now, and what is
+        # drawn on these images may show one that is gone.
+        thumbnails = thumbnail_store.forget(connection, series)
+        thumbnails += counts.remove_empty(connection, series)
         counts.refresh_parents(connection, series)
         connection.execute("DROP TABLE temp.going")
         # Search text is deleted by tombstones; only a merge drops the words.
@@ -78,12 +69,9 @@ def remove_instances(
     report.patients, report.studies, report.series, report.instances = (
         b - a for b, a in zip(before, after, strict=True)
     )
-    for name in thumbnails:
-        try:
-            (root / "thumbnails" / name).unlink(missing_ok=True)
-        except OSError as error:
-            text = f"the thumbnail could not be deleted: {error.strerror or error}"
-            report.rejected.append((str(root / "thumbnails" / name), "not-deleted", text))
+    for path, error in thumbnail_store.unlink(root, thumbnails):
+        text = f"the thumbnail could not be deleted: {error.strerror or error}"
+        report.rejected.append((str(path), "not-deleted", text))
     for directory, name in copies:
         path = path_of(root, directory, name)
         if not delete_copies:

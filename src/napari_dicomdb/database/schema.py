@@ -261,6 +261,16 @@ CREATE TABLE going_file (
 ALTER TABLE thumbnail ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE thumbnail ADD COLUMN used REAL NOT NULL DEFAULT 0;
 ALTER TABLE thumbnail ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+-- made_by: what drew it, or failed to ('' by an older version, or not finished);
+-- revision: of the series then; shows: the series on whose image it is drawn (its
+-- pixels go with that series); note: what is amiss with it; around: all revisions of
+-- the study then, when what it is drawn on was not there.
+ALTER TABLE thumbnail ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE thumbnail ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE thumbnail ADD COLUMN shows INTEGER;
+ALTER TABLE thumbnail ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE thumbnail ADD COLUMN around INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX thumbnail_shows ON thumbnail (shows) WHERE shows IS NOT NULL;
 """
 
 STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY, _EXAMINED, _LIVED_IN)
