@@ -8,6 +8,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseVersionError",
     "DicomDbError",
+    "ExportError",
     "GeometryError",
     "HeaderError",
     "LoadError",
@@ -93,6 +94,12 @@ class DatabaseVersionError(DatabaseError):
     """The index was made by a newer version of this package."""
 
     default_reason = "database-version"
+
+
+class ExportError(DicomDbError, OSError):
+    """Something could not be written where it should go; the target is as it was."""
+
+    default_reason = "not-written"
 
 
 class NotFoundError(DicomDbError, KeyError):

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_dicomdb import __version__
-from napari_dicomdb.cli import browsing, importing, opening, removing, showing
+from napari_dicomdb.cli import browsing, exporting, importing, opening, removing, showing
 from napari_dicomdb.cli.output import say_error
 from napari_dicomdb.errors import Cancelled, DicomDbError
 
@@ -47,7 +47,7 @@ def _main(
     pass
 
 
-for _module in (importing, browsing, opening, showing, removing):
+for _module in (importing, browsing, opening, showing, exporting, removing):
     _module.register(app)
 
 

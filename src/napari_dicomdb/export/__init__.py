@@ -1,0 +1,1 @@
+"""Back out of the database: copies of files, and objects written from results."""

@@ -1,0 +1,371 @@
+"""Copies of files out of the database: a tidy folder tree, a CD's file-set, or a zip."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import zipfile
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.database.records import (
+    InstanceRecord,
+    PatientRecord,
+    SeriesRecord,
+    StudyRecord,
+)
+from napari_dicomdb.errors import ExportError, NotFoundError
+from napari_dicomdb.export.media import plan_file_set
+from napari_dicomdb.export.naming import patient_folder, series_folder, study_folder
+from napari_dicomdb.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_dicomdb.database.database import Database
+    from napari_dicomdb.database.report import Remark
+
+__all__ = ["ExportReport", "Record", "export_files", "instances_of", "tidy_places"]
+
+Record = PatientRecord | StudyRecord | SeriesRecord | InstanceRecord
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What an export wrote.
+
+    Attributes
+    ----------
+    target : str
+        The folder or the zip file.
+    written, unchanged : int
+        Files written; files that were there already with the same content.
+    size : int
+        Bytes written.
+    rejected : list of (path, reason, text)
+        Files that are not in the target, and why.
+    """
+
+    target: str
+    written: int = 0
+    unchanged: int = 0
+    size: int = 0
+    rejected: list[Remark] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a dict that `json.dumps` accepts."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        line = f"{self.written} files written to {self.target}"
+        if self.unchanged:
+            line += f", {self.unchanged} were there already"
+        if self.rejected:
+            line += f", {len(self.rejected)} not exported"
+        return line
+
+
+def export_files(
+    database: Database,
+    records: Sequence[Record],
+    target: str | os.PathLike[str],
+    *,
+    dicomdir: bool = False,
+    archive: bool = False,
+    progress: Progress = no_progress,
+) -> ExportReport:
+    """Copy the files of patients, studies, series or instances, byte for byte.
+
+    The target is complete or as it was: everything is first written beside it
+    and then renamed, and a cancelled or failed export leaves nothing.
+
+    Parameters
+    ----------
+    database : Database
+    records : sequence of PatientRecord, StudyRecord, SeriesRecord or InstanceRecord
+        What to export; what is named twice is written once.
+    target : path-like
+        The folder (made when absent; files that are in it stay) or, with
+        `archive`, the zip file, which must not exist.
+    dicomdir : bool
+        Lay the files out as PS3.10 asks of media (``PT000000/ST000000/...``)
+        and write a DICOMDIR. Otherwise folders are named after patient, study
+        and series.
+    archive : bool
+        Write one zip file, uncompressed: pixel data hardly shrink further.
+    progress : Progress
+        Called with the number of files done and their total; may raise
+        `Cancelled`.
+
+    Raises
+    ------
+    ExportError
+        If the target cannot be written, exists, or its disk is full.
+    NotFoundError
+        If there is nothing to export.
+    """
+    place = Path(os.path.abspath(os.fspath(target)))
+    report = ExportReport(str(place))
+    found = instances_of(database, records)
+    if not found:
+        raise NotFoundError("there is nothing to export: no files are selected")
+    present = [i for i in found if _is_there(i, report)]
+    _check_target(place, dicomdir=dicomdir, archive=archive)
+    with _workplace(place, archive=archive) as workplace:
+        directory = b""
+        if dicomdir:
+            plan = plan_file_set(present, len(present), workplace, progress)
+            places, directory = plan.places, plan.directory
+            report.rejected += plan.rejected
+        else:
+            places = tidy_places(database, present)
+        write = _write_zip if archive else _write_folder
+        write(place, places, directory, workplace, report, progress)
+    return report
+
+
+def instances_of(database: Database, records: Sequence[Record]) -> list[InstanceRecord]:
+    """Return the instances of records of any level, each once, by series and number."""
+    found: dict[int, InstanceRecord] = {}
+    for record in records:
+        if isinstance(record, InstanceRecord):
+            found[record.key] = record
+            continue
+        for series in _series_of(database, record):
+            found.update((i.key, i) for i in database.instances(series))
+    return list(found.values())
+
+
+def _series_of(database: Database, record: Record) -> list[SeriesRecord]:
+    if isinstance(record, SeriesRecord):
+        return [record]
+    if isinstance(record, StudyRecord):
+        return database.series(study=record)
+    return database.series(patient=record)
+
+
+def tidy_places(database: Database, instances: Sequence[InstanceRecord]) -> dict[str, Any]:
+    """Name each instance's place in a tree of patient, study and series folders.
+
+    Returns
+    -------
+    dict of str to InstanceRecord
+        POSIX path, relative to the target. Series that would share a folder get
+        numbers: ``T1`` and ``T1 (2)``.
+    """
+    folders: dict[int, str] = {}
+    taken: dict[str, tuple[str, int]] = {}
+    patients: dict[int, PatientRecord] = {}
+    studies: dict[int, StudyRecord] = {}
+    counts: dict[int, int] = {}
+    for instance in instances:
+        counts[instance.series_key] = counts.get(instance.series_key, 0) + 1
+
+    def named(parent: str, name: str, owner: tuple[str, int]) -> str:
+        candidate, number = f"{parent}{name}", 1
+        # Some file systems take names for equal that differ in case only.
+        while taken.setdefault(candidate.casefold(), owner) != owner:
+            number += 1
+            candidate = f"{parent}{name} ({number})"
+        return candidate
+
+    places: dict[str, Any] = {}
+    numbers: dict[int, int] = {}
+    for instance in instances:
+        key = instance.series_key
+        if key not in folders:
+            series = database.find_series(key)
+            if series.patient_key not in patients:
+                patient = patients[series.patient_key] = database.patient(series.patient_key)
+                studies.update((s.key, s) for s in database.studies(patient))
+            patient, study = patients[series.patient_key], studies[series.study_key]
+            above = named("", patient_folder(patient), ("patient", patient.key))
+            above = named(f"{above}/", study_folder(study), ("study", study.key))
+            folders[key] = named(f"{above}/", series_folder(series), ("series", key))
+        numbers[key] = numbers.get(key, 0) + 1
+        width = max(4, len(str(counts[key])))
+        places[f"{folders[key]}/{numbers[key]:0{width}d}.dcm"] = instance
+    return places
+
+
+def _is_there(instance: InstanceRecord, report: ExportReport) -> bool:
+    try:
+        size = instance.path.stat().st_size
+    except OSError as error:
+        text = f"the file cannot be read: {error.strerror or error}"
+        report.rejected.append((str(instance.path), "file-missing", text))
+        return False
+    if size != instance.file_size:
+        text = "the file is not the one that was imported; rescan it first"
+        report.rejected.append((str(instance.path), "file-changed", text))
+        return False
+    return True
+
+
+def _check_target(place: Path, *, dicomdir: bool, archive: bool) -> None:
+    if archive:
+        if place.exists():
+            raise ExportError(f"{place} exists: choose another name", reason="file-exists")
+        if not place.parent.is_dir():
+            raise ExportError(f"there is no folder {place.parent}", reason="no-folder")
+        return
+    if place.exists() and not place.is_dir():
+        raise ExportError(f"{place} is a file: choose a folder", reason="file-exists")
+    if dicomdir and place.is_dir() and any(place.iterdir()):
+        raise ExportError(
+            f"{place} is not empty: a DICOMDIR needs a folder of its own", reason="file-exists"
+        )
+
+
+@contextmanager
+def _workplace(place: Path, *, archive: bool) -> Iterator[Path]:
+    """Make a folder on the target's disk that is gone afterwards."""
+    parent = place if place.is_dir() and not archive else place.parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=".dicomdb-export-", dir=parent)
+    except OSError as error:
+        raise _cannot_write(place, error) from error
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_folder(
+    place: Path,
+    places: dict[str, InstanceRecord],
+    directory: bytes,
+    workplace: Path,
+    report: ExportReport,
+    progress: Progress,
+) -> None:
+    staged = workplace / "files"
+    pending: list[str] = []
+    try:
+        for done, (name, instance) in enumerate(places.items()):
+            progress(done, len(places), "Copying files")
+            final = place / name
+            if final.exists():
+                _compare_existing(final, instance, report)
+                continue
+            copy = staged / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if _copy(instance, copy, report):
+                pending.append(name)
+        if directory:
+            staged.mkdir(exist_ok=True)
+            (staged / "DICOMDIR").write_bytes(directory)
+            pending.append("DICOMDIR")
+        progress(len(places), len(places), "Copying files")
+        _publish(staged, place, pending)
+    except OSError as error:
+        raise _cannot_write(place, error) from error
+    for name in pending:
+        report.written += 1
+        report.size += (place / name).stat().st_size
+
+
+def _publish(staged: Path, place: Path, names: Sequence[str]) -> None:
+    """Rename everything into place; when one cannot be, take the others back."""
+    done: list[Path] = []
+    made: list[Path] = []
+    try:
+        for name in names:
+            final = place / name
+            for folder in reversed([final.parent, *final.parent.parents]):
+                if not folder.exists():
+                    folder.mkdir()
+                    made.append(folder)
+            # Not os.replace: what appeared meanwhile is somebody else's.
+            if final.exists():
+                raise FileExistsError(errno.EEXIST, "it has appeared meanwhile", str(final))
+            os.rename(staged / name, final)
+            done.append(final)
+    except OSError:
+        for path in done:
+            path.unlink(missing_ok=True)
+        for folder in reversed(made):
+            folder.rmdir()
+        raise
+
+
+def _compare_existing(final: Path, instance: InstanceRecord, report: ExportReport) -> None:
+    import filecmp
+
+    if filecmp.cmp(final, instance.path, shallow=False):
+        report.unchanged += 1
+        return
+    text = f"{final} exists with another content and was left as it is"
+    report.rejected.append((str(instance.path), "file-exists", text))
+
+
+def _copy(instance: InstanceRecord, copy: Path, report: ExportReport) -> bool:
+    try:
+        source = open(instance.path, "rb")  # noqa: SIM115 - its errors are told apart
+    except OSError as error:
+        text = f"the file cannot be read: {error.strerror or error}"
+        report.rejected.append((str(instance.path), "unreadable", text))
+        return False
+    with source, open(copy, "wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+        target.flush()
+        os.fsync(target.fileno())
+    return True
+
+
+def _write_zip(
+    place: Path,
+    places: dict[str, InstanceRecord],
+    directory: bytes,
+    workplace: Path,
+    report: ExportReport,
+    progress: Progress,
+) -> None:
+    partial = workplace / "files.zip"
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, strict_timestamps=False) as target:
+            for done, (name, instance) in enumerate(places.items()):
+                progress(done, len(places), "Writing the archive")
+                try:
+                    info = zipfile.ZipInfo.from_file(
+                        instance.path, PurePosixPath(name).as_posix(), strict_timestamps=False
+                    )
+                    source = open(instance.path, "rb")  # noqa: SIM115 - as above
+                except OSError as error:
+                    text = f"the file cannot be read: {error.strerror or error}"
+                    report.rejected.append((str(instance.path), "unreadable", text))
+                    continue
+                with source, target.open(info, "w") as member:
+                    shutil.copyfileobj(source, member, 1 << 20)
+                report.written += 1
+                report.size += info.file_size
+            if directory:
+                target.writestr("DICOMDIR", directory)
+                report.written += 1
+                report.size += len(directory)
+        with open(partial, "rb") as written:
+            os.fsync(written.fileno())
+        progress(len(places), len(places), "Writing the archive")
+        if place.exists():
+            raise FileExistsError(errno.EEXIST, "it has appeared meanwhile", str(place))
+        os.rename(partial, place)
+    except OSError as error:
+        raise _cannot_write(place, error) from error
+
+
+def _cannot_write(place: Path, error: OSError) -> ExportError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ExportError(
+            f"the disk of {place} is full: nothing was exported", reason="disk-full"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ExportError(f"{place} may not be written to: choose another place")
+    if error.errno == errno.EEXIST:
+        return ExportError(f"{error.filename} exists: {error.strerror}", reason="file-exists")
+    return ExportError(f"{place} cannot be written: {error.strerror or error}")
