@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["ImportReport", "Remark", "RemovalReport"]
+__all__ = ["ImportReport", "Remark", "RemovalReport", "printable"]
 
 Remark = tuple[str, str, str]
 """Path, reason code, text."""
@@ -83,7 +83,7 @@ class ImportReport:
         report = asdict(self)
         for key in ("rejected", "notes", "missing"):
             report[key] = [
-                {"path": _printable(path), "reason": reason, "text": _printable(text)}
+                {"path": printable(path), "reason": reason, "text": printable(text)}
                 for path, reason, text in report[key]
             ]
         return report
@@ -110,7 +110,8 @@ class ImportReport:
         return line
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a path or name with what no encoding has escaped."""
     # Names that are not UTF-8 carry lone surrogates, which nothing can print.
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
