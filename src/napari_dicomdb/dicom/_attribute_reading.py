@@ -1,0 +1,145 @@
+"""Reading the data set of one file for looking at it: as far as it goes, pixels aside."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydicom import Dataset
+
+    from napari_dicomdb.dicom.header import Header
+
+__all__ = ["DEFLATED", "UNREADABLE", "after_pixels", "pixel_facts", "quiet", "read_parts"]
+
+_DEFERRED = 1 << 16  # bytes; longer values stay on disk until they are asked for
+_TRAILING = 1 << 20  # bytes after the pixels that are looked at
+DEFLATED = "1.2.840.10008.1.2.1.99"
+
+# What pydicom raises on values and structures that contradict their VR.
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+# The filters of warnings belong to the whole process: one thread at a time.
+_quiet = threading.RLock()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let pydicom warn of nothing: what it warns of is in the values shown."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
+    """Return meta information and data set, and what went wrong."""
+    from pydicom import Dataset, dcmread
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+    from pydicom.filereader import data_element_generator, read_file_meta_info, read_preamble
+
+    with quiet():
+        try:
+            defer = None if _syntax_of(path) == DEFLATED else _DEFERRED
+            dataset = dcmread(path, stop_before_pixels=True, force=True, defer_size=defer)
+            return [dataset.file_meta, dataset], []
+        except (BytesLengthException, InvalidDicomError, *UNREADABLE) as error:
+            problem = f"{path}: read up to where it is damaged: {error}"
+        # Element by element: what comes before the damage is kept.
+        meta, found = Dataset(), Dataset()
+        try:
+            meta = read_file_meta_info(path)
+            syntax = str(meta.get("TransferSyntaxUID", ""))
+            with path.open("rb") as file:
+                read_preamble(file, force=True)
+                length = meta.get("FileMetaInformationGroupLength")
+                file.seek(128 + 4 + 12 + int(length or 0))
+                stream: Any = file
+                if syntax == DEFLATED:
+                    stream = io.BytesIO(
+                        zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read())
+                    )
+                implicit, little = syntax == "1.2.840.10008.1.2", syntax != "1.2.840.10008.1.2.2"
+                for element in data_element_generator(
+                    stream, implicit, little, stop_when=lambda tag, vr, length: tag >= 0x7FE00000
+                ):
+                    found._dict[element.tag] = element
+        except (BytesLengthException, InvalidDicomError, *UNREADABLE):
+            pass  # told by `problem` already
+        return [meta, found], [problem]
+
+
+def _syntax_of(path: Path) -> str:
+    from pydicom.errors import InvalidDicomError
+    from pydicom.filereader import read_file_meta_info
+
+    try:
+        return str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
+    except (InvalidDicomError, *UNREADABLE):
+        return ""
+
+
+def after_pixels(path: Path, header: Header) -> list[Dataset]:
+    """Return what follows pixels of known length: padding, signatures."""
+    from pydicom.filereader import read_dataset
+
+    if header.pixel_offset is None or header.pixel_length is None:
+        return []
+    syntax = header.transfer_syntax_uid
+    with path.open("rb") as file:
+        file.seek(header.pixel_offset + header.pixel_length)
+        rest = file.read(_TRAILING)
+    if len(rest) < 8:
+        return []
+    implicit, little = syntax == "1.2.840.10008.1.2", syntax != "1.2.840.10008.1.2.2"
+    try:
+        with quiet():
+            return [read_dataset(io.BytesIO(rest), implicit, little)]
+    except UNREADABLE:
+        return []
+
+
+_PIXEL_TAGS = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008,
+               "DoubleFloatPixelData": 0x7FE00009}  # fmt: skip
+
+
+def pixel_facts(header: Header) -> tuple[int, str, str, str, str] | None:
+    if not header.pixel_keyword:
+        return None
+    from pydicom.uid import UID
+
+    tag = _PIXEL_TAGS.get(header.pixel_keyword, 0x7FE00010)
+    name = {0x7FE00010: "Pixel Data", 0x7FE00008: "Float Pixel Data"}.get(
+        tag, "Double Float Pixel Data"
+    )
+    values = header.values
+    size = "encapsulated" if header.pixel_length is None else f"{header.pixel_length} bytes"
+    if header.transfer_syntax_uid == DEFLATED:
+        size = "deflated"
+    shape = " x ".join(str(values[k]) for k in ("Columns", "Rows") if values.get(k))
+    frames = str(values.get("NumberOfFrames") or "1")
+    parts = [size, shape, f"{frames} frame{'' if frames == '1' else 's'}"]
+    if values.get("BitsStored"):
+        parts.append(f"{values['BitsStored']} bits")
+    parts.append(UID(header.transfer_syntax_uid).name if header.transfer_syntax_uid else "")
+    vr = {0x7FE00008: "OF", 0x7FE00009: "OD"}.get(tag, "OW")
+    return tag, header.pixel_keyword, name, vr, ", ".join(part for part in parts if part)
