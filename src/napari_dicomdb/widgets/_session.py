@@ -264,6 +264,13 @@ class DatabaseSession(QObject):
 
     def import_paths(self, request: ImportRequest) -> None:
         """Import when the database is open and nothing else is being imported."""
+        if self.is_read_only and not request.dry_run:
+            error = DatabaseError(
+                "The database was opened read-only, so that nothing can be imported into it.",
+                reason="read-only",
+            )
+            self.import_failed.emit(request, error)
+            return
         self._waiting.append(request)
         self._start_waiting()
 

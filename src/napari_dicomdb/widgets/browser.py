@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_dicomdb.loading.content import CONTENT
-from napari_dicomdb.widgets._actions import RecordActions, show_in_folder
+from napari_dicomdb.widgets._actions import RecordActions
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._session import (
     ImportRequest,
@@ -40,6 +40,7 @@ from napari_dicomdb.widgets._theme import Palette, ThemeWatcher, style_sheet
 from napari_dicomdb.widgets._watch import DatabaseWatcher
 from napari_dicomdb.widgets.content_dock import ContentDock
 from napari_dicomdb.widgets.database_button import DatabaseButton
+from napari_dicomdb.widgets.database_shell import DatabaseShell
 from napari_dicomdb.widgets.drop_target import DropTarget
 from napari_dicomdb.widgets.empty_state import EmptyState
 from napari_dicomdb.widgets.examine_panel import ExaminePanel
@@ -111,7 +112,9 @@ class DicomBrowser(QWidget):
         self._build(palette)
         self._connect()
         self._apply_palette(palette)
-        runners = (self._queries, self._painter, self._loads, self.ways.runner)
+        runners = (
+            self._queries, self._painter, self._loads, self.ways.runner, self.databases.runner,
+        )  # fmt: skip
         end_with(self, _let_go, self._theme, self.loader, self.contents, runners, detach)
 
         if database is not None:
@@ -207,6 +210,10 @@ class DicomBrowser(QWidget):
         self._stack = QStackedLayout(stack)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._content)
+        self.databases = DatabaseShell(
+            self._session, self._theme, self, self.database_button, self._stack,
+            (self.import_button,),
+        )  # fmt: skip
         self.status = QElidingLabel("")
         self.status.setObjectName("dim")
 
@@ -215,6 +222,7 @@ class DicomBrowser(QWidget):
         layout.setSpacing(6)
         layout.addLayout(top)
         layout.addWidget(self.import_bar)
+        layout.addWidget(self.databases.notice)
         layout.addWidget(self.notice)
         layout.addWidget(stack, 1)
         self.view_bar = None if self._viewer is None else ViewBar(self._viewer)
@@ -230,7 +238,8 @@ class DicomBrowser(QWidget):
     def _connect(self) -> None:
         session, lists = self._session, self.lists
         session.opened.connect(self._show_database)
-        session.open_failed.connect(self._on_open_failed)
+        self.databases.failed.connect(self._fail)
+        self.databases.back.connect(self._show_content)
         session.changed.connect(self._on_changed)
         session.import_started.connect(self._on_import_started)
         session.import_finished.connect(self._on_imported)
@@ -242,8 +251,6 @@ class DicomBrowser(QWidget):
         self.empty.import_folder.connect(self._ask_for_folder)
         self.empty.import_files.connect(self._ask_for_files)
         self.copy_action.toggled.connect(partial(remember, _COPY_KEY))
-        self.database_button.chosen.connect(self._session.open)
-        self.database_button.folder_requested.connect(self._show_database_folder)
         self.drop_target.dropped.connect(self.import_paths)
         lists.filled.connect(self._show_content)
         lists.failed.connect(self._fail)
@@ -286,17 +293,12 @@ class DicomBrowser(QWidget):
 
     def _show_database(self, database: Database) -> None:
         self.thumbnails.reset(database.thumbnail)
-        self.database_button.show_path(database.path)
         self.panel.clear("Select a series to see how it can be opened.")
         self.notice.hide()
         self.search.clear()
         self._search_delay.stop()
         self.lists.show_database(database)
         self._count()
-
-    def _on_open_failed(self, error: Exception) -> None:
-        self.empty.show_failure(str(error))
-        self._stack.setCurrentWidget(self.empty)
 
     def _on_changed(self) -> None:
         self.lists.refresh()
@@ -314,10 +316,6 @@ class DicomBrowser(QWidget):
             count(int(info.get("instances", 0)), "file"),
         )
         self.status.setText(" · ".join(parts))
-
-    def _show_database_folder(self) -> None:
-        if self.database is not None and self.database.path is not None:
-            show_in_folder(Path(self.database.path))
 
     def _show_content(self) -> None:
         if not self.lists.is_empty:
