@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         StudyRecord,
     )
     from napari_dicomdb.database.report import ImportReport, RemovalReport
+    from napari_dicomdb.database.thumbnails import Thumbnail, ThumbnailReport
 
 __all__ = [
     "Database",
@@ -22,6 +23,8 @@ __all__ = [
     "RemovalReport",
     "SeriesRecord",
     "StudyRecord",
+    "Thumbnail",
+    "ThumbnailReport",
 ]
 
 _HOME = {
@@ -32,6 +35,8 @@ _HOME = {
     "PatientRecord": "records",
     "SeriesRecord": "records",
     "StudyRecord": "records",
+    "Thumbnail": "thumbnails",
+    "ThumbnailReport": "thumbnails",
 }
 
 

@@ -11,13 +11,14 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from napari_dicomdb.database import schema, slicer, thumbnails
+from napari_dicomdb.database import schema, slicer
 from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
 from napari_dicomdb.database.outline import Outlining
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances, scrub
+from napari_dicomdb.database.thumbnails import Thumbnails
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
@@ -37,7 +38,7 @@ __all__ = ["INDEX_NAME", "Database"]
 INDEX_NAME = "dicomdb.sqlite"
 
 
-class Database(Outlining):
+class Database(Outlining, Thumbnails):
     """A DICOM database. Open one with `open` or `in_memory`.
 
     May be used from any thread: each call borrows a connection from a pool.
@@ -306,19 +307,6 @@ class Database(Outlining):
             ("other-object") or cannot be read any more.
         """
         return refreshed(self._connections, self._root, record)
-
-    def thumbnail(self, series_uid: Key) -> Path | None:
-        """Return the picture of a series, made when it is not there yet.
-
-        None when there is none to make (the reason is remembered), or when there
-        is none yet and the database was opened read-only.
-        """
-        return thumbnails.thumbnail_of(
-            self._connections,
-            self._root,
-            self.find_series(series_uid),
-            lambda: self.instances(series_uid),
-        )
 
 
 def _temporary_directory() -> str:

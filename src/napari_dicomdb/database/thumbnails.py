@@ -1,232 +1,408 @@
-"""Small pictures of series: the middle image, windowed as it should first be seen."""
+"""The picture of a series: kept, made, or why there is none; many ahead in parallel."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-import tempfile
+import threading
 import time
-from pathlib import Path
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.database.refresh import refreshed
-from napari_dicomdb.errors import DicomDbError, PixelError
+from napari_dicomdb.database import thumbnail_pictures
+from napari_dicomdb.database import thumbnail_store as store
+from napari_dicomdb.dicom.keywords import SCAN_VERSION
+from napari_dicomdb.errors import DatabaseError, DicomDbError, NotFoundError
+from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from napari_dicomdb.database.browsing import Key
     from napari_dicomdb.database.connection import Connections
     from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
+    from napari_dicomdb.database.thumbnail_pictures import Picture
 
-__all__ = [
-    "LARGEST_SIDE",
-    "middle_instance",
-    "picture",
-    "render",
-    "thumbnail_name",
-    "thumbnail_of",
-    "write",
-]
+__all__ = ["NO_IMAGE", "Thumbnail", "ThumbnailReport", "Thumbnails"]
 
-LARGEST_SIDE = 128
-"""Pixels of a thumbnail's longer side."""
+NO_IMAGE = "no-image"
+"""Reason of a series that has nothing to show (a report, a plan): not a failure."""
 
-_PASSING = ("file-missing", "missing-decoder", "other-object")
+PASSING = frozenset(
+    {"file-missing", "missing-decoder", "missing-library", "other-object", "unreadable"}
+)
 """Reasons that may be gone next time."""
 
-_WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+MOST_TRIES = 8
+"""After that many failures in a row for a passing reason it is left to `retry_thumbnails`."""
 
-_MOST_PIXELS = 1 << 28
-"""Pixels of an image that is still decoded for a thumbnail."""
-
-
-def middle_instance(instances: Sequence[InstanceRecord]) -> InstanceRecord | None:
-    """Return the image in the middle of a series, None when it has no image.
-
-    Of a slide: the one that shows most of it in one frame, as a tile shows nothing.
-    """
-    images = [i for i in instances if i.pixel_keyword and i.rows > 0 and i.columns > 0]
-    if images and images[0].sop_class_uid == _WHOLE_SLIDE:
-        return max(images, key=_shows_the_slide)
-    return images[len(images) // 2] if images else None
+_FIRST_WAIT = 60.0  # seconds until the second try; four times as long until each further one
+_STORED_BETWEEN_CHECKS = 32  # pictures stored until their bound is looked after
 
 
-def _shows_the_slide(record: InstanceRecord) -> tuple[int, int, int]:
-    kinds = str(record.get("ImageType", "")).split("\\")
-    flavour = kinds[2] if len(kinds) > 2 else ""
-    liking = {"THUMBNAIL": 3, "VOLUME": 2, "OVERVIEW": 1}.get(flavour, 0)
-    whole = record.frame_count == 1 and liking > 0
-    return (liking if whole else 0, -record.frame_count, record.rows * record.columns)
-
-
-def thumbnail_name(series_uid: str) -> str:
-    """Return the file name of a series' thumbnail: a hash, the UID may be hostile."""
-    digest = hashlib.sha256(series_uid.encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{digest[:40]}.png"
-
-
-def render(record: InstanceRecord) -> bytes:
-    """Return the PNG of an instance's middle frame.
-
-    Raises
-    ------
-    PixelError
-        If there is nothing to show, or it cannot be decoded.
-    OSError
-        If the file cannot be read.
-    """
-    from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
-
-    if record.rows * record.columns * max(record.samples, 1) > _MOST_PIXELS:
-        raise PixelError(
-            f"{record.path}: {record.columns} x {record.rows} pixels are too many for a thumbnail",
-            reason="too-large",
-        )
-    description = PixelDescription.from_record(record)
-    stored = read_frame(record.path, description, record.frame_count // 2)
-    return picture(stored, record)
-
-
-def picture(stored: NDArray[Any], record: InstanceRecord) -> bytes:
-    """Return stored values as a small PNG: reduced, windowed, in the right proportions."""
-    from PIL import Image
-
-    grey = stored.ndim == 2
-    shown = _grey(_reduced(stored), record) if grey else _colour(_reduced(stored))
-    rows, columns = stored.shape[:2]
-    height, width = rows * _aspect(record), float(columns)
-    scale = LARGEST_SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = Image.fromarray(shown).resize(size, Image.Resampling.BILINEAR)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=False)
-    return buffer.getvalue()
-
-
-def _reduced(stored: NDArray[Any]) -> NDArray[Any]:
-    # No more than a few source pixels per pixel of the thumbnail: windowing a
-    # mammogram of 60 million would take seconds.
-    step = max(1, min(stored.shape[:2]) // (4 * LARGEST_SIDE))
-    return stored[::step, ::step]
-
-
-def _aspect(record: InstanceRecord) -> float:
-    """Height of a pixel over its width."""
-    from napari_dicomdb.dicom.spacing import choose_spacing
-
-    spacing = choose_spacing(record.values)
-    aspect = spacing.row / spacing.column
-    return min(max(aspect, 0.05), 20.0)
-
-
-def _grey(stored: NDArray[Any], record: InstanceRecord) -> NDArray[np.uint8]:
-    import numpy as np
-
-    from napari_dicomdb.dicom.description import PixelDescription
-    from napari_dicomdb.dicom.modality import padding_range
-    from napari_dicomdb.dicom.voi import choose_limits, windows_of
-
-    slope = 1.0 if record.slope is None else record.slope
-    intercept = 0.0 if record.intercept is None else record.intercept
-    values = stored.astype(np.float32) * slope + intercept
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    padding = padding_range(record.values, PixelDescription.from_record(record))
-    low, high = choose_limits(
-        windows_of(record.values),
-        values,
-        None if padding is None else padding.rescaled(slope, intercept),
-        str(record.get("Modality", "")),
-    )
-    scaled = np.clip((values - low) / (high - low), 0.0, 1.0)
-    inverted = (record.photometric == "MONOCHROME1") != (
-        record.get("PresentationLUTShape") == "INVERSE" and record.photometric != "MONOCHROME1"
-    )
-    if inverted:
-        scaled = 1.0 - scaled
-    shown: NDArray[np.uint8] = (scaled * 255.0 + 0.5).astype(np.uint8)
-    return shown
-
-
-def _colour(stored: NDArray[Any]) -> NDArray[np.uint8]:
-    import numpy as np
-
-    if stored.dtype == np.uint8:
-        return np.ascontiguousarray(stored)
-    scaled = stored.astype(np.float32)
-    top = float(scaled.max()) or 1.0
-    shown: NDArray[np.uint8] = (np.clip(scaled / top, 0.0, 1.0) * 255.0).astype(np.uint8)
-    return shown
-
-
-def write(folder: Path, name: str, png: bytes) -> Path:
-    """Write a thumbnail, completely or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".part", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(png)
-        os.replace(temporary, folder / name)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return folder / name
-
-
-def thumbnail_of(
-    connections: Connections,
-    root: Path,
-    series: SeriesRecord,
-    instances: Callable[[], list[InstanceRecord]],
-) -> Path | None:
-    """Return the picture of a series; make it, or remember why there is none.
-
-    Where nothing may be written, only pictures that are there already.
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """The picture of a series, or why there is none.
 
     Parameters
     ----------
-    connections : Connections
-        Of the index.
-    root : Path
-        The database directory.
-    series : SeriesRecord
-        The series.
-    instances : callable
-        Lists its instances.
+    png : bytes or None
+        A PNG file, its longer side `thumbnail_pictures.LARGEST_SIDE` pixels.
+    reason, text : str
+        Code and plain words: why there is none, or why it is not up to date.
+    note : str
+        What is amiss with the picture.
+    again : float or None
+        When making it may be tried again, seconds since the epoch; None: not by itself.
+    path : Path or None
+        Where the picture is kept; None: nowhere (the database is read-only).
     """
-    folder = root / "thumbnails"
-    with connections.borrow() as connection:
-        known = connection.execute(
-            "SELECT name, reason FROM thumbnail WHERE series = ?", (series.key,)
-        ).fetchone()
-    if known is not None and known[0] is None:
-        return None
-    if known is not None and (folder / known[0]).is_file():
-        return folder / str(known[0])
-    if connections.read_only:
-        return None  # a picture that the index does not know would outlive its series
-    name, reason = thumbnail_name(series.uid), None
-    middle = middle_instance(instances())
-    if middle is None:
-        reason = "no-image: no instance of this series has pixels"
-    else:
+
+    png: bytes | None
+    reason: str = ""
+    text: str = ""
+    note: str = ""
+    again: float | None = None
+    path: Path | None = None
+
+
+@dataclass
+class ThumbnailReport:
+    """What `Database.make_thumbnails` did.
+
+    Parameters
+    ----------
+    made, there, without_image, evicted : int
+        Pictures made; that were there already; series with nothing to show (reports,
+        plans); pictures deleted to keep the limit.
+    failures : list of (str, str, str)
+        SeriesInstanceUID, reason code and words.
+    """
+
+    made: int = 0
+    there: int = 0
+    without_image: int = 0
+    evicted: int = 0
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+    def summary(self) -> str:
+        """Return the numbers in one line."""
+        parts = [f"{self.made} made", f"{self.there} there already"]
+        if self.without_image:
+            parts.append(f"{self.without_image} series without an image")
+        if self.evicted:
+            parts.append(f"{self.evicted} deleted to keep the limit")
+        if self.failures:
+            parts.append(f"{len(self.failures)} failed")
+        return ", ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all as a dict that `json.dumps` accepts."""
+        return {
+            "made": self.made,
+            "there": self.there,
+            "without_image": self.without_image,
+            "evicted": self.evicted,
+            "failures": [
+                {"series": uid, "reason": reason, "text": text}
+                for uid, reason, text in self.failures
+            ],
+        }
+
+
+class Thumbnails:
+    """The part of `Database` that keeps pictures of series."""
+
+    read_only: bool
+    _root: Path
+    _connections: Connections
+    _stored = 0
+
+    if TYPE_CHECKING:
+        find_series: Callable[[Key], SeriesRecord]
+        series: Callable[..., list[SeriesRecord]]
+        instances: Callable[..., list[InstanceRecord]]
+        refresh_instance: Callable[[InstanceRecord], InstanceRecord]
+
+    def thumbnail(self, series_uid: Key) -> Path | None:
+        """Return the file of the picture of a series, made when it is not there yet.
+
+        None when there is none to make (the reason is remembered, see
+        `thumbnail_image`), or when there is none yet and the database was opened
+        read-only.
+
+        Raises
+        ------
+        NotFoundError
+            If the database has no such series.
+        """
+        return self._thumbnail(self.find_series(series_uid), paint=not self.read_only).path
+
+    def thumbnail_image(self, series_uid: Key) -> Thumbnail:
+        """Return the picture of a series as bytes, or why there is none.
+
+        Of a read-only database, too: then it is made anew each time it is not there.
+
+        Raises
+        ------
+        NotFoundError
+            If the database has no such series.
+        """
+        return self._thumbnail(self.find_series(series_uid))
+
+    def make_thumbnails(
+        self,
+        series: Iterable[Key] | None = None,
+        progress: Progress | None = None,
+        *,
+        workers: int | None = None,
+    ) -> ThumbnailReport:
+        """Make the pictures of series ahead, in several threads.
+
+        Parameters
+        ----------
+        series : iterable of record, key or UID, optional
+            All series when None.
+        progress : Progress, optional
+            Called after each picture; may raise `Cancelled`: what is made stays.
+        workers : int, optional
+            Threads; as many as processors, at most 4, when None.
+
+        Raises
+        ------
+        NotFoundError
+            If the database has no such series.
+        DatabaseError
+            If the database was opened read-only.
+        """
+        self._must_be_writable()
+        wanted = self.series() if series is None else [self.find_series(one) for one in series]
+        report = ThumbnailReport()
+        say, lock = progress or no_progress, threading.Lock()
+        say(0, len(wanted), "Drawing pictures")
+        threads = workers or min(4, os.cpu_count() or 1)
+        stop = threading.Event()
+
+        def make(one: SeriesRecord) -> None:
+            if not stop.is_set():
+                self._make_into(report, one, lock)
+
+        with ThreadPoolExecutor(threads, thread_name_prefix="dicomdb-thumbnail") as pool:
+            try:
+                _in_turn(pool, make, wanted, 4 * threads, say)
+            finally:
+                stop.set()
+        report.evicted += self._keep_limit()
+        return report
+
+    def retry_thumbnails(self, series: Iterable[Key] | None = None) -> int:
+        """Forget that pictures could not be made, so that they are tried again.
+
+        Parameters
+        ----------
+        series : iterable of record, key or UID, optional
+            All series when None.
+
+        Returns
+        -------
+        int
+            How many failures are forgotten.
+        """
+        self._must_be_writable()
+        keys = None if series is None else [self.find_series(one).key for one in series]
+        return store.retry(self._connections, keys)
+
+    def clear_thumbnails(self) -> int:
+        """Delete all pictures; return how many there were. They are made anew when needed."""
+        self._must_be_writable()
+        return store.clear(self._connections, self._root)
+
+    def limit_thumbnails(self, megabytes: float) -> int:
+        """Delete the pictures shown longest ago until no more megabytes are kept.
+
+        Returns
+        -------
+        int
+            How many were deleted.
+        """
+        self._must_be_writable()
+        return store.evict(self._connections, self._root, round(megabytes * 1_000_000))
+
+    def _paint_series(self, series: SeriesRecord) -> Picture:
+        """Paint a picture; overridden where more is known of what series hold."""
+        return thumbnail_pictures.paint(series, self)
+
+    def _must_be_writable(self) -> None:
+        if self.read_only:
+            raise DatabaseError(
+                "the database was opened read-only: open it without read_only to change it",
+                reason="read-only",
+            )
+
+    def _thumbnail(self, series: SeriesRecord, *, paint: bool = True) -> Thumbnail:
+        known = store.known(self._connections, series.key)
+        kept = None
+        if known is not None and known.name is not None:
+            png = store.read(self._root, known.name)
+            if png is not None:
+                path = self._root / store.FOLDER / known.name
+                kept = Thumbnail(png, note=known.note, path=path)
+        if known is not None:
+            if kept is not None and _is_current(known):
+                store.touch(self._connections, series.key, known)
+                return kept
+            if known.reason and not _is_due(known, time.time()):
+                return _failed(known, kept)
+        if not paint:
+            return kept or Thumbnail(None)
+        return self._made(series, kept)
+
+    def _made(self, series: SeriesRecord, kept: Thumbnail | None) -> Thumbnail:
+        before = store.revisions(self._connections, series.key)
+        if before is None:
+            raise NotFoundError(f"the database has no series {series.uid!r:.200} any more")
         try:
-            write(folder, name, render(refreshed(connections, root, middle)))
-        except (DicomDbError, MemoryError) as error:
-            if getattr(error, "reason", "") in _PASSING:
-                return None
-            reason = f"{getattr(error, 'reason', 'too-large')}: {error}"
-        except OSError:
-            return None  # tried again when the file is readable
-    with connections.transaction() as connection:
-        kept = connection.execute(
-            "INSERT OR REPLACE INTO thumbnail (series, name, reason, made)"
-            " SELECT id, ?, ?, ? FROM series WHERE id = ?",
-            (None if reason else name, reason, time.time(), series.key),
-        ).rowcount
-    if not kept:  # the series was removed meanwhile: nobody would delete the picture
-        (folder / name).unlink(missing_ok=True)
-    return folder / name if kept and not reason else None
+            picture = self._paint_series(series)
+        except (DicomDbError, MemoryError, OSError) as error:
+            return self._not_made(series, before[0], error, kept)
+        path = None
+        if not self.read_only:
+            try:
+                path = store.keep_picture(
+                    *(self._connections, self._root, series.key, series.uid, picture.png),
+                    made_by=_painters(),
+                    revision=before[0],
+                    around=before[1],
+                    note=picture.note,
+                    shows=picture.shows,
+                )
+            except OSError as error:  # also that another process writes all the while
+                return Thumbnail(picture.png, "not-kept", str(error), picture.note)
+            self._stored += 1
+            if self._stored % _STORED_BETWEEN_CHECKS == 0:
+                self._keep_limit()
+        return Thumbnail(picture.png, note=picture.note, path=path)
+
+    def _not_made(
+        self,
+        series: SeriesRecord,
+        revision: int,
+        error: DicomDbError | MemoryError | OSError,
+        kept: Thumbnail | None,
+    ) -> Thumbnail:
+        reason = error.reason if isinstance(error, DicomDbError) else "unreadable"
+        if isinstance(error, MemoryError):
+            reason = "too-large"
+        text = f"{reason}: {str(error) or 'there is not enough memory'}"
+        if not self.read_only:
+            try:
+                store.keep_failure(
+                    *(self._connections, series.key, text),
+                    made_by=_attempt(),
+                    revision=revision,
+                )
+            except OSError as busy:
+                return Thumbnail(None, reason, f"{error} ({busy})", again=time.time())
+            known = store.known(self._connections, series.key)
+            if known is not None:
+                return _failed(known, kept)
+        again = time.time() + _FIRST_WAIT if reason in PASSING else None
+        return Thumbnail(None, reason, str(error), again=again)
+
+    def _make_into(
+        self, report: ThumbnailReport, series: SeriesRecord, lock: threading.Lock
+    ) -> None:
+        before = store.known(self._connections, series.key)
+        try:
+            made = self._thumbnail(series)
+        except NotFoundError as error:  # removed meanwhile
+            made = Thumbnail(None, error.reason, str(error))
+        after = store.known(self._connections, series.key)
+        with lock:
+            if made.reason == NO_IMAGE:
+                report.without_image += 1
+            elif made.reason:
+                report.failures.append((series.uid, made.reason, made.text))
+            elif before is not None and after is not None and before.made == after.made:
+                report.there += 1
+            else:
+                report.made += 1
+
+    def _keep_limit(self) -> int:
+        return store.evict(self._connections, self._root, store.limit_in_bytes())
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor, make: Any, wanted: list[SeriesRecord], ahead: int, say: Progress
+) -> None:
+    """Make all, with no more than `ahead` waiting, so that it can be stopped at once."""
+    waiting: set[Future[None]] = set()
+    done = 0
+    for one in wanted:
+        waiting.add(pool.submit(make, one))
+        if len(waiting) >= ahead:
+            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            done += _checked(ended)
+            say(done, len(wanted), "Drawing pictures")
+    while waiting:
+        ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        done += _checked(ended)
+        say(done, len(wanted), "Drawing pictures")
+
+
+def _checked(ended: set[Future[None]]) -> int:
+    for one in ended:
+        one.result()
+    return len(ended)
+
+
+def _is_current(known: store.Known) -> bool:
+    """Whether a picture is drawn as we do, of the series as it is, and as well as can be."""
+    if known.made_by != _painters() or known.revision != known.series_revision:
+        return False
+    return not known.note or known.around == known.study_revision
+
+
+def _is_due(known: store.Known, now: float) -> bool:
+    """Whether making a picture that failed is to be tried again."""
+    if known.made_by != _attempt() or known.revision != known.series_revision:
+        return True
+    again = _next_try(known)
+    return again is not None and now >= again
+
+
+def _next_try(known: store.Known) -> float | None:
+    if known.reason.partition(":")[0] not in PASSING or known.tries >= MOST_TRIES:
+        return None
+    return known.made + _FIRST_WAIT * 4.0 ** max(0, known.tries - 1)
+
+
+def _failed(known: store.Known, kept: Thumbnail | None) -> Thumbnail:
+    reason, _, text = known.reason.partition(": ")
+    png, path = (None, None) if kept is None else (kept.png, kept.path)
+    return Thumbnail(png, reason, text, known.note, _next_try(known), path)
+
+
+def _painters() -> str:
+    return thumbnail_pictures.PICTURES_VERSION
+
+
+@cache
+def _attempt() -> str:
+    """Say what a failure depends on: how pictures are drawn, headers scanned, pixels decoded."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    parts = [thumbnail_pictures.PICTURES_VERSION, f"scan {SCAN_VERSION}"]
+    for package in ("imagecodecs", "pydicom", "pylibjpeg", "av"):
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            parts.append(f"no {package}")
+    return ", ".join(parts)
