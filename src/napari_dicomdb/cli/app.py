@@ -10,7 +10,16 @@ from typing import Annotated
 import typer
 
 from napari_dicomdb import __version__
-from napari_dicomdb.cli import browsing, exporting, importing, opening, removing, showing
+from napari_dicomdb.cli import (
+    attributes,
+    browsing,
+    comparing,
+    exporting,
+    importing,
+    opening,
+    removing,
+    showing,
+)
 from napari_dicomdb.cli.output import say_error
 from napari_dicomdb.errors import Cancelled, DicomDbError
 
@@ -47,7 +56,7 @@ def _main(
     pass
 
 
-for _module in (importing, browsing, opening, showing, exporting, removing):
+for _module in (importing, browsing, opening, showing, comparing, attributes, exporting, removing):
     _module.register(app)
 
 

@@ -51,7 +51,8 @@ class Source:
     dataset: Dataset
     syntax: str
     rest: int  # where the bytes begin that are copied as they are
-    inflated: bytes | None  # the whole data set of a deflated file
+    encoding: tuple[bool, bool]  # implicit VR, little endian
+    inflated: bytes | None = None  # the whole data set of a deflated file
 
 
 def read_for_editing(path: Path) -> Source:
@@ -80,7 +81,7 @@ def read_for_editing(path: Path) -> Source:
     except (BytesLengthException, InvalidDicomError, *UNREADABLE) as error:
         if isinstance(error, HeaderError):
             raise
-        raise HeaderError(f"{path}: it cannot be read for editing: {error}") from error
+        raise HeaderError(f"{path}: it cannot be read for editing: {_first(error)}") from error
 
 
 def _read(path: Path, syntax: str) -> Source:
@@ -96,14 +97,23 @@ def _read(path: Path, syntax: str) -> Source:
         whole = zlib.decompressobj(-zlib.MAX_WBITS).decompress(path.read_bytes()[start:])
         stream = io.BytesIO(whole)
         dataset: Dataset = read_dataset(stream, False, True, stop_when=at_pixels)
-        return Source(path, meta, dataset, syntax, stream.tell(), whole)
+        return Source(path, meta, dataset, syntax, stream.tell(), (False, True), whole)
     with path.open("rb") as file:
         found = dcmread(file, stop_before_pixels=True, force=True)
         rest = file.tell()
         meta = getattr(found, "file_meta", None) or FileMetaDataset()
         implicit, little = found.original_encoding
     plain = syntax or (_IMPLICIT if implicit else _EXPLICIT if little else _BIG)
-    return Source(path, meta, found, str(meta.get("TransferSyntaxUID") or plain), rest, None)
+    # What it is encoded by, whatever the meta information says that it is.
+    elements: list[Any] = [found.get_item(tag) for tag in list(found.keys())[:1]]
+    implicit = elements[0].VR is None if elements and elements[0].is_raw else implicit
+    declared = str(meta.get("TransferSyntaxUID") or plain)
+    return Source(path, meta, found, declared, rest, (bool(implicit), bool(little)))
+
+
+def _first(error: Exception) -> str:
+    """Return the first line of an error: pydicom's go on with a traceback."""
+    return str(error).partition("\n")[0][:200]
 
 
 def instance_uid(path: Path) -> str:
@@ -276,9 +286,9 @@ def _map(dataset: Dataset, new: Mapping[str, str], *, is_outermost: bool) -> boo
         elif vr == "UI" and (is_outermost or tag not in _SERIES_AND_STUDY):
             replaced = _replace(dataset, tag, element, new)
             refers = refers or (replaced and tag == 0x00081155)
-    for tag in _SERIES_AND_STUDY:
-        if refers and not is_outermost and tag in dataset:
-            _replace(dataset, tag, dataset.get_item(tag), new)
+    for above in _SERIES_AND_STUDY:
+        if refers and not is_outermost and above in dataset:
+            _replace(dataset, above, dataset.get_item(above), new)
     return refers
 
 
@@ -322,7 +332,7 @@ def write(source: Source, folder: Path) -> Path:
     except UNREADABLE as error:
         if isinstance(error, EditError):
             raise
-        raise EditError(f"{source.path}: it cannot be written again: {error}") from error
+        raise EditError(f"{source.path}: it cannot be written again: {_first(error)}") from error
     finally:
         partial.unlink(missing_ok=True)
     return target
@@ -352,8 +362,7 @@ def _write(source: Source, out: BinaryIO, uid: str) -> None:
     meta: Any = source.meta
     write_file_meta_info(DicomIO(out), meta, enforce_standard=True)
     header = DicomBytesIO()
-    implicit, little = source.dataset.original_encoding
-    header.is_implicit_VR, header.is_little_endian = bool(implicit), bool(little)
+    header.is_implicit_VR, header.is_little_endian = source.encoding
     write_dataset(header, source.dataset)
     if source.inflated is not None:
         packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
