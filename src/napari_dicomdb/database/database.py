@@ -16,6 +16,7 @@ from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
 from napari_dicomdb.database.outline import Outlining
+from napari_dicomdb.database.patients import PatientKeeping
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances, scrub
 from napari_dicomdb.database.thumbnails import Thumbnails
@@ -38,7 +39,7 @@ __all__ = ["INDEX_NAME", "Database"]
 INDEX_NAME = "dicomdb.sqlite"
 
 
-class Database(Outlining, Thumbnails):
+class Database(PatientKeeping, Outlining, Thumbnails):
     """A DICOM database. Open one with `open` or `in_memory`.
 
     May be used from any thread: each call borrows a connection from a pool.
@@ -242,6 +243,8 @@ class Database(Outlining, Thumbnails):
             "series": "series.id",
             "instance": "instance.id",
         }[table]
+        if table == "patient":
+            self._refuse_merged(which)
         with self._writing(no_progress):
             return remove_instances(
                 self._connections,

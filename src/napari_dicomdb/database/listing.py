@@ -48,7 +48,8 @@ _SERIES = (
     " series.number, series.description, series.date, series.time, series.body_part,"
     " series.protocol, series.manufacturer, series.model, series.sop_class_uid,"
     " series.frame_of_reference_uid, series.rows, series.columns, series.instance_count,"
-    " series.frame_count, series.size, series.storage, series.added"
+    " series.frame_count, series.size, series.storage, series.added, series.spacing_rows,"
+    " series.spacing_columns, series.slice_spacing, series.missing_count"
 )
 _INSTANCE = (
     "instance.id, instance.series, instance.uid, series.uid, instance.sop_class_uid,"
@@ -98,6 +99,12 @@ ORDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "size": ("series.size", "series.id"),
         "body_part": ("series.body_part", "series.id"),
         "added": ("series.added", "series.id"),
+        "protocol": ("series.protocol", "series.id"),
+        "manufacturer": ("series.manufacturer", "series.model", "series.id"),
+        "spacing": ("max(series.spacing_rows, series.spacing_columns)", "series.id"),
+        "slice_spacing": ("series.slice_spacing", "series.id"),
+        "storage": ("series.storage", "series.id"),
+        "missing_count": ("series.missing_count", "series.id"),
     },
 }
 """What each table may be ordered by."""
@@ -115,8 +122,7 @@ def patients(
         f"{_paged('patient', **paging)}"
     )
     found = [
-        PatientRecord(*row[:-1], is_split=bool(row[-1]))
-        for row in connection.execute(sql, parameters)
+        PatientRecord(*row[:-1], bool(row[-1])) for row in connection.execute(sql, parameters)
     ]
     others = merged_identities(connection, [record.key for record in found])
     if others:
@@ -149,7 +155,10 @@ def series(
     """List series."""
     where, parameters = _where(condition)
     sql = f"SELECT {_SERIES}{_ALL_LEVELS}{where}{_paged('series', **paging)}"
-    return [SeriesRecord(*row) for row in connection.execute(sql, parameters)]
+    return [
+        SeriesRecord(*row[:23], row[23:25] if row[23] is not None else None, *row[25:])
+        for row in connection.execute(sql, parameters)
+    ]
 
 
 def instances(
