@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_dicomdb.database import thumbnail_store
+from napari_dicomdb.database import series_notes, spacing, thumbnail_store
 from napari_dicomdb.database.identities import forget_unused
 
 if TYPE_CHECKING:
@@ -32,6 +32,17 @@ def add_to_series(connection: sqlite3.Connection, growth: Mapping[int, Growth]) 
         " WHERE id = ?",
         [(*added, series) for series, added in growth.items()],
     )
+    # A series that is long enough has been measured already.
+    counts = dict(
+        connection.execute(
+            "SELECT id, instance_count FROM series WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(growth)),),
+        )
+    )
+    spacing.measure(
+        connection,
+        [key for key, added in growth.items() if counts[key] - added.instances < spacing.ENOUGH],
+    )
 
 
 def recount_series(connection: sqlite3.Connection, series: Iterable[int]) -> None:
@@ -50,6 +61,9 @@ def recount_series(connection: sqlite3.Connection, series: Iterable[int]) -> Non
         " WHERE id = ?1",
         keys,
     )
+    spacing.measure(connection, [key for (key,) in keys])
+    for (key,) in keys:
+        series_notes.recount(connection, key)
 
 
 def refresh_parents(connection: sqlite3.Connection, series: Sequence[int]) -> None:

@@ -114,6 +114,9 @@ class SeriesRecord:
 
     `storage` is "linked", "copied" or "mixed". `frame_count` counts frames of
     all instances. `rows` and `columns` are of the first image, 0 when none.
+    `spacing` is that of rows and of columns of pixels, `slice_spacing` the median
+    distance of neighbouring slices; mm, None when unknown. `missing_count` is how
+    many of its files were gone when last looked for.
     """
 
     key: int
@@ -139,6 +142,9 @@ class SeriesRecord:
     size: int
     storage: str
     added: float
+    spacing: tuple[float, float] | None = None
+    slice_spacing: float | None = None
+    missing_count: int = 0
 
 
 @dataclass(frozen=True)

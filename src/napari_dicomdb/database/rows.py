@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_dicomdb.database import series_notes
+from napari_dicomdb.database.series_notes import Notes
 from napari_dicomdb.dicom.values import (
     display_name,
     parse_date,
     parse_ds,
     parse_is,
     parse_time,
-    search_name,
 )
 
 if TYPE_CHECKING:
@@ -99,14 +100,15 @@ class Group:
     """What the instances of one series in one chunk of files have in common.
 
     `constants` are the kept values equal in all of them, `varying` the keywords
-    of the others, whose values are in each instance's overrides.
+    of the others, whose values are in each instance's overrides and, as far as
+    the search needs them, in `notes`.
     """
 
     identity: Identity
     patient: tuple[str, ...]
     study: tuple[str, ...]
     series: tuple[Any, ...]
-    text: tuple[str, ...]
+    notes: Notes
     constants: dict[str, Any]
     varying: tuple[str, ...]
 
@@ -173,7 +175,8 @@ def rows_of(headers: Sequence[Header]) -> tuple[list[Group], list[Accepted]]:
                 header.frames.to_bytes() if header.frames is not None else None,
                 header.problems,
             )
-        groups.append(_group(identity_of(first.values), first.values, constants, varying))
+        notes = _notes(of_all, varying)
+        groups.append(_group(identity_of(first.values), first.values, constants, varying, notes))
     return groups, [row for row in accepted if row is not None]
 
 
@@ -204,6 +207,17 @@ def _split(of_all: Sequence[Header]) -> tuple[dict[str, Any], tuple[str, ...]]:
     return {k: _bounded(v) for k, v in constants.items()}, tuple(sorted(varying))
 
 
+def _notes(of_all: Sequence[Header], varying: Sequence[str]) -> Notes:
+    found: Notes = {}
+    for keyword in series_notes.noted(varying):
+        found[keyword] = series_notes.note_of(keyword, [h.values.get(keyword) for h in of_all])
+    for header in of_all:
+        if header.frames is not None:
+            for keyword, note in series_notes.notes_of_frames(header.frames).items():
+                found[keyword] = series_notes.merged(keyword, found.get(keyword, []), note)
+    return found
+
+
 def _overrides(values: Values, varying: Sequence[str], labels: Sequence[str]) -> str:
     """JSON of the values of `varying`, null where absent; "" when nothing varies."""
     if not varying:
@@ -225,7 +239,11 @@ def _bounded(value: Any) -> Any:
 
 
 def _group(
-    identity: Identity, values: Values, constants: dict[str, Any], varying: tuple[str, ...]
+    identity: Identity,
+    values: Values,
+    constants: dict[str, Any],
+    varying: tuple[str, ...],
+    notes: Notes,
 ) -> Group:
     series_uid, study_uid, patient_id, issuer, name, _birth = identity
 
@@ -233,8 +251,6 @@ def _group(
         return plain_text(values.get(keyword))
 
     date = parse_date(text("StudyDate"))
-    referring = text("ReferringPhysicianName")
-    institution = text("InstitutionName")
     study = (
         study_uid,
         text("StudyID"),
@@ -242,8 +258,8 @@ def _group(
         parse_time(text("StudyTime")),
         text("StudyDescription"),
         text("AccessionNumber"),
-        referring,
-        institution,
+        text("ReferringPhysicianName"),
+        text("InstitutionName"),
     )
     series = (
         series_uid,
@@ -261,9 +277,6 @@ def _group(
         _integer(values.get("Rows")),
         _integer(values.get("Columns")),
     )
-    labels = ("StructureSetLabel", "RTPlanLabel", "ContentLabel", "SequenceName", "StationName")
-    other = [study[1], referring, search_name(referring), institution, series[8], series[9]]
-    other += [text(keyword) for keyword in labels]
     return Group(
         identity=identity,
         patient=(
@@ -277,17 +290,7 @@ def _group(
         ),
         study=study,
         series=series,
-        text=(
-            f"{display_name(name)} {search_name(name)}".strip(),
-            patient_id,
-            study[4],
-            series[3],
-            series[1],
-            series[6],
-            series[7],
-            study[5],
-            " ".join(dict.fromkeys(part for part in other if part)),
-        ),
+        notes=notes,
         constants=constants,
         varying=varying,
     )

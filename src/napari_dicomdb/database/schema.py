@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from napari_dicomdb.database import filling
 from napari_dicomdb.errors import DatabaseError, DatabaseVersionError
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "STEPS", "prepare"]
@@ -206,6 +207,24 @@ ALTER TABLE series ADD COLUMN spacing_columns REAL;
 ALTER TABLE series ADD COLUMN slice_spacing REAL;
 -- How many of the series' files were gone when last looked for.
 ALTER TABLE series ADD COLUMN missing_count INTEGER NOT NULL DEFAULT 0;
+-- What the search compares, so that it need not read whole rows.
+CREATE INDEX series_facts ON series (
+    frame_count, instance_count, size, rows, columns, number, spacing_rows, spacing_columns,
+    slice_spacing, missing_count, storage, modality, time, study
+);
+-- Kept values in which the instances of a series differ, see database.series_notes.
+CREATE TABLE series_note (
+    series INTEGER PRIMARY KEY REFERENCES series ON DELETE CASCADE,
+    notes  TEXT NOT NULL
+);
+-- One row per series, rowid = series.id, words folded by database.folding: nothing but
+-- blanks separates them. Filed anew for a migrated index, see database.filling.
+DROP TABLE series_text;
+CREATE VIRTUAL TABLE series_text USING fts5 (
+    name, patient_id, study_description, series_description, modality, body_part, protocol,
+    accession_number, institution, physician, equipment, other,
+    tokenize = "ascii", prefix = "1 2 3"
+);
 CREATE INDEX series_by_added ON series (added, id);
 CREATE INDEX series_by_date ON series (date, time, id);
 CREATE INDEX series_by_description ON series (description, id);
@@ -331,6 +350,8 @@ def prepare(connection: sqlite3.Connection, where: str, *, read_only: bool = Fal
         for step in STEPS[version:]:
             for statement in _statements(step):
                 connection.execute(statement)
+            if step is _LIVED_IN:
+                filling.fill_lived_in(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(STEPS)}")
     except (sqlite3.Error, DatabaseVersionError):

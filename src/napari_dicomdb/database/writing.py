@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.database import collisions, counts, media
+from napari_dicomdb.database import collisions, counts, media, series_text, thumbnail_store
 from napari_dicomdb.database.copying import CopyStore, copy_place
 from napari_dicomdb.database.counts import Growth
 from napari_dicomdb.database.identities import HOME, root_of
 from napari_dicomdb.database.known import from_sql, path_of, to_sql
 from napari_dicomdb.database.rows import INSTANCE_COLUMNS, Accepted, Group, encode_json
 from napari_dicomdb.database.scanning import Refused, Scanned
+from napari_dicomdb.database.series_notes import NoteBook
 from napari_dicomdb.database.sources import FoundFile
 from napari_dicomdb.dicom.keywords import SCAN_VERSION
 
@@ -83,6 +84,7 @@ class Writer:
         self._grown: dict[int, Growth] = {}
         self._changed: dict[int, None] = {}
         self._born: dict[int, str] = {}
+        self._notes = NoteBook()
         self._thumbnails: list[str] = []
         self._remarked: set[tuple[str, str]] = set()
         self._reported: set[str] = set()
@@ -99,6 +101,7 @@ class Writer:
         self._grown.clear()
         self._changed.clear()
         self._born.clear()
+        self._notes.begin(connection)
         self._thumbnails.clear()
 
     def end(self) -> None:
@@ -112,6 +115,7 @@ class Writer:
         changed = list(self._changed)
         grown = {key: added for key, added in self._grown.items() if key not in self._changed}
         counts.add_to_series(self.connection, grown)
+        self._notes.end()
         if changed:
             counts.recount_series(self.connection, changed)
             self._thumbnails += counts.remove_empty(self.connection, changed)
@@ -328,6 +332,7 @@ class Writer:
                     dict.fromkeys(defaults.keys() - group.constants.keys() - set(group.varying))
                 )
             self._remark_mismatch(series, group, chunk, scanned)
+        self._notes.add(series.id, series.defaults, shared, group.notes)
         self._series[uid] = series
         self._series.move_to_end(uid)
         if len(self._series) > _SERIES_REMEMBERED:
@@ -398,12 +403,7 @@ class Writer:
         )
         key = int(cursor.lastrowid or 0)
         self._born[key] = group.series[0]
-        connection.execute(
-            "INSERT INTO series_text (rowid, name, patient_id, study_description,"
-            " series_description, modality, body_part, protocol, accession_number, other)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (key, *group.text),
-        )
+        series_text.file_series(connection, [key])
         return _Series(key, group.series[0], study, group.study[0], owner, group.constants)
 
     def _patient(self, group: Group) -> int:

@@ -1,0 +1,218 @@
+"""Which values the instances of a series differ in: noted per series, for the search.
+
+A note is a mapping from keyword to the values in use, distinct and sorted: numbers
+of numeric attributes, text of others. Where there are too many, dates, times and
+numbers have only the lowest and the highest, text the first ones; then the last
+entry is None.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
+from napari_dicomdb.dicom.values import parse_ds
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+
+    from napari_dicomdb.dicom.functional_groups import FrameTable
+
+__all__ = [
+    "MOST",
+    "NUMERIC",
+    "ORDERED",
+    "PASSED_OVER",
+    "Note",
+    "NoteBook",
+    "Notes",
+    "merged",
+    "note_of",
+    "noted",
+    "notes_of_frames",
+    "recount",
+]
+
+MOST = 24
+"""Distinct values of one attribute that are kept."""
+
+NUMERIC = frozenset(
+    keyword
+    for keyword in KEPT_KEYWORDS
+    if VR_OF[keyword] in {"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "US or SS", "SQ"}
+)
+"""Keywords whose values are numbers (of a sequence: of its items)."""
+
+ORDERED = NUMERIC | {k for k in KEPT_KEYWORDS if VR_OF[k] in {"DA", "TM", "DT"}}
+"""Keywords of which a range can be asked."""
+
+_LONGEST = 128
+# They differ in every slice.
+PASSED_OVER = frozenset({"ImagePositionPatient", "SOPInstanceUID"})
+"""Keywords without notes."""
+
+Note = list[float | str | None]
+Notes = dict[str, Note]
+
+
+def note_of(keyword: str, values: Iterable[Any]) -> Note:
+    """Return the note of the values of one attribute, None among them left out.
+
+    Examples
+    --------
+    >>> note_of("EchoTime", ["80", "20", "80.0"])
+    [20.0, 80.0]
+    """
+    given = set(map(_hashable, values))
+    given.discard(None)
+    if keyword in NUMERIC:
+        return _shortened(keyword, _as_numbers(given))
+    texts = {str(value) for value in given}
+    return _shortened(keyword, {text[:_LONGEST] for text in texts}, _cut(texts))
+
+
+def merged(keyword: str, one: Note, other: Note) -> Note:
+    """Return the note of all values of two notes."""
+    if one == other:
+        return one
+    kept = {value for value in (*one, *other) if value is not None}
+    return _shortened(keyword, kept, None in one or None in other)
+
+
+def notes_of_frames(table: FrameTable) -> Notes:
+    """Return notes of what the frames of an enhanced object say."""
+    found: Notes = {}
+    for keyword in (table.shared.keys() | table.per_frame.keys()) & VR_OF.keys():
+        if keyword not in PASSED_OVER:
+            note = note_of(keyword, [*table.per_frame.get(keyword, ()), table.shared.get(keyword)])
+            if note:
+                found[keyword] = note
+    return found
+
+
+def noted(keywords: Iterable[str]) -> list[str]:
+    """Return those of `keywords` that are noted."""
+    return [keyword for keyword in keywords if keyword not in PASSED_OVER and keyword in VR_OF]
+
+
+def _stored(connection: sqlite3.Connection, series: int) -> Notes:
+    row = connection.execute(
+        "SELECT notes FROM series_note WHERE series = ?", (series,)
+    ).fetchone()
+    found: Notes = {} if row is None else json.loads(row[0])
+    return found
+
+
+class NoteBook:
+    """Collects the notes of a batch of an import."""
+
+    def __init__(self) -> None:
+        self._notes: dict[int, Notes] = {}
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """Start a batch."""
+        self._connection = connection
+        self._notes.clear()
+
+    def add(
+        self, series: int, defaults: Mapping[str, Any], shared: Mapping[str, Any], notes: Notes
+    ) -> None:
+        """Add what instances differ in.
+
+        Parameters
+        ----------
+        series : int
+            Row id.
+        defaults : mapping
+            What the series' instances have that say nothing else.
+        shared : mapping
+            What these instances have in common, other than `defaults`.
+        notes : mapping
+            Of what they differ in among each other.
+        """
+        if not shared and not notes:
+            return
+        kept = self._notes.get(series)
+        if kept is None:
+            kept = self._notes[series] = _stored(self._connection, series)
+        own = {keyword: note_of(keyword, [shared[keyword]]) for keyword in noted(shared)}
+        for keyword, note in (*own.items(), *notes.items()):
+            before = kept.get(keyword)
+            if before is None and keyword in defaults:
+                before = note_of(keyword, [defaults[keyword]])
+            kept[keyword] = note if before is None else merged(keyword, before, note)
+
+    def end(self) -> None:
+        """Write the notes of the batch."""
+        _write(self._connection, self._notes)
+
+
+def _write(connection: sqlite3.Connection, notes: Mapping[int, Notes]) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO series_note (series, notes) VALUES (?, ?)",
+        [(series, json.dumps(of, separators=(",", ":"))) for series, of in notes.items() if of],
+    )
+
+
+def recount(connection: sqlite3.Connection, series: int) -> None:
+    """Note anew the values that differ in a series, from all of its instances."""
+    from napari_dicomdb.dicom.functional_groups import FrameTable
+
+    row = connection.execute(
+        "SELECT defaults, (SELECT count(*) FROM instance WHERE series = ?1) FROM series"
+        " WHERE id = ?1",
+        (series,),
+    ).fetchone()
+    if row is None:
+        return
+    values: dict[str, dict[Any, None]] = {}
+    told: dict[str, int] = {}
+    for (overrides,) in connection.execute(
+        "SELECT overrides FROM instance WHERE series = ? AND overrides <> ''", (series,)
+    ):
+        for keyword, value in json.loads(overrides).items():
+            values.setdefault(keyword, {})[_hashable(value)] = None
+            told[keyword] = told.get(keyword, 0) + 1
+    notes: Notes = {}
+    if values:
+        defaults = json.loads(row[0])
+        for keyword in noted(values):
+            # An instance that does not say otherwise has the series' value.
+            rest = (defaults.get(keyword),) if told[keyword] < row[1] else ()
+            notes[keyword] = note_of(keyword, (*values[keyword], *rest))
+    for (data,) in connection.execute(
+        "SELECT data FROM frames JOIN instance ON instance.id = frames.instance WHERE series = ?",
+        (series,),
+    ):
+        for keyword, note in notes_of_frames(FrameTable.from_bytes(data)).items():
+            notes[keyword] = merged(keyword, notes.get(keyword, []), note)
+    connection.execute("DELETE FROM series_note WHERE series = ?", (series,))
+    _write(connection, {series: notes})
+
+
+def _hashable(value: Any) -> Any:
+    return "\\".join(str(part) for part in value) if isinstance(value, list) else value
+
+
+def _as_numbers(values: set[Any]) -> set[float]:
+    try:
+        # Nearly always one number each.
+        numbers = set(map(float, values))
+    except (TypeError, ValueError, OverflowError):
+        numbers = {number for value in values for number in parse_ds(value, lenient=True)}
+    return {number for number in numbers if math.isfinite(number)}
+
+
+def _cut(texts: set[str]) -> bool:
+    return any(len(text) > _LONGEST for text in texts)
+
+
+def _shortened(keyword: str, kept: set[Any], more: bool = False) -> Note:
+    if len(kept) > MOST or (more and keyword in ORDERED and len(kept) > 2):
+        if keyword in ORDERED:
+            return [min(kept), max(kept), None]
+        return [*sorted(kept)[:MOST], None]
+    return [*sorted(kept), None] if more else sorted(kept)
