@@ -10,15 +10,17 @@ from napari_dicomdb import loading
 from napari_dicomdb.database import Database as _IndexDatabase
 from napari_dicomdb.database import examinations
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
-from napari_dicomdb.errors import LoadError, NotFoundError
+from napari_dicomdb.errors import ExportError, LoadError, NotFoundError
 from napari_dicomdb.loading import stored
 from napari_dicomdb.loading.together import with_joined
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_dicomdb.database import ImportReport
+    from napari_dicomdb.database.thumbnail_pictures import Picture
+    from napari_dicomdb.export.files import ExportReport, Record
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.stored import LoadableSummary
     from napari_dicomdb.loading.volume import Volume
@@ -218,6 +220,63 @@ class Database(_IndexDatabase):
             if record.uid in changed:
                 self.refresh_instance(record)
         return volume
+
+    def export(
+        self,
+        records: Sequence[Record],
+        target: str | PathLike[str],
+        *,
+        form: str = "dicom",
+        dicomdir: bool = False,
+        archive: bool = False,
+        progress: Progress | None = None,
+    ) -> ExportReport:
+        """Write the files, or the volumes, of patients, studies, series or instances.
+
+        Parameters
+        ----------
+        records : sequence of records
+            What to export.
+        target : path-like
+            A folder, or with `archive` a zip file that does not exist yet.
+        form : str
+            "dicom": the files as they are, see `export.files.export_files`; or
+            ".nii.gz", ".nii", ".nrrd", ".zarr": the default volumes of each series, see
+            `export.volumes.export_volumes`.
+        dicomdir, archive : bool
+            Of "dicom": lay out as on a CD; write one zip.
+        progress : Progress, optional
+            May raise `Cancelled`.
+
+        Raises
+        ------
+        ExportError
+            If the target cannot be written, exists, or its disk is full.
+        NotFoundError
+            If there is nothing to export.
+        """
+        from napari_dicomdb.export import files, volumes
+
+        tell = progress or no_progress
+        if form == "dicom":
+            return files.export_files(
+                self, records, target, dicomdir=dicomdir, archive=archive, progress=tell
+            )
+        if form not in volumes.VOLUME_ENDINGS:
+            known = ", ".join(("dicom", *volumes.VOLUME_ENDINGS))
+            raise ExportError(f"cannot export as {form!r}: use one of {known}")
+        keys = list(dict.fromkeys(i.series_key for i in files.instances_of(self, records)))
+        folders = files.series_folders(self, keys)
+        chosen = (
+            (folders[key], [x for x in self.examine(self.find_series(key)) if x.selected])
+            for key in keys
+        )
+        return volumes.export_volumes(chosen, len(keys), target, ending=form, progress=tell)
+
+    def _paint_series(self, series: SeriesRecord) -> Picture:
+        from napari_dicomdb.loading import pictures
+
+        return pictures.paint(series, self)
 
     def _series_of(
         self, selection: str | SeriesRecord | Iterable[InstanceRecord]

@@ -24,12 +24,21 @@ from napari_dicomdb.export.naming import patient_folder, series_folder, study_fo
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_dicomdb.database.database import Database
     from napari_dicomdb.database.report import Remark
 
-__all__ = ["ExportReport", "Record", "export_files", "instances_of", "tidy_places"]
+__all__ = [
+    "ExportReport",
+    "Record",
+    "cannot_write",
+    "export_files",
+    "instances_of",
+    "series_folders",
+    "staging_folder",
+    "tidy_places",
+]
 
 Record = PatientRecord | StudyRecord | SeriesRecord | InstanceRecord
 
@@ -116,7 +125,7 @@ def export_files(
         raise NotFoundError("there is nothing to export: no files are selected")
     present = [i for i in found if _is_there(i, report)]
     _check_target(place, dicomdir=dicomdir, archive=archive)
-    with _workplace(place, archive=archive) as workplace:
+    with staging_folder(place.parent if archive else place) as workplace:
         directory = b""
         if dicomdir:
             plan = plan_file_set(present, len(present), workplace, progress)
@@ -149,7 +158,9 @@ def _series_of(database: Database, record: Record) -> list[SeriesRecord]:
     return database.series(patient=record)
 
 
-def tidy_places(database: Database, instances: Sequence[InstanceRecord]) -> dict[str, Any]:
+def tidy_places(
+    database: Database, instances: Sequence[InstanceRecord]
+) -> dict[str, InstanceRecord]:
     """Name each instance's place in a tree of patient, study and series folders.
 
     Returns
@@ -158,13 +169,25 @@ def tidy_places(database: Database, instances: Sequence[InstanceRecord]) -> dict
         POSIX path, relative to the target. Series that would share a folder get
         numbers: ``T1`` and ``T1 (2)``.
     """
-    folders: dict[int, str] = {}
-    taken: dict[str, tuple[str, int]] = {}
-    patients: dict[int, PatientRecord] = {}
-    studies: dict[int, StudyRecord] = {}
     counts: dict[int, int] = {}
     for instance in instances:
         counts[instance.series_key] = counts.get(instance.series_key, 0) + 1
+    folders = series_folders(database, counts)
+    places: dict[str, InstanceRecord] = {}
+    numbers: dict[int, int] = {}
+    for instance in instances:
+        key = instance.series_key
+        numbers[key] = numbers.get(key, 0) + 1
+        width = max(4, len(str(counts[key])))
+        places[f"{folders[key]}/{numbers[key]:0{width}d}.dcm"] = instance
+    return places
+
+
+def series_folders(database: Database, keys: Iterable[int]) -> dict[int, str]:
+    """Return the folder, patient/study/series, of each series key; no two the same."""
+    taken: dict[str, tuple[str, int]] = {}
+    patients: dict[int, PatientRecord] = {}
+    studies: dict[int, StudyRecord] = {}
 
     def named(parent: str, name: str, owner: tuple[str, int]) -> str:
         candidate, number = f"{parent}{name}", 1
@@ -174,23 +197,17 @@ def tidy_places(database: Database, instances: Sequence[InstanceRecord]) -> dict
             candidate = f"{parent}{name} ({number})"
         return candidate
 
-    places: dict[str, Any] = {}
-    numbers: dict[int, int] = {}
-    for instance in instances:
-        key = instance.series_key
-        if key not in folders:
-            series = database.find_series(key)
-            if series.patient_key not in patients:
-                patient = patients[series.patient_key] = database.patient(series.patient_key)
-                studies.update((s.key, s) for s in database.studies(patient))
-            patient, study = patients[series.patient_key], studies[series.study_key]
-            above = named("", patient_folder(patient), ("patient", patient.key))
-            above = named(f"{above}/", study_folder(study), ("study", study.key))
-            folders[key] = named(f"{above}/", series_folder(series), ("series", key))
-        numbers[key] = numbers.get(key, 0) + 1
-        width = max(4, len(str(counts[key])))
-        places[f"{folders[key]}/{numbers[key]:0{width}d}.dcm"] = instance
-    return places
+    folders: dict[int, str] = {}
+    for key in keys:
+        series = database.find_series(key)
+        if series.patient_key not in patients:
+            patient = patients[series.patient_key] = database.patient(series.patient_key)
+            studies.update((s.key, s) for s in database.studies(patient))
+        patient, study = patients[series.patient_key], studies[series.study_key]
+        above = named("", patient_folder(patient), ("patient", patient.key))
+        above = named(f"{above}/", study_folder(study), ("study", study.key))
+        folders[key] = named(f"{above}/", series_folder(series), ("series", key))
+    return folders
 
 
 def _is_there(instance: InstanceRecord, report: ExportReport) -> bool:
@@ -223,14 +240,14 @@ def _check_target(place: Path, *, dicomdir: bool, archive: bool) -> None:
 
 
 @contextmanager
-def _workplace(place: Path, *, archive: bool) -> Iterator[Path]:
-    """Make a folder on the target's disk that is gone afterwards."""
-    parent = place if place.is_dir() and not archive else place.parent
+def staging_folder(place: Path) -> Iterator[Path]:
+    """Make a folder on the disk of `place` that is gone afterwards."""
+    parent = place if place.is_dir() else place.parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.mkdtemp(prefix=".dicomdb-export-", dir=parent)
     except OSError as error:
-        raise _cannot_write(place, error) from error
+        raise cannot_write(place, error) from error
     try:
         yield Path(folder)
     finally:
@@ -265,7 +282,7 @@ def _write_folder(
         progress(len(places), len(places), "Copying files")
         _publish(staged, place, pending)
     except OSError as error:
-        raise _cannot_write(place, error) from error
+        raise cannot_write(place, error) from error
     for name in pending:
         report.written += 1
         report.size += (place / name).stat().st_size
@@ -356,10 +373,11 @@ def _write_zip(
             raise FileExistsError(errno.EEXIST, "it has appeared meanwhile", str(place))
         os.rename(partial, place)
     except OSError as error:
-        raise _cannot_write(place, error) from error
+        raise cannot_write(place, error) from error
 
 
-def _cannot_write(place: Path, error: OSError) -> ExportError:
+def cannot_write(place: Path, error: OSError) -> ExportError:
+    """Turn an error of the file system into words with a remedy."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ExportError(
             f"the disk of {place} is full: nothing was exported", reason="disk-full"

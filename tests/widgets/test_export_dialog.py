@@ -1,0 +1,111 @@
+"""Exporting by hand: where, how, progress, outcome."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+
+import pydicom
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_dicomdb.errors import Cancelled
+from napari_dicomdb.widgets.export_dialog import ExportDialog
+
+
+@pytest.fixture
+def dialog(database, palette, qtbot):
+    """Export the series of the phantom study."""
+    made = ExportDialog(database, database.series(), "4 series", palette)
+    qtbot.addWidget(made)
+    made.open()
+    return made
+
+
+def _export(qtbot, dialog):
+    with qtbot.waitSignal(dialog.exported, timeout=20_000) as caught:
+        qtbot.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.cancel_button.text() == "Close")
+    return caught.args[0]
+
+
+def test_files_into_a_chosen_folder(qtbot, dialog, tmp_path, monkeypatch, phantom):
+    assert not dialog.export_button.isEnabled()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
+    qtbot.mouseClick(dialog.browse_button, Qt.MouseButton.LeftButton)
+    report = _export(qtbot, dialog)
+    files = list((tmp_path / "out").rglob("*.dcm"))
+    originals = {p for one in phantom.values() for p in one.paths}
+    assert report.written == len(files) == len(originals)
+    assert {pydicom.dcmread(p).SOPInstanceUID for p in files} == {
+        pydicom.dcmread(p).SOPInstanceUID for p in originals
+    }
+    assert f"{len(files)} files written" in dialog.notice.text()
+    qtbot.mouseClick(dialog.cancel_button, Qt.MouseButton.LeftButton)
+    assert not dialog.isVisible()
+
+
+def test_zip_with_dicomdir_typed_by_keyboard(qtbot, dialog, tmp_path):
+    dialog.target.setFocus()
+    qtbot.keyClicks(dialog.target, str(tmp_path))
+    dialog.dicomdir.setFocus()
+    qtbot.keyClick(dialog.dicomdir, Qt.Key.Key_Space)
+    qtbot.keyClick(dialog.archive, Qt.Key.Key_Space)
+    _export(qtbot, dialog)
+    with zipfile.ZipFile(tmp_path / "DICOM.zip") as archive:
+        assert "DICOMDIR" in archive.namelist()
+
+
+def test_volumes(qtbot, dialog, tmp_path):
+    qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
+    dialog.form.setFocus()
+    qtbot.keyClick(dialog.form, Qt.Key.Key_Down)
+    assert dialog.form.currentText().startswith("NIfTI")
+    assert not dialog.dicomdir.isVisible()
+    report = _export(qtbot, dialog)
+    assert len(list((tmp_path / "out").rglob("*.nii.gz"))) == report.written == 4
+
+
+def test_folder_is_remembered(qtbot, dialog, database, palette, tmp_path):
+    qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
+    _export(qtbot, dialog)
+    again = ExportDialog(database, database.series(), "4 series", palette)
+    qtbot.addWidget(again)
+    assert again.target.text() == str(tmp_path / "out")
+
+
+def test_failure_is_told_in_words(qtbot, dialog, tmp_path):
+    (tmp_path / "file").write_text("a file")
+    qtbot.keyClicks(dialog.target, str(tmp_path / "file"))
+    qtbot.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "is a file: choose a folder" in dialog.notice.text())
+    assert dialog.notice.severity == "error"
+    qtbot.waitUntil(dialog.export_button.isEnabled)
+
+
+def test_cancel_stops_and_keeps_the_dialog(qtbot, dialog, database, tmp_path, monkeypatch):
+    started, go_on = threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def slow(*args, progress, **kwargs):
+        started.set()
+        go_on.wait(20)
+        try:
+            progress(1, 2, "Copying files")
+        except Cancelled:
+            ended.append("cancelled")
+            raise
+
+    monkeypatch.setattr(database, "export", slow)
+    qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
+    qtbot.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
+    assert started.wait(20)
+    assert not dialog.export_button.isEnabled()
+    qtbot.mouseClick(dialog.cancel_button, Qt.MouseButton.LeftButton)
+    assert dialog.isVisible()
+    go_on.set()
+    qtbot.waitUntil(lambda: dialog.notice.text().startswith("Cancelled"))
+    assert ended == ["cancelled"]
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
