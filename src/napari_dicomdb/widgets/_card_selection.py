@@ -1,0 +1,102 @@
+"""What is selected on study cards: series, and the studies and patients they came by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from napari_dicomdb.database.records import SeriesRecord
+
+__all__ = ["CardSelection"]
+
+Head = tuple[str, int]
+"""\"study" or "patient", and its key."""
+
+
+class CardSelection:
+    """Series selected, and the headers by which they were.
+
+    A header stays selected as long as all of its series are: then what is done
+    with the selection is done with the study or the patient.
+    """
+
+    def __init__(self) -> None:
+        self._series: dict[str, SeriesRecord] = {}
+        self._heads: dict[Head, tuple[Any, frozenset[str]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def __contains__(self, series_uid: object) -> bool:
+        return series_uid in self._series
+
+    def has_head(self, head: Head) -> bool:
+        """Whether a study or patient is selected as such."""
+        return head in self._heads
+
+    def clear(self) -> None:
+        """Select nothing."""
+        self._series.clear()
+        self._heads.clear()
+
+    def add(self, series: Iterable[SeriesRecord]) -> None:
+        """Select series as well."""
+        self._series.update((one.uid, one) for one in series)
+
+    def add_head(self, head: Head, record: Any, series: Sequence[SeriesRecord]) -> None:
+        """Select a study or a patient with these series of theirs."""
+        self.add(series)
+        self._heads[head] = (record, frozenset(one.uid for one in series))
+
+    def remove(self, series: Iterable[SeriesRecord]) -> None:
+        """Select these series no more, nor what they belong to."""
+        self.drop({one.uid for one in series})
+
+    def drop(self, uids: set[str] | frozenset[str]) -> None:
+        """Select the series with these UIDs no more, nor what they belong to."""
+        for uid in uids:
+            self._series.pop(uid, None)
+        self._heads = {h: kept for h, kept in self._heads.items() if not kept[1] & uids}
+
+    def remove_head(self, head: Head) -> None:
+        """Select a study or patient no more, nor its series."""
+        kept = self._heads.pop(head, None)
+        if kept is not None:
+            self.drop(kept[1])
+
+    def renew(self, study_key: int, series: Sequence[SeriesRecord], record: Any) -> bool:
+        """Take what a study has now; return whether a selected series is gone."""
+        now = {one.uid: one for one in series}
+        before = {s.uid for s in self._series.values() if s.study_key == study_key}
+        gone = before - set(now)
+        self.drop(gone)
+        for uid in before - gone:
+            self._series[uid] = now[uid]
+        head = ("study", study_key)
+        if head in self._heads:
+            # A study stays selected as such, with what has come to it meanwhile.
+            self.add_head(head, record, series)
+        return bool(gone)
+
+    def keep(self, is_listed: Callable[[int], bool]) -> bool:
+        """Drop the series of studies that are listed no more; return whether there were any."""
+        studies = {one.study_key for one in self._series.values()}
+        unlisted = {key for key in studies if not is_listed(key)}
+        gone = {uid for uid, one in self._series.items() if one.study_key in unlisted}
+        self.drop(gone)
+        return bool(gone)
+
+    def series(self, place: Callable[[SeriesRecord], Any]) -> list[SeriesRecord]:
+        """Return the selected series, ordered by `place`."""
+        return sorted(self._series.values(), key=place)
+
+    def records(self, place: Callable[[SeriesRecord], Any]) -> list[Any]:
+        """Return the selected patients and studies if they cover all, else the series."""
+        covered: set[str] = set()
+        for _record, uids in self._heads.values():
+            covered |= uids
+        if self._heads and covered >= set(self._series):
+            return [record for record, _uids in self._heads.values()]
+        return self.series(place)
