@@ -379,10 +379,10 @@ def test_unusable_database_is_explained(make_napari_viewer, qtbot, user_folders,
     (user_folders / "database").write_text("not a directory")
     viewer = make_napari_viewer()
     _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
-    qtbot.waitUntil(
-        lambda: browser.empty.heading.text() == "The database cannot be opened", timeout=20_000
-    )
-    assert str(user_folders / "database") in browser.empty.text.text()
+    page = browser.databases.page
+    qtbot.waitUntil(lambda: browser._stack.currentWidget() is page, timeout=20_000)
+    assert page.heading.text() == "The database cannot be written"
+    assert str(user_folders / "database") in page.text.text()
 
 
 def test_closing_while_working_is_safe(make_napari_viewer, qtbot, phantom_folder):
