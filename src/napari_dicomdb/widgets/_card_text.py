@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.stored import LoadableSummary
 
 __all__ = [
+    "facts",
     "images",
     "numbered_title",
     "patient_tip",
@@ -90,6 +91,16 @@ def way_line(ways: Sequence[LoadableSummary]) -> str:
     first = one_line(chosen[0].kind.replace("-", " ")) if chosen else "does not open by itself"
     further = len(ways) - 1 if chosen else len(ways)
     return f"{first} · +{count(further, 'way')}" if further else first
+
+
+def facts(series: SeriesRecord, ways: Sequence[LoadableSummary], most: int) -> list[str]:
+    """Return images, spacing and how it opens, in no more than `most` lines."""
+    found = [images(series), spacing(series, ways), way_line(ways)]
+    found = [fact for fact in found if fact]
+    if most < len(found):
+        # The first two belong together: "120 × 512 × 512 · 2.5 × 0.7 × 0.7 mm".
+        found = [" · ".join(found[:2]), *found[2:]] if most > 1 else [" · ".join(found)]
+    return found
 
 
 def place(series: SeriesRecord) -> str:

@@ -23,7 +23,7 @@ STUDY = -1
 MORE_ROWS = 6
 """Of a card with more rows of tiles than twice this, so many are shown at first."""
 
-_STRETCH = 1.6  # tiles become wider than they need to be, to fill a row, but not more
+_STRETCH = 1.35  # tiles become wider than they need to be, to fill a row, but not more
 
 
 class Rect(NamedTuple):

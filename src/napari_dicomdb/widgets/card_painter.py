@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPoint, QRect, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
+from qtpy.QtCore import QPoint, QRect, QRectF, Qt
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPixmap
 
 from napari_dicomdb.widgets import _card_text as words
+from napari_dicomdb.widgets._card_drawing import BrokenTexts, FramedPictures, rounded
 from napari_dicomdb.widgets._icons import pixmap
 from napari_dicomdb.widgets._text import count, one_line, patient_facts
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, Palette, mix
@@ -30,12 +30,10 @@ SMALLEST, LARGEST = 40, 256
 _AS_LIST = 76  # smaller pictures have their text beside them, not below
 _PAD = 5
 _BADGE = 16
-_TEXTS_KEPT = 4000
-_PIXELS_KEPT = 24 << 20  # of pictures in their frames: 96 MB
+_TEXT_LINES = 4  # below a picture: up to two of the title, the rest for facts
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _CENTRE = int(Qt.AlignmentFlag.AlignCenter)
-_ELIDE = Qt.TextElideMode.ElideRight
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,8 @@ class CardPainter:
     """
 
     def __init__(self, palette: Palette, font: QFont) -> None:
-        self._texts: OrderedDict[tuple[str, int, int, bool], tuple[str, ...]] = OrderedDict()
-        self._framed: OrderedDict[tuple[int, int, int, float], QPixmap] = OrderedDict()
-        self._pixels = 0
+        self._texts = BrokenTexts()
+        self._framed = FramedPictures()
         self.side = 128
         self.set_palette(palette, font)
 
@@ -81,7 +78,6 @@ class CardPainter:
         self.edge = mix(p.current, p.text, 0.80 if p.is_dark else 0.9)
         self._texts.clear()
         self._framed.clear()
-        self._pixels = 0
 
     # -- sizes ------------------------------------------------------------------------
 
@@ -89,10 +85,6 @@ class CardPainter:
     def is_list(self) -> bool:
         """Whether text stands beside pictures, as they are small."""
         return self.side < _AS_LIST
-
-    @property
-    def _facts(self) -> int:
-        return 2 if self.side >= 190 else 3
 
     def sizes(self) -> Sizes:
         """Return the lengths that the letters and the pictures need."""
@@ -104,14 +96,14 @@ class CardPainter:
             width = side + 14 * QFontMetrics(self.font).averageCharWidth() + 60
             height = max(side, self._line + self._small_line) + 2 * _PAD
             return Sizes(width, height, patient, study, more, gap=4)
-        text = 2 * self._line + self._facts * self._small_line + 4
+        text = 2 * self._line + (_TEXT_LINES - 2) * self._small_line + 4
         return Sizes(side + 2 * _PAD, side + text + 2 * _PAD + 3, patient, study, more)
 
     # -- headers ----------------------------------------------------------------------
 
     def paint_card(self, painter: QPainter, rect: QRect) -> None:
         """Paint what lies under a study's header and tiles."""
-        _rounded(painter, rect, 7, self.palette.foreground)
+        rounded(painter, rect, 7, self.palette.foreground)
 
     def paint_patient(
         self, painter: QPainter, rect: QRect, patient: PatientRecord | None, look: Look
@@ -159,7 +151,7 @@ class CardPainter:
             faint = mix(self.palette.primary, self.palette.foreground, 0.6)
             for line, share in ((first, 0.35), (second, 0.55)):
                 bar = QRect(line.left(), line.top() + 3, int(line.width() * share), 7)
-                _rounded(painter, bar, 3, faint)
+                rounded(painter, bar, 3, faint)
             return
         study, patient = card
         first = self._chips(painter, first, study.modalities)
@@ -181,7 +173,7 @@ class CardPainter:
 
     def _paint_header_ground(self, painter: QPainter, rect: QRect, look: Look) -> None:
         if look.selected or look.hovered:
-            _rounded(painter, rect, 7, self.chosen if look.selected else self.hover)
+            rounded(painter, rect, 7, self.chosen if look.selected else self.hover)
         if look.focused:
             self._ring(painter, rect, 7)
 
@@ -229,7 +221,7 @@ class CardPainter:
     def _chip(
         self, painter: QPainter, rect: QRect, text: str, ground: QColor, colour: QColor
     ) -> None:
-        _rounded(painter, rect, 4, ground)
+        rounded(painter, rect, 4, ground)
         painter.setFont(self.small)
         painter.setPen(colour)
         painter.drawText(rect, _CENTRE, text)
@@ -240,7 +232,7 @@ class CardPainter:
         width = QFontMetrics(self.font).horizontalAdvance(words_) + 24
         button = QRect(rect.center().x() - width // 2, rect.top(), width, rect.height() - 4)
         if look.hovered or look.focused:
-            _rounded(painter, button, 5, self.hover)
+            rounded(painter, button, 5, self.hover)
         if look.focused:
             self._ring(painter, button, 5)
         painter.setFont(self.font)
@@ -260,7 +252,7 @@ class CardPainter:
     ) -> None:
         """Paint a series; None: not read yet."""
         ground = self.chosen if look.selected else self.hover if look.hovered else self.tile
-        _rounded(painter, rect, 6, ground)
+        rounded(painter, rect, 6, ground)
         if look.selected:
             painter.setPen(QPen(self.edge, 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -295,17 +287,14 @@ class CardPainter:
     ) -> None:
         rect = rect.adjusted(2, 0, -2, 0)
         top = rect.top()
-        lines = self._lines(words.numbered_title(series), self.font, rect.width(), 2)
+        lines = self._texts.lines(words.numbered_title(series), self.font, rect.width(), 2)
         for line in lines:
             place = QRect(rect.left(), top, rect.width(), self._line)
             painter.setFont(self.font)
             painter.setPen(self.palette.text)
             painter.drawText(place, _LEFT, line)
             top += self._line
-        facts = [words.images(series), words.spacing(series, ways), words.way_line(ways)]
-        facts = [fact for fact in facts if fact]
-        if self._facts == 2 and len(facts) == 3:
-            facts = [f"{facts[0]} · {facts[1]}", facts[2]]
+        facts = words.facts(series, ways, _TEXT_LINES - len(lines))
         for fact in facts:
             place = QRect(rect.left(), top, rect.width(), self._small_line)
             self._text(painter, place, self.small, self.palette.dim, fact)
@@ -319,10 +308,7 @@ class CardPainter:
         ways: Sequence[LoadableSummary],
     ) -> None:
         room = (rect.height() - self._line) // self._small_line
-        facts = [words.images(series), words.spacing(series, ways), words.way_line(ways)]
-        facts = [fact for fact in facts if fact]
-        if room < len(facts):
-            facts = [*facts[: room - 1], " · ".join(facts[room - 1 :])]
+        facts = words.facts(series, ways, room)
         height = self._line + len(facts) * self._small_line
         top = rect.top() + max(0, (rect.height() - height) // 2)
         place = QRect(rect.left(), top, rect.width(), self._line)
@@ -340,51 +326,16 @@ class CardPainter:
         series: SeriesRecord | None,
         picture: QPixmap | None,
     ) -> None:
+        ratio = painter.device().devicePixelRatioF()
         if picture is not None and not picture.isNull():
-            painter.drawPixmap(frame.topLeft(), self._in_frame(painter, frame.size(), picture))
+            painter.drawPixmap(frame.topLeft(), self._framed.picture(picture, frame.size(), ratio))
             return
         faint = mix(self.palette.primary, self.palette.foreground, 0.75)
-        _rounded(painter, frame, 4, faint)
+        rounded(painter, frame, 4, faint)
         if series is not None:
             size = 18 if self.is_list else 28
-            ratio = painter.device().devicePixelRatioF()
             symbol = pixmap("series", mix(self.palette.icon, faint, 0.45), size, ratio)
             painter.drawPixmap(frame.center() - QPoint(size // 2 - 1, size // 2 - 1), symbol)
-
-    def _in_frame(self, painter: QPainter, size: QSize, picture: QPixmap) -> QPixmap:
-        ratio = painter.device().devicePixelRatioF()
-        key = (picture.cacheKey(), size.width(), size.height(), ratio)
-        made = self._framed.get(key)
-        if made is not None:
-            self._framed.move_to_end(key)
-            return made
-        made = QPixmap(round(size.width() * ratio), round(size.height() * ratio))
-        made.setDevicePixelRatio(ratio)
-        made.fill(Qt.GlobalColor.transparent)
-        whole = QRect(QPoint(0, 0), size)
-        inside = picture.size().scaled(size * ratio, Qt.AspectRatioMode.KeepAspectRatio)
-        scaled = picture.scaled(
-            inside,
-            Qt.AspectRatioMode.IgnoreAspectRatio,
-            Qt.TransformationMode.SmoothTransformation,
-        )
-        scaled.setDevicePixelRatio(ratio)
-        place = QRectF(0, 0, inside.width() / ratio, inside.height() / ratio)
-        place.moveCenter(QRectF(whole).center())
-        brush = QPainter(made)
-        brush.setRenderHint(QPainter.RenderHint.Antialiasing)
-        path = QPainterPath()
-        path.addRoundedRect(QRectF(whole), 4, 4)
-        brush.setClipPath(path)
-        brush.fillRect(whole, QColor("black"))
-        brush.drawPixmap(place.topLeft(), scaled)
-        brush.end()
-        self._framed[key] = made
-        self._pixels += made.width() * made.height()
-        while self._pixels > _PIXELS_KEPT and len(self._framed) > 1:
-            _, old = self._framed.popitem(last=False)
-            self._pixels -= old.width() * old.height()
-        return made
 
     def _paint_marks(
         self, painter: QPainter, frame: QRect, series: SeriesRecord, severity: str
@@ -409,7 +360,7 @@ class CardPainter:
             return
         spot = QRect(frame.right() - 19, frame.bottom() - 19, 17, 17)
         colour = QColor("white") if is_missing else white
-        _rounded(painter, spot, 4, QColor(SEVERITY_COLOURS["error"]) if is_missing else glass)
+        rounded(painter, spot, 4, QColor(SEVERITY_COLOURS["error"]) if is_missing else glass)
         painter.drawPixmap(spot.topLeft() + QPoint(2, 2), pixmap(where, colour, 13, ratio))
 
     # -- drawing ----------------------------------------------------------------------
@@ -421,35 +372,8 @@ class CardPainter:
 
     def _text(self, painter: QPainter, rect: QRect, font: QFont, colour: QColor, text: str) -> int:
         """Draw one line, elided at the right; return its width."""
-        (line,) = self._lines(text, font, rect.width(), 1)
+        (line,) = self._texts.lines(text, font, rect.width(), 1)
         painter.setFont(font)
         painter.setPen(colour)
         painter.drawText(rect, _LEFT, line)
         return int(QFontMetrics(font).horizontalAdvance(line))
-
-    def _lines(self, text: str, font: QFont, width: int, most: int) -> tuple[str, ...]:
-        key = (text, width, most, font is self.small)
-        found = self._texts.get(key)
-        if found is None:
-            found = self._texts[key] = _broken(text, QFontMetrics(font), width, most)
-            if len(self._texts) > _TEXTS_KEPT:
-                self._texts.popitem(last=False)
-        return found
-
-
-def _broken(text: str, metrics: QFontMetrics, width: int, most: int) -> tuple[str, ...]:
-    """Return a text as at most two lines, broken at a blank, the last one elided."""
-    if most > 1 and metrics.horizontalAdvance(text) > width:
-        parts = text.split(" ")
-        for number in range(len(parts) - 1, 0, -1):
-            line = " ".join(parts[:number])
-            if metrics.horizontalAdvance(line) <= width:
-                rest = " ".join(parts[number:])
-                return line, metrics.elidedText(rest, _ELIDE, width)
-    return (metrics.elidedText(text, _ELIDE, width),)
-
-
-def _rounded(painter: QPainter, rect: QRect, radius: int, colour: QColor) -> None:
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    painter.drawRoundedRect(rect, radius, radius)
