@@ -172,10 +172,11 @@ class CardPainter:
             self._text(painter, second, self.small, self.palette.dim, one_line(accession))
 
     def _paint_header_ground(self, painter: QPainter, rect: QRect, look: Look) -> None:
+        ground = rect.adjusted(3, 3, -3, -4)
         if look.selected or look.hovered:
-            rounded(painter, rect, 7, self.chosen if look.selected else self.hover)
+            rounded(painter, ground, 5, self.chosen if look.selected else self.hover)
         if look.focused:
-            self._ring(painter, rect, 7)
+            self._ring(painter, ground, 5)
 
     def _paint_arrow(self, painter: QPainter, rect: QRect, folded: bool) -> None:
         ratio = painter.device().devicePixelRatioF()
