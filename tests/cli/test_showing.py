@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ def test_show_a_file(dicomdb: Callable[..., Any], phantom: Path) -> None:
     outcome = dicomdb("show", _file(phantom))
     assert outcome.code == 0
     assert f"(0020,000D) UI Study Instance UID: {dataset.StudyInstanceUID}" in outcome.out
-    assert "(7FE0,0010)" not in outcome.out
+    assert f"(7FE0,0010) OW Pixel Data: {len(dataset.PixelData)} bytes" in outcome.out
 
 
 def test_show_as_dicom_json(dicomdb: Callable[..., Any], phantom: Path) -> None:
@@ -60,7 +61,8 @@ def test_show_values_that_contradict_their_vr(
 ) -> None:
     outcome = dicomdb("show", unreadable)
     assert (outcome.code, outcome.err) == (0, "")
-    assert "(0020,1041) ?? Slice Location: unreadable: b'7.25'" in outcome.out
+    said = "(0020,1041) ?? Slice Location: unreadable: there is no VR 'Q!': 4 bytes: 37 2E 32 35"
+    assert said in outcome.out
     assert "\x1b" not in outcome.out
     model = dicomdb("show", unreadable, "--json").json
     assert model["00180050"] == {"vr": "UN", "InlineBinary": "YRtjIA=="}
@@ -72,4 +74,34 @@ def test_show_what_is_not_dicom(dicomdb: Callable[..., Any], tmp_path: Path) -> 
     (tmp_path / "a.txt").write_text("no")
     outcome = dicomdb("show", tmp_path / "a.txt")
     assert outcome.code == 1
+    assert "Traceback" not in outcome.err
+
+
+def test_filter_by_vr_and_tag(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    names = dicomdb("show", _file(phantom), "--filter", "vr:PN").out.splitlines()
+    assert names
+    assert all(" PN " in line for line in names)
+    (line,) = dicomdb("show", _file(phantom), "--filter", "0008,0060").out.splitlines()
+    assert line.startswith("(0008,0060) CS Modality: ")
+
+
+def test_show_as_a_table(dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path) -> None:
+    target = tmp_path / "tags.csv"
+    assert dicomdb("show", _file(phantom), "--csv", target).code == 0
+    with target.open(encoding="utf-8", newline="") as file:
+        rows = {row["Keyword"]: row for row in csv.DictReader(file) if row["Keyword"]}
+    dataset = pydicom.dcmread(_file(phantom))
+    assert rows["Modality"]["Value"] == dataset.Modality
+    assert rows["Modality"]["Tag"] == "(0008,0060)"
+
+
+def test_show_what_is_left_of_a_file(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    whole = _file(phantom).read_bytes()
+    (tmp_path / "cut.dcm").write_bytes(whole[:600])
+    outcome = dicomdb("show", tmp_path / "cut.dcm")
+    assert outcome.code == 1
+    assert "(0008,0016) UI SOP Class UID" in outcome.out
+    assert "cut" in outcome.err
     assert "Traceback" not in outcome.err

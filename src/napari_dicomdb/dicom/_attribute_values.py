@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHARSET_VRS",
+    "KNOWN_VRS",
     "NUMBER_FORMATS",
     "SINGLE_TEXT_VRS",
     "TEXT_VRS",
@@ -31,6 +32,9 @@ SINGLE_TEXT_VRS = frozenset({"LT", "ST", "UT", "UR"})
 TEXT_VRS = CHARSET_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 NUMBER_FORMATS = {
     "US": "H", "SS": "h", "UL": "L", "SL": "l", "FL": "f", "FD": "d", "UV": "Q", "SV": "q",
+}  # fmt: skip
+KNOWN_VRS = TEXT_VRS | NUMBER_FORMATS.keys() | {
+    "AT", "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UN",
 }  # fmt: skip
 _HEX_SHOWN = 16  # bytes
 _CHARSET = 0x00080005

@@ -246,6 +246,8 @@ class AttributeTree:
         keyword, name = text.names_of(dataset, tag)
         vr = text.vr_of(dataset, element)
         is_cut, problem = False, ""
+        if vr not in text.KNOWN_VRS:
+            vr, problem = "??", f"unreadable: there is no VR {vr!r}"
         try:
             if vr == "SQ":
                 vm, value = self._sequence_facts(dataset, element)
