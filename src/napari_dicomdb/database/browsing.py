@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +19,16 @@ from napari_dicomdb.database.records import (
 from napari_dicomdb.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_dicomdb.database.connection import Connections
     from napari_dicomdb.database.listing import Condition
 
-__all__ = ["Browsing", "Key"]
+__all__ = ["Browsing", "Key", "Keys"]
 
 Key = int | str | PatientRecord | StudyRecord | SeriesRecord | InstanceRecord
 """A record, its `key`, or its UID (of a patient: the PatientID)."""
+
+Keys = Key | Sequence[Key]
+"""One of them, or a list of several."""
 
 
 class Browsing:
@@ -94,7 +97,7 @@ class Browsing:
 
     def studies(
         self,
-        patient: Key | None = None,
+        patient: Keys | None = None,
         *,
         text: str = "",
         order: str = "date",
@@ -102,7 +105,7 @@ class Browsing:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[StudyRecord]:
-        """List studies, of one patient or all; parameters as for `patients`.
+        """List studies, of one or several patients or all; parameters as for `patients`.
 
         Orders: "date", "description", "accession_number", "modalities", "series_count",
         "added".
@@ -120,17 +123,17 @@ class Browsing:
 
     def series(
         self,
-        study: Key | None = None,
+        study: Keys | None = None,
         *,
         modality: str | None = None,
-        patient: Key | None = None,
+        patient: Keys | None = None,
         text: str = "",
         order: str = "number",
         descending: bool = False,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[SeriesRecord]:
-        """List series, of one study, patient, modality or all; otherwise as `patients`.
+        """List series, of studies, patients, a modality or all; otherwise as `patients`.
 
         Orders: "number" (within its study), "description", "modality", "date",
         "instance_count", "frame_count", "matrix", "size", "body_part", "added".
@@ -240,14 +243,16 @@ class Browsing:
             "index_size": size,
         }
 
-    def _condition(self, text: str, parents: Sequence[tuple[str, str, Key | None]]) -> Condition:
+    def _condition(self, text: str, parents: Sequence[tuple[str, str, Keys | None]]) -> Condition:
         parts: list[str] = []
         parameters: list[Any] = []
         for column, table, which in parents:
             if which is not None:
-                keys = self._keys(table, which)
-                parts.append(f"{column} IN ({', '.join('?' * len(keys))})")
-                parameters += keys
+                several = which if isinstance(which, list | tuple) else [which]
+                keys = [key for one in several for key in self._keys(table, one)]
+                # As one parameter: there may be more than SQLite takes.
+                parts.append(f"{column} IN (SELECT value FROM json_each(?))")
+                parameters.append(json.dumps(keys))
         sql, found = search.condition_of(text)
         if sql:
             parts.append(sql)
