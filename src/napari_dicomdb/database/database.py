@@ -20,6 +20,7 @@ from napari_dicomdb.database.patients import PatientKeeping
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances, scrub
 from napari_dicomdb.database.thumbnails import Thumbnails
+from napari_dicomdb.database.watching import FolderKeeping
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
@@ -39,7 +40,7 @@ __all__ = ["INDEX_NAME", "Database"]
 INDEX_NAME = "dicomdb.sqlite"
 
 
-class Database(PatientKeeping, Outlining, Thumbnails):
+class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails):
     """A DICOM database. Open one with `open` or `in_memory`.
 
     May be used from any thread: each call borrows a connection from a pool.
@@ -99,7 +100,8 @@ class Database(PatientKeeping, Outlining, Thumbnails):
         DatabaseVersionError
             If a newer version of this package made it.
         DatabaseError
-            If it cannot be opened, is damaged, or is another program's.
+            If it cannot be opened, is damaged, or is another program's; 3D
+            Slicer's can be taken over, see `database.slicer.take_over`.
         """
         if path is None:
             from napari_dicomdb.settings import default_database
@@ -107,6 +109,7 @@ class Database(PatientKeeping, Outlining, Thumbnails):
             path = default_database()
         directory = Path(os.path.abspath(os.fspath(path)))
         if not (directory / INDEX_NAME).is_file():
+            slicer.refuse_slicer_directory(directory)
             if read_only or not create:
                 raise NotFoundError(
                     f"no database in {directory} (it has no {INDEX_NAME}): import something "

@@ -30,7 +30,8 @@ class ImportReport:
     notes : list of (path, reason, text)
         Files that are in the index, with a remark.
     missing : list of (path, reason, text)
-        Files that a DICOMDIR lists and that are not there.
+        Files that a DICOMDIR, or a database of 3D Slicer, lists and that are
+        not there.
     series_uids : list of str
         Series that got or changed instances, in the order met.
     cancelled : bool
@@ -96,7 +97,7 @@ class ImportReport:
             (self.unchanged, "unchanged"),
             (self.duplicates, "duplicates"),
             (len(self.rejected), "refused"),
-            (len(self.missing), "listed in a DICOMDIR but missing"),
+            (len(self.missing), "listed but missing"),
         ):
             if count:
                 parts.append(f"{count} {word}")
