@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_config_path, user_data_path
 
+from napari_dicomdb.errors import DicomDbError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,10 +28,13 @@ __all__ = [
     "Settings",
     "default_database",
     "forget_database",
+    "forget_filter",
     "load_settings",
     "remember_database",
     "rename_database",
+    "save_filter",
     "save_settings",
+    "saved_filters",
     "settings_path",
 ]
 
@@ -56,6 +61,8 @@ class Settings:
         Whether opening one DICOM file opens the whole series that lies with it.
     thumbnail_limit_mb : int
         Megabytes that the pictures of one database may take on the disk.
+    filters : mapping of str to str
+        Texts of searches by the names they were saved under.
     others : mapping
         Entries that this version does not know; kept when the file is written.
     """
@@ -64,6 +71,7 @@ class Settings:
     recent_databases: tuple[Path, ...] = ()
     open_series_of_file: bool = False
     thumbnail_limit_mb: int = 500
+    filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     others: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -74,6 +82,7 @@ class Settings:
         recent = others.pop("recent_databases", [])
         open_series = others.pop("open_series_of_file", False)
         limit = others.pop("thumbnail_limit_mb", None)
+        filters = others.pop("filters", {})
         return cls(
             database=Path(database) if isinstance(database, str) and database else None,
             recent_databases=tuple(
@@ -81,6 +90,13 @@ class Settings:
             ),
             open_series_of_file=open_series is True,
             thumbnail_limit_mb=limit if type(limit) is int and limit >= 0 else 500,
+            filters=MappingProxyType(
+                {
+                    name: text
+                    for name, text in (filters.items() if isinstance(filters, dict) else ())
+                    if isinstance(text, str)
+                }
+            ),
             others=MappingProxyType(others),
         )
 
@@ -91,6 +107,7 @@ class Settings:
             "database": None if self.database is None else str(self.database),
             "recent_databases": [str(path) for path in self.recent_databases],
             "open_series_of_file": self.open_series_of_file,
+            **({"filters": dict(self.filters)} if self.filters else {}),
             "thumbnail_limit_mb": self.thumbnail_limit_mb,
         }
 
@@ -197,6 +214,49 @@ def rename_database(source: str | os.PathLike[str], target: str | os.PathLike[st
     if changed != settings:
         save_settings(changed)
     return changed
+
+
+def saved_filters() -> dict[str, str]:
+    """Return the texts of searches by the names they were saved under, in order of names."""
+    return dict(sorted(load_settings().filters.items(), key=lambda one: one[0].casefold()))
+
+
+def save_filter(name: str, text: str) -> dict[str, str]:
+    """Keep the text of a search; return all saved ones.
+
+    Parameters
+    ----------
+    name : str
+        Any text but quotes and control characters; one that is taken is replaced.
+    text : str
+        As typed into the search box, where ``@name`` stands for it from now on.
+
+    Raises
+    ------
+    DicomDbError
+        If the name is empty or could not be typed.
+    """
+    name = " ".join(name.split())
+    if not name or '"' in name or not name.isprintable() or len(name) > 200:
+        raise DicomDbError(
+            "a filter's name has 1 to 200 characters, no quotes and no control characters",
+            reason="bad-name",
+        )
+    settings = load_settings()
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    changed = replace(settings, filters=MappingProxyType({**settings.filters, name: text}))
+    if changed != settings:
+        save_settings(changed)
+    return saved_filters()
+
+
+def forget_filter(name: str) -> dict[str, str]:
+    """Forget a saved search, if there is one of that name; return those that are left."""
+    settings = load_settings()
+    left = {known: text for known, text in settings.filters.items() if known != name}
+    if len(left) != len(settings.filters):
+        save_settings(replace(settings, filters=MappingProxyType(left)))
+    return saved_filters()
 
 
 def _set_aside(path: Path, why: str) -> Settings:

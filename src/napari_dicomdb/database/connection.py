@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from napari_dicomdb.database import search_values
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, DicomDbError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def connect(
         # 64 MB: the pages of the UID index that an import keeps touching.
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA temp_store = MEMORY")
+        search_values.register(connection)
         if path is not None and not read_only:
             # Readers go on while one writes, and a kill leaves a sound file.
             connection.execute("PRAGMA journal_mode = WAL")

@@ -1,11 +1,15 @@
+# ruff: noqa: RUF001 - letters that resemble others are what this is about
 """Makes words comparable: case, accents, widths, and scripts that set no blanks."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["APART", "filed_text", "folded", "spellings", "words_of"]
 

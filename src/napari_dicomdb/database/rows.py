@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_dicomdb.database import series_notes
-from napari_dicomdb.database.series_notes import Notes
 from napari_dicomdb.dicom.values import (
     display_name,
     parse_date,
@@ -19,6 +18,7 @@ from napari_dicomdb.dicom.values import (
 )
 
 if TYPE_CHECKING:
+    from napari_dicomdb.database.series_notes import Notes
     from napari_dicomdb.dicom.header import Header
 
 __all__ = [

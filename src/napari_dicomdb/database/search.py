@@ -2,78 +2,52 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.database import search_values
+from napari_dicomdb.database.folding import spellings
+from napari_dicomdb.database.search_fields import (
+    ALIASES,
+    FIELDS,
+    TEXT_COLUMNS,
+    Field,
+    condition_of_field,
+)
+from napari_dicomdb.database.search_syntax import Term, terms_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
 
     from napari_dicomdb.database.listing import Condition
 
-__all__ = ["FIELDS", "condition_of"]
+__all__ = ["FIELDS", "KEYWORDS", "Field", "condition_of", "remarks"]
 
-_WORD = re.compile(
-    r'(?P<negative>-?)(?:(?P<field>[A-Za-z_]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>[^\s"]+))'
-)
+KEYWORDS: tuple[str, ...] = tuple(search_values.KEYWORDS.values())
+"""DICOM keywords that may stand before a colon, beside `FIELDS`."""
 
-_TEXT_FIELDS = {
-    "name": "{name}",
-    "patient": "{name patient_id}",
-    "desc": "{study_description series_description}",
-    "study": "{study_description}",
-    "series": "{series_description}",
-    "body": "{body_part}",
-    "protocol": "{protocol}",
-}
-_EXACT_FIELDS = {
-    "modality": ("series.modality", str.upper),
-    "sex": ("patient.sex", str.upper),
-}
-_PREFIX_FIELDS = {
-    "id": "patient.patient_id",
-    "accession": "study.accession_number",
-}
-_DATE_FIELDS = {
-    "date": "study.date",
-    "birth": "patient.birth_date",
-}
-_ALIASES = {
-    "mod": "modality",
-    "description": "desc",
-    "acc": "accession",
-    "patientid": "id",
-    "bodypart": "body",
-    "studydate": "date",
-    "birthdate": "birth",
-}
-
-FIELDS: tuple[str, ...] = (*_TEXT_FIELDS, *_EXACT_FIELDS, *_PREFIX_FIELDS, *_DATE_FIELDS, "uid")
-"""Words that may stand before a colon."""
+_MOST_PARAMETERS = 30_000  # SQLite takes 32 766
+_MOST_TESTS = 2_000  # of its 1000 levels of an expression a tree of them takes few
+_DEEPEST = 8
+_TEXT = "SELECT rowid FROM series_text WHERE series_text MATCH ?"
 
 
-@dataclass(slots=True)
-class _Parts:
-    match: list[str] = field(default_factory=list)
-    exclude: list[str] = field(default_factory=list)
-    where: list[str] = field(default_factory=list)
-    parameters: list[Any] = field(default_factory=list)
-
-
-def condition_of(text: str) -> Condition:
+def condition_of(text: str, filters: Mapping[str, str] | None = None) -> Condition:
     """Make a search text into SQL over patient, study and series.
 
     Parameters
     ----------
     text : str
         Words, all of which must begin a word of the series' or its patient's
-        and study's text; accents and case do not matter. ``"in quotes"``: these
-        words in this order. ``-word``: not this word. ``field:value``, see
-        `FIELDS`: ``modality:CT,MR``, ``date:2019``, ``date:2019-01-01..``,
-        ``date:..2019-06``, ``id:123`` (from its beginning on), ``uid:1.2.3``
-        (of study, series or instance). Anything else, also an unknown field,
-        is words: no text is an error.
+        and study's text; accents and case do not matter, and of scripts without
+        blanks any part of a word is found. ``"in quotes"``: these words in this
+        order. ``-word``: not this word. ``one OR other``: either. ``field:value``,
+        see `FIELDS` and `KEYWORDS`: ``modality:CT,MR``, ``date:2019-01-01..``,
+        ``slices:>100``, ``SliceThickness:1..2``. ``@name``, ``filter:name``: what
+        was saved under that name. Anything else, also an unknown field, is words:
+        no text is an error.
+    filters : mapping of str to str, optional
+        Saved filters by name; those of the settings when None.
 
     Returns
     -------
@@ -85,126 +59,150 @@ def condition_of(text: str) -> Condition:
     >>> condition_of("modality:ct")
     ('series.modality IN (?)', ['CT'])
     """
-    parts = _Parts()
-    for found in _WORD.finditer(text.replace("\0", " ")):
-        value = found["quoted"] if found["quoted"] is not None else found["plain"]
-        name = (found["field"] or "").lower()
-        name = _ALIASES.get(name, name)
-        if not (name and _add_field(parts, name, value, bool(found["negative"]))):
-            plain = f"{found['field']} {value}" if found["field"] else value
-            _add_words(parts, "", plain, found["quoted"] is not None, bool(found["negative"]))
-    return _as_condition(parts)
+    return _Compiler(filters).condition(text)
 
 
-def _as_condition(parts: _Parts) -> Condition:
-    where, parameters = list(parts.where), list(parts.parameters)
-    if parts.match:
-        where.append("series.id IN (SELECT rowid FROM series_text WHERE series_text MATCH ?)")
-        parameters.append(" AND ".join(parts.match))
-    for query in parts.exclude:
-        where.append("series.id NOT IN (SELECT rowid FROM series_text WHERE series_text MATCH ?)")
-        parameters.append(query)
-    return _all_of(where), parameters
+def remarks(text: str, filters: Mapping[str, str] | None = None) -> list[str]:
+    """Say in plain words what of a search text is not understood as it may be meant.
+
+    Parameters
+    ----------
+    text, filters
+        As for `condition_of`.
+
+    Examples
+    --------
+    >>> remarks("modalty:CT")
+    ['"modalty" is no field: looked for as words']
+    """
+    compiler = _Compiler(filters)
+    compiler.condition(text)
+    return list(dict.fromkeys(compiler.remarks))
 
 
-def _all_of(conditions: list[str]) -> str:
+@dataclass(slots=True)
+class _Compiled:
+    """One term: a query of words, or SQL; neither when it says nothing."""
+
+    match: str = ""
+    sql: str = ""
+    parameters: list[Any] = field(default_factory=list)
+    negative: bool = False
+    costly: bool = False
+
+    def as_sql(self) -> tuple[str, list[Any]]:
+        if self.match:
+            which = "NOT IN" if self.negative else "IN"
+            return f"series.id {which} ({_TEXT})", [self.match]
+        # Where a value is unknown the opposite holds.
+        sql = f"NOT coalesce(({self.sql}), 0)" if self.negative else self.sql
+        return sql, self.parameters
+
+
+class _Compiler:
+    def __init__(self, filters: Mapping[str, str] | None) -> None:
+        self._filters = filters
+        self._within: list[str] = []
+        self.remarks: list[str] = []
+
+    def condition(self, text: str) -> Condition:
+        match: dict[str, None] = {}
+        exclude: dict[str, None] = {}
+        cheap: list[tuple[str, list[Any]]] = []
+        costly: list[tuple[str, list[Any]]] = []
+        for alternatives in terms_of(text):
+            found = [one for term in alternatives if (one := self._compiled(term)) is not None]
+            if not found:
+                continue
+            if all(one.match and not one.negative for one in found):
+                queries = dict.fromkeys(one.match for one in found)
+                match[
+                    " OR ".join(queries) if len(queries) == 1 else f"({' OR '.join(queries)})"
+                ] = None
+            elif len(found) == 1 and found[0].match:
+                exclude[found[0].match] = None
+            else:
+                parts = [one.as_sql() for one in found]
+                whole = (
+                    _joined(" OR ", [f"({sql})" for sql, _ in parts])
+                    if len(parts) > 1
+                    else parts[0][0]
+                )
+                values = [value for _, several in parts for value in several]
+                (costly if any(one.costly for one in found) else cheap).append((whole, values))
+        if match:
+            cheap.insert(0, (f"series.id IN ({_TEXT})", [" AND ".join(match)]))
+        if exclude:
+            cheap.append((f"series.id NOT IN ({_TEXT})", [" OR ".join(exclude)]))
+        unique = {(sql, tuple(values)): None for sql, values in (*cheap, *costly)}
+        parameters = [value for _, values in unique for value in values]
+        if len(parameters) > _MOST_PARAMETERS or len(unique) > _MOST_TESTS:
+            self.remarks.append("this is too much to look for at once: nothing is found")
+            return "0", []
+        return _joined(" AND ", [sql for sql, _ in unique]), parameters
+
+    def _compiled(self, term: Term) -> _Compiled | None:
+        name = ALIASES.get(term.field.lower(), term.field.lower())
+        if term.filter and not term.field:
+            return self._saved(term)
+        if name in TEXT_COLUMNS:
+            return self._words(term, TEXT_COLUMNS[name])
+        if name in FIELDS or name in search_values.KEYWORDS:
+            if name == "filter":
+                return self._saved(term)
+            if not term.value:
+                self.remarks.append(f"{name}: waits for a value")
+                return None
+            return self._of_field(term, name)
+        if name:
+            self.remarks.append(f'"{term.field[:40]}" is no field: looked for as words')
+        return self._words(term, "")
+
+    def _of_field(self, term: Term, name: str) -> _Compiled:
+        told = condition_of_field(name, term.value, quoted=term.quoted)
+        if isinstance(told, str):
+            self.remarks.append(told)
+            told = ("0", [])
+        costly = "dicomdb_value" in told[0] or "examination" in told[0]
+        return _Compiled("", told[0], told[1], term.negative, costly)
+
+    def _words(self, term: Term, column: str) -> _Compiled | None:
+        value = f"{term.field} {term.value}" if term.field and not column else term.value
+        # Quoted for FTS5, where a string has no operators; nothing but letters and
+        # digits is left in it.
+        ends = "" if term.quoted else " *"
+        ways = [f'"{" ".join(words)}"{ends}' for words in spellings(value)]
+        if not ways:
+            return None
+        query = ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"
+        return _Compiled(f"{column} : ({query})" if column else query, negative=term.negative)
+
+    def _saved(self, term: Term) -> _Compiled | None:
+        name = term.value
+        if not name:
+            return None
+        filters = self._filters
+        if filters is None:
+            from napari_dicomdb.settings import saved_filters
+
+            filters = self._filters = saved_filters()
+        if name not in filters:
+            self.remarks.append(f'no filter is saved as "{name[:40]}": looked for as words')
+            return self._words(Term("", name, term.quoted, term.negative), "")
+        if name in self._within or len(self._within) >= _DEEPEST:
+            self.remarks.append(f'the filter "{name[:40]}" names itself: nothing is found')
+            return _Compiled(sql="0", negative=term.negative)
+        self._within.append(name)
+        sql, parameters = self.condition(filters[name])
+        self._within.pop()
+        if not sql:
+            return None
+        return _Compiled("", f"({sql})", list(parameters), term.negative, "dicomdb_value" in sql)
+
+
+def _joined(word: str, conditions: Sequence[str]) -> str:
     # SQLite refuses expressions deeper than 1000: of many, a tree instead of a chain.
     if len(conditions) <= 100:
-        return " AND ".join(conditions)
+        return word.join(conditions)
     half = len(conditions) // 2
-    return f"({_all_of(conditions[:half])}) AND ({_all_of(conditions[half:])})"
-
-
-def _add_words(parts: _Parts, column: str, value: str, quoted: bool, negative: bool) -> None:
-    words = _tokens(value)
-    if not words:
-        return
-    # Quoted for FTS5, where a string has no operators; nothing but letters and
-    # digits is left of it.
-    query = f'"{" ".join(words)}"' + ("" if quoted else " *")
-    if column:
-        query = f"{column} : ({query})"
-    (parts.exclude if negative else parts.match).append(query)
-
-
-def _tokens(value: str) -> list[str]:
-    # As the tokenizer unicode61 splits: letters, numbers, private use.
-    kept = "".join(
-        c if (k := unicodedata.category(c))[0] in "LN" or k in ("Co", "Mn", "Mc") else " "
-        for c in value
-    )
-    return kept.split()
-
-
-def _add_field(parts: _Parts, name: str, value: str, negative: bool) -> bool:
-    if name in _TEXT_FIELDS:
-        _add_words(parts, _TEXT_FIELDS[name], value, False, negative)
-        return True
-    add = _adders.get(name)
-    if add is None:
-        return False
-    sql, parameters = add(value)
-    if sql:
-        parts.where.append(f"NOT ({sql})" if negative else sql)
-        parts.parameters += parameters
-    return True
-
-
-def _exact(column: str, change: Callable[[str], str]) -> Callable[[str], tuple[str, list[str]]]:
-    def add(value: str) -> tuple[str, list[str]]:
-        values = [change(one) for one in value.split(",") if one]
-        return (f"{column} IN ({', '.join('?' * len(values))})" if values else ""), values
-
-    return add
-
-
-def _prefix(column: str) -> Callable[[str], tuple[str, list[str]]]:
-    def add(value: str) -> tuple[str, list[str]]:
-        if not value:
-            return "", []
-        return f"substr({column}, 1, ?) = ?", [len(value), value]  # type: ignore[list-item]
-
-    return add
-
-
-def _dates(column: str) -> Callable[[str], tuple[str, list[str]]]:
-    def add(value: str) -> tuple[str, list[str]]:
-        first, dots, last = value.partition("..")
-        start, end = _date(first), _date(last if dots else first)
-        sql, parameters = [f"{column} <> ''"], []
-        if start:
-            sql.append(f"{column} >= ?")
-            parameters.append(start)
-        if end:
-            # "2019" ends with its last day: 2019-12-31 < "2019~".
-            sql.append(f"{column} < ?")
-            parameters.append(end + "~")
-        if not parameters:
-            # Not a date: nothing has it.
-            return ("0", []) if value.strip(".") else ("", [])
-        return " AND ".join(sql), parameters
-
-    return add
-
-
-def _date(text: str) -> str:
-    digits = re.sub(r"[^0-9]", "", text)
-    if len(digits) not in (4, 6, 8) or re.search(r"[^0-9./\-]", text):
-        return ""
-    return "-".join(part for part in (digits[:4], digits[4:6], digits[6:8]) if part)
-
-
-def _uid(value: str) -> tuple[str, list[str]]:
-    return (
-        "(series.uid = ? OR study.uid = ?"
-        " OR series.id IN (SELECT series FROM instance WHERE uid = ?))",
-        [value] * 3,
-    )
-
-
-_adders: dict[str, Callable[[str], tuple[str, list[str]]]] = {
-    **{name: _exact(*how) for name, how in _EXACT_FIELDS.items()},
-    **{name: _prefix(column) for name, column in _PREFIX_FIELDS.items()},
-    **{name: _dates(column) for name, column in _DATE_FIELDS.items()},
-    "uid": _uid,
-}
+    return f"({_joined(word, conditions[:half])}){word}({_joined(word, conditions[half:])})"

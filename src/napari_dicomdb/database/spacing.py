@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +130,7 @@ def _of_frames(
         ).fetchone()
         values = json.loads(defaults)
         offsets = sorted(_numbers(values.get("GridFrameOffsetVector"), None))
-        gaps = [b - a for a, b in zip(offsets, offsets[1:], strict=False) if b - a > _SAME_PLACE]
+        gaps = [b - a for a, b in pairwise(offsets) if b - a > _SAME_PLACE]
         told = _numbers(values.get("SpacingBetweenSlices"), 1)
         if gaps:
             between = round(median(gaps), 7)

@@ -1,0 +1,196 @@
+"""Compares kept header values of series and instances, as a function within SQL."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.database.folding import filed_text, spellings
+from napari_dicomdb.database.search_syntax import bounds_of, ranges_of
+from napari_dicomdb.database.series_notes import NUMERIC, ORDERED, PASSED_OVER
+from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
+from napari_dicomdb.dicom.values import parse_ds
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from napari_dicomdb.database.series_notes import Note
+
+__all__ = ["KEYWORDS", "PRESENT", "condition", "register", "understood"]
+
+KEYWORDS: dict[str, str] = {keyword.lower(): keyword for keyword in KEPT_KEYWORDS}
+"""Lower case to DICOM keyword: what may stand before a colon beside the fields."""
+
+PRESENT = "*"
+"""As a value: anything."""
+
+_NO, _YES, _PERHAPS = range(3)
+_FUNCTION = "dicomdb_value"
+_decode = json.JSONDecoder().raw_decode
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Make the function known to a connection."""
+    connection.create_function(_FUNCTION, 3, _compared, deterministic=True)
+
+
+def condition(keyword: str, value: str, *, quoted: bool = False) -> tuple[str, list[Any]]:
+    """Return SQL that is true of series with an instance whose attribute is met by `value`.
+
+    Parameters
+    ----------
+    keyword : str
+        Of `dicom.keywords.KEPT_KEYWORDS`.
+    value : str
+        Words, the last as a beginning; numbers or ranges of numbers, dates, times;
+        or `PRESENT`.
+    quoted : bool
+        Only whole words.
+    """
+    asked = json.dumps([keyword, value, quoted])
+    # A note tells what the instances of a series differ in; with too many values it
+    # leaves doubt, and the instances are asked.
+    sql = (
+        f"CASE {_FUNCTION}(series.defaults,"
+        " (SELECT notes FROM series_note WHERE series_note.series = series.id), ?)"
+        f" WHEN {_YES} THEN 1 WHEN {_PERHAPS} THEN EXISTS (SELECT 1 FROM instance"
+        f" WHERE instance.series = series.id AND {_FUNCTION}(instance.overrides, '', ?) = {_YES})"
+        " ELSE 0 END"
+    )
+    return sql, [asked, asked]
+
+
+def understood(keyword: str, value: str) -> bool:
+    """Tell whether `value` is one that this attribute can have."""
+    if value == PRESENT:
+        return True
+    if keyword in NUMERIC:
+        return ranges_of(value) is not None
+    return keyword not in ORDERED or _digit_ranges(value) is not None
+
+
+class _Asked:
+    """What is asked of one attribute."""
+
+    def __init__(self, keyword: str, value: str, quoted: bool) -> None:
+        self.needle = f'"{keyword}":'
+        self.passed_over = keyword in PASSED_OVER
+        self.ordered = keyword in ORDERED
+        self.meets = _test(keyword, value, quoted)
+        self.known: dict[Any, bool] = {}
+
+    def met_by(self, value: Any) -> bool:
+        if value is None:
+            return False
+        key = value if isinstance(value, str | int | float) else repr(value)
+        found = self.known.get(key)
+        if found is None:
+            if len(self.known) > 20_000:
+                self.known.clear()
+            found = self.known[key] = self.meets(value)
+        return found
+
+    def met_by_note(self, note: Note) -> int:
+        more = bool(note) and note[-1] is None
+        if any(self.met_by(value) for value in note if value is not None):
+            return _YES
+        return _PERHAPS if more else _NO
+
+
+@lru_cache(maxsize=64)
+def _asked(text: str) -> _Asked:
+    return _Asked(*json.loads(text))
+
+
+def _compared(values: str | None, notes: str | None, text: str) -> int:
+    asked = _asked(text)
+    needle = asked.needle
+    if notes:
+        at = notes.find(needle)
+        if at >= 0:
+            found = asked.met_by_note(_decode(notes, at + len(needle))[0])
+            if found != _PERHAPS or not values or values.find(needle) < 0:
+                return found
+            # Those that say nothing else have the value of the series.
+            at = values.find(needle)
+            return _YES if asked.met_by(_decode(values, at + len(needle))[0]) else found
+    at = values.find(needle) if values else -1
+    if at < 0:
+        return _PERHAPS if asked.passed_over and notes != "" else _NO
+    return _YES if asked.met_by(_decode(values, at + len(needle))[0]) else _NO
+
+
+def _test(keyword: str, value: str, quoted: bool) -> Callable[[Any], bool]:
+    if value == PRESENT:
+        return lambda found: found not in ("", [])
+    if keyword in NUMERIC:
+        return _number_test(value)
+    if keyword in ORDERED:
+        return _digits_test(value)
+    if VR_OF[keyword] == "UI":
+        wanted = tuple(one for one in value.split(",") if one)
+        return lambda found: any(str(uid).startswith(wanted) for uid in str(found).split("\\"))
+    return _words_test(value, quoted)
+
+
+def _number_test(value: str) -> Callable[[Any], bool]:
+    ranges = ranges_of(value) or []
+
+    def meets(found: Any) -> bool:
+        return any(
+            (low <= x if with_low else low < x) and (x <= high if with_high else x < high)
+            for x in parse_ds(found, lenient=True)
+            for low, with_low, high, with_high in ranges
+        )
+
+    return meets
+
+
+def _words_test(value: str, quoted: bool) -> Callable[[Any], bool]:
+    ends = " " if quoted else ""
+    wanted = [f" {' '.join(words)}{ends}" for one in value.split(",") for words in spellings(one)]
+
+    def meets(found: Any) -> bool:
+        text = str(found) if not isinstance(found, list) else " ".join(map(str, found))
+        filed = f" {filed_text(text.split(chr(92)))} "
+        return any(one in filed for one in wanted)
+
+    return meets
+
+
+def _digits_test(value: str) -> Callable[[Any], bool]:
+    ranges = _digit_ranges(value) or []
+
+    def meets(found: Any) -> bool:
+        text = re.sub(r"[^0-9]", "", str(found).partition("+")[0])
+        return bool(text) and any(
+            (not low or (text[: len(low)] >= low if with_low else text[: len(low)] > low))
+            and (
+                not high or (text[: len(high)] <= high if with_high else text[: len(high)] < high)
+            )
+            for low, with_low, high, with_high in ranges
+        )
+
+    return meets
+
+
+def _digit_ranges(value: str) -> list[tuple[str, bool, str, bool]] | None:
+    """Return ranges of dates or times as digits: ``2019-03..2020``, ``>=08:30``."""
+    found: list[tuple[str, bool, str, bool]] = []
+    for part in value.split(","):
+        if not part.strip():
+            continue
+        operator, first, last = bounds_of(part)
+        if re.search(r"[^0-9:.\-/]", first + last) or not re.search("[0-9]", first + last):
+            return None
+        low, high = re.sub("[^0-9]", "", first), re.sub("[^0-9]", "", last)
+        if operator in (">", ">="):
+            found.append((low, operator == ">=", "", True))
+        elif operator in ("<", "<="):
+            found.append(("", True, low, operator == "<="))
+        else:
+            found.append((low, True, high if operator == ".." else low, True))
+    return found or None
