@@ -19,6 +19,7 @@ from napari_dicomdb.cli import (
     opening,
     removing,
     showing,
+    thumbnails,
 )
 from napari_dicomdb.cli.output import say_error
 from napari_dicomdb.errors import Cancelled, DicomDbError
@@ -56,7 +57,17 @@ def _main(
     pass
 
 
-for _module in (importing, browsing, opening, showing, comparing, attributes, exporting, removing):
+for _module in (
+    importing,
+    browsing,
+    opening,
+    showing,
+    comparing,
+    attributes,
+    exporting,
+    removing,
+    thumbnails,
+):
     _module.register(app)
 
 
