@@ -207,8 +207,8 @@ def test_moving_takes_along_what_is_remembered(qtbot, session, phantom_folder, t
 
 def test_a_move_that_fails_leaves_all_as_it_was(qtbot, session, tmp_path):
     open_in(qtbot, session, tmp_path / "old")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "letter.txt").write_text("not empty")
+    (tmp_path / "full" / "old").mkdir(parents=True)
+    (tmp_path / "full" / "old" / "letter.txt").write_text("not empty")
     failed = []
     with qtbot.waitSignal(session.opened, timeout=20_000):
         session.move(tmp_path / "old", tmp_path / "full", failed=failed.append)

@@ -192,12 +192,13 @@ class DatabaseSession(QObject):
                 self.database = None
                 self.open(directory)
 
-        def done(_: Any) -> None:
-            rename_database(source, target)
-            move_view(source, target)
-            end(target)
+        def done(place: Path | None) -> None:
+            new = target if place is None else Path(place)
+            rename_database(source, new)
+            move_view(source, new)
+            end(new)
             if returned is not None:
-                returned(target)
+                returned(new)
 
         def fail(error: Exception) -> None:
             end(source)

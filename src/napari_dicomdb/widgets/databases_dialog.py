@@ -247,11 +247,9 @@ class DatabasesDialog(QDialog):
         name = source and QFileDialog.getExistingDirectory(self, "Choose or make the new folder")
         if not name:
             return
-        target = own_folder(Path(name))
-        if target == Path(name) / "DICOM database":
-            target = Path(name) / source.name
+        target = Path(name)  # an existing folder takes it in
 
-        def moved(_: Any) -> None:
+        def moved(target: Path) -> None:
             self.work.tell(f"Moved to {target}.")
             self.refresh()
             self.choose(target)
@@ -271,8 +269,8 @@ class DatabasesDialog(QDialog):
                 "Backing up", _back_up, chosen.path, Path(name), returned=self._backed_up
             )
 
-    def _backed_up(self, target: Path) -> None:
-        self.work.tell(f"Backed up to {target}.")
+    def _backed_up(self, told: str) -> None:
+        self.work.tell(told)
 
     def ask_to_restore(self) -> None:
         """Ask for a backup and a folder, then make a database of it."""
@@ -312,20 +310,17 @@ def _submit_move(move: Any, source: Path, target: Path, told: dict[str, Any]) ->
     )
 
 
-def _back_up(path: Path, target: Path, progress: Any) -> Path:
+def _back_up(path: Path, target: Path, progress: Any) -> str:
     from napari_dicomdb.api import Database
 
     with Database.open(path, read_only=True) as database:
-        return Path(database.backup(target / path.name, progress=progress) or target / path.name)
+        return str(database.backup(target / path.name, progress=progress).summary())
 
 
 def _restore(backup: Path, target: Path, progress: Any) -> Path:
     from napari_dicomdb.api import Database
 
-    restored = Database.restore(backup, target, progress=progress)
-    if hasattr(restored, "close"):
-        restored.close()
-    return target
+    return Path(Database.restore(backup, target, progress=progress).path)
 
 
 def _row_of_path(path: Path) -> PlainRow:
