@@ -17,9 +17,12 @@ from napari_dicomdb.cli import (
     exporting,
     importing,
     opening,
+    patients,
     removing,
     showing,
+    taking_over,
     thumbnails,
+    watching,
 )
 from napari_dicomdb.cli.output import say_error
 from napari_dicomdb.errors import Cancelled, DicomDbError
@@ -67,6 +70,9 @@ for _module in (
     exporting,
     removing,
     thumbnails,
+    patients,
+    watching,
+    taking_over,  # last: adds to the group `db`
 ):
     _module.register(app)
 

@@ -13,7 +13,7 @@ from napari_dicomdb.cli.output import print_json, progress_bar, say, visible
 if TYPE_CHECKING:
     from napari_dicomdb.database import ImportReport
 
-__all__ = ["import_", "register"]
+__all__ = ["import_", "print_report", "register"]
 
 SHOWN_REFUSALS = 20
 
@@ -46,12 +46,13 @@ def import_(
     if json_:
         print_json(report.to_json())
     else:
-        _print_report(report, verbose=verbose)
+        print_report(report, verbose=verbose)
     if report.rejected or report.missing or report.cancelled or report.stopped:
         raise typer.Exit(1)
 
 
-def _print_report(report: ImportReport, *, verbose: bool) -> None:
+def print_report(report: ImportReport, *, verbose: bool) -> None:
+    """Print a report for people: one line, then what was refused and remarked on stderr."""
     say(report.summary())
     refused = [*report.rejected, *report.missing]
     for title, entries in (("refused", refused), ("note", report.notes)):

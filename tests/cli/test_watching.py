@@ -1,0 +1,82 @@
+"""The verb watch."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_dicomdb.cli import watching
+from napari_dicomdb.viewer.phantom import write_phantom_study
+
+
+@pytest.fixture
+def incoming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with four files; time is not slept away but set forward."""
+    folder = tmp_path / "incoming"
+    write_phantom_study(folder, ("axial-ct",), matrix=8, slices=4)
+    passed = [0.0]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: passed.__setitem__(0, passed[0] + seconds))
+    # FolderWatcher has bound the clock as its default.
+    from napari_dicomdb.database.watching import FolderWatcher
+
+    monkeypatch.setattr(
+        watching,
+        "_watcher",
+        lambda database: FolderWatcher(database, clock=lambda: time.time()),
+    )
+    return folder
+
+
+def test_once(dicomdb: Callable[..., Any], incoming: Path) -> None:
+    outcome = dicomdb("watch", incoming, "--once")
+    assert (outcome.code, outcome.out[:7]) == (0, "4 added"), outcome.err
+    assert dicomdb("watch", "--once", "--json").json["added"] == 0
+    (folder,) = dicomdb("watch", "--list", "--json").json
+    assert (folder["path"], folder["copy"], folder["there"]) == (str(incoming), False, True)
+    (incoming / "letter.dcm").write_text("no DICOM")
+    refused = dicomdb("watch", "--once")
+    assert refused.code == 1
+    assert "not-dicom" in refused.err
+
+
+def test_until_it_is_stopped(
+    dicomdb: Callable[..., Any], incoming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    sleep = time.sleep
+
+    def three_times(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", three_times)
+    outcome = dicomdb("watch", incoming, "--copy", "--interval", 7, "--json")
+    assert (outcome.code, looks) == (130, [7.0, 7.0, 7.0])
+    assert json.loads(outcome.out)["added"] == 4
+    assert {s["storage"] for s in dicomdb("ls", "--json").json} == {"copied"}
+
+
+def test_list_pause_remove(dicomdb: Callable[..., Any], incoming: Path, tmp_path: Path) -> None:
+    assert dicomdb("watch", "--once").code == 2  # nothing is watched
+    dicomdb("watch", incoming, "--copy", "--once")
+    assert "copied" in dicomdb("watch", "--list").out
+    assert "paused" in dicomdb("watch", "--pause", incoming).out
+    assert "watched" in dicomdb("watch", "--resume", incoming).out
+    assert dicomdb("watch", "--pause", tmp_path).code == 1
+    away = incoming.rename(tmp_path / "away")
+    gone = dicomdb("watch", "--once")
+    assert gone.code == 1
+    assert "waits for the drive" in gone.err
+    away.rename(incoming)
+    assert dicomdb("watch", "--remove", incoming).code == 0
+    assert dicomdb("watch", "--list", "--json").json == []
+    assert dicomdb("watch", tmp_path / "nowhere", "--once").code == 1
