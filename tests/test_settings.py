@@ -54,11 +54,11 @@ def test_recent_databases_latest_first_without_repeats(tmp_path: Path) -> None:
     for name in ("a", "b", "a"):
         settings.remember_database(tmp_path / name)
     assert settings.load_settings().recent_databases == (tmp_path / "a", tmp_path / "b")
-    for number in range(20):
+    for number in range(60):
         settings.remember_database(tmp_path / str(number))
     recent = settings.load_settings().recent_databases
-    assert recent[0] == tmp_path / "19"
-    assert len(recent) == 10
+    assert recent[0] == tmp_path / "59"
+    assert len(recent) == 50
     assert settings.load_settings().database is None
 
 
@@ -75,6 +75,16 @@ def test_forget(tmp_path: Path) -> None:
     settings.forget_database(tmp_path / "a")
     assert settings.load_settings() == Settings()
     assert (tmp_path / "a").is_dir()
+
+
+def test_a_database_that_moved(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        settings.remember_database(tmp_path / name, as_default=True)
+    changed = settings.rename_database(tmp_path / "a", tmp_path / "c")
+    assert changed == settings.load_settings()
+    assert changed.recent_databases == (tmp_path / "c", tmp_path / "b")
+    assert changed.database == tmp_path / "c"
+    assert settings.rename_database(tmp_path / "x", tmp_path / "y") == changed
 
 
 def test_entries_of_a_newer_version_are_kept(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ DATABASE_VARIABLE = "DICOMDB_DATABASE"
 SETTINGS_VARIABLE = "DICOMDB_SETTINGS"
 
 _APP = "napari-dicomdb"
-_RECENT_LIMIT = 10
+_RECENT_LIMIT = 50
 _log = logging.getLogger(__name__)
 
 

@@ -52,6 +52,7 @@ class LoadableCache(QObject):
         super().__init__(parent)
         self.runner = TaskRunner("examine")
         self._session = session
+        self.is_enabled = True
         self._database: Database | None = None
         self._known: OrderedDict[str, Summaries] = OrderedDict()
         self._stale: set[str] = set()
@@ -95,7 +96,7 @@ class LoadableCache(QObject):
         known = self._known.get(series.uid)
         if known is not None and series.uid not in self._stale:
             self._known.move_to_end(series.uid)
-        elif self._database is not None:
+        elif self._database is not None and self.is_enabled:
             self._asked[series.uid] = series
             if not self._pause.isActive():
                 self._pause.start()

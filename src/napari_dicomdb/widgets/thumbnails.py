@@ -75,6 +75,7 @@ class ThumbnailCache(QObject):
         self._retry: Callable[[list[str]], Any] | None = None
         self._workers = workers
         self._held = False
+        self.is_enabled = True
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
         self._wanted: OrderedDict[str, None] = OrderedDict()
@@ -126,6 +127,8 @@ class ThumbnailCache(QObject):
 
     def picture(self, series_uid: str) -> QPixmap | None:
         """Return the picture, or None and see to it that `ready` comes later."""
+        if not self.is_enabled:
+            return None
         kept = self._kept.get(series_uid)
         if kept is not None:
             self._kept.move_to_end(series_uid)
@@ -154,7 +157,7 @@ class ThumbnailCache(QObject):
         for uid in self._followed - followed:
             self._wanted.pop(uid, None)
         self._followed = followed
-        if self._make is None:
+        if self._make is None or not self.is_enabled:
             return
         for uid in near:
             if self._is_missing(uid) and uid not in self._wanted:
