@@ -205,6 +205,7 @@ class Browsing:
         with self._connections.borrow() as connection:
             row = connection.execute(
                 "SELECT count(*), total(revision), total(instance_count), total(size),"
+                " total(missing_count),"
                 " coalesce(max(id), 0), (SELECT coalesce(max(id), 0) FROM study),"
                 " (SELECT coalesce(max(id), 0) FROM patient),"
                 " (SELECT count(*) + total(id) FROM patient_change) FROM series"

@@ -90,8 +90,8 @@ def _in_plain_words(error: sqlite3.Error, where: str) -> DicomDbError:
         return DatabaseBusyError(f"{where} is locked by another process: try again later")
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or "malformed" in said:
         return DatabaseError(
-            f"{where} is damaged ({said}): restore it from a copy, or move it away and "
-            "import the files again",
+            f"{where} is damaged ({said}): run `dicomdb repair --db DIR` (it reads what can be "
+            "read into a new index and keeps this one beside it), or restore a backup",
             reason="database-damaged",
         )
     if name.startswith("SQLITE_FULL"):

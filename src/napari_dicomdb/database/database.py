@@ -11,17 +11,18 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from napari_dicomdb.database import schema, slicer
+from napari_dicomdb.database import integrity, schema, slicer
 from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
 from napari_dicomdb.database.outline import Outlining
 from napari_dicomdb.database.patients import PatientKeeping
 from napari_dicomdb.database.refresh import refreshed
-from napari_dicomdb.database.removal import remove_instances, scrub
+from napari_dicomdb.database.removal import remove_instances
 from napari_dicomdb.database.thumbnails import Thumbnails
+from napari_dicomdb.database.upkeep import Upkeep
 from napari_dicomdb.database.watching import FolderKeeping
-from napari_dicomdb.errors import DatabaseBusyError, DatabaseError, NotFoundError
+from napari_dicomdb.errors import DatabaseError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ __all__ = ["INDEX_NAME", "Database"]
 INDEX_NAME = "dicomdb.sqlite"
 
 
-class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails):
+class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
     """A DICOM database. Open one with `open` or `in_memory`.
 
     May be used from any thread: each call borrows a connection from a pool.
@@ -71,8 +72,19 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails):
         self._lock = WriterLock(path)
         self._watch: sqlite3.Connection | None = None
         self._watching = threading.Lock()
+        try:
+            self._begin(read_only=read_only)
+        except BaseException:
+            self._connections.close()
+            raise
+
+    def _begin(self, *, read_only: bool) -> None:
+        if self._connections.path is not None:
+            integrity.check_file(self._connections.path)
         with self._connections.borrow() as connection:
             schema.prepare(connection, self._connections.where, read_only=read_only)
+            if self._connections.path is not None:
+                integrity.check_tables(connection, self._connections.where)
 
     @classmethod
     def open(
@@ -256,21 +268,6 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails):
                 self._existing_key(table, which),
                 delete_copies=delete_copies,
             )
-
-    def vacuum(self) -> None:
-        """Write the index anew: smaller, and without any trace of what was removed.
-
-        Raises
-        ------
-        DatabaseBusyError
-            If another process reads all the while, so that traces are left.
-        """
-        with self._writing(no_progress):
-            if not scrub(self._connections, wholly=True):
-                raise DatabaseBusyError(
-                    f"{self._connections.where} is being read by another process, so that "
-                    "removed values may be left in it: try again later"
-                )
 
     @contextlib.contextmanager
     def _writing(self, progress: Progress) -> Iterator[None]:

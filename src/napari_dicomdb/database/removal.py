@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database.connection import Connections
 
-__all__ = ["remove_instances", "scrub"]
+__all__ = ["empty_log", "remove_instances", "scrub"]
 
 _PATIENCE = 1000  # ms for readers to end, before it is left to Database.vacuum
 _SMALL = 64 << 20
@@ -151,6 +151,12 @@ def scrub(connections: Connections, *, wholly: bool = False) -> bool:
         rewritten = wholly or size <= _SMALL
         if rewritten:
             connection.execute("VACUUM")
+    return empty_log(connections) and rewritten
+
+
+def empty_log(connections: Connections) -> bool:
+    """Bring all of the write-ahead log into the index; tell whether nobody kept it from that."""
+    with connections.borrow() as connection:
         # The write-ahead log has the old pages still, and the file as well while another
         # connection reads from before: then nothing can be emptied.
         patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
@@ -159,4 +165,4 @@ def scrub(connections: Connections, *, wholly: bool = False) -> bool:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         finally:
             connection.execute(f"PRAGMA busy_timeout = {patience}")
-    return rewritten and not busy
+    return not busy
