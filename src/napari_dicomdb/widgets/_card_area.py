@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CardArea"]
 
 _PAUSE = 30  # ms; what is passed while scrolling fast is not asked for
+_AROUND = 16  # pixels around what is brought into sight
 _WHEEL_STEP = 16  # pixels of a picture for one notch of the wheel
 
 
@@ -267,7 +268,8 @@ class CardArea(QAbstractScrollArea):
     def bring_into_sight(self, spot: Spot) -> None:
         """Scroll as little as shows all of a spot."""
         rect, bar = self.layout_.rect(spot), self.verticalScrollBar()
-        top, bottom = rect.y - 8, rect.y + rect.height + 8
+        # So much that the end of a card, and of all, comes into sight with its last tile.
+        top, bottom = rect.y - _AROUND, rect.y + rect.height + _AROUND
         if top < bar.value():
             bar.setValue(top)
         elif bottom > bar.value() + self.viewport().height():

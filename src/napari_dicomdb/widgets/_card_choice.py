@@ -10,6 +10,7 @@ from napari_dicomdb.widgets import _card_moves as moves
 from napari_dicomdb.widgets._card_area import CardArea
 from napari_dicomdb.widgets._card_selection import CardSelection
 from napari_dicomdb.widgets.card_layout import PATIENT, STUDY, Spot
+from napari_dicomdb.widgets.models.study_cards import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChoosingArea"]
 
-MOST_SELECTED = 20_000
+MOST_SELECTED = 10_000
 """Series selected at once; more would only be waited for."""
 
 
@@ -49,18 +50,17 @@ class ChoosingArea(CardArea):
 
     # -- what is selected -------------------------------------------------------------
 
-    def _place(self, series: SeriesRecord) -> tuple[int, bool, int, int]:
-        number = series.number
-        row = self.model.row_of(series.study_key)
-        return row, number is not None, number or 0, series.key
+    def _rows_of(self, keys: list[int]) -> list[int]:
+        rows: list[int] = self.model.rows_of(keys).tolist()
+        return rows
 
     def selected_series(self) -> list[SeriesRecord]:
         """Return the selected series, in the order shown."""
-        return self.selection.series(self._place)
+        return self.selection.series(self._rows_of)
 
     def selected_records(self) -> list[Any]:
         """Return patients or studies when their headers were hit, else the series."""
-        return self.selection.records(self._place)
+        return self.selection.records(self._rows_of)
 
     def is_selected(self, spot: Spot) -> bool:
         """Whether a tile, study or patient is selected."""
@@ -173,17 +173,18 @@ class ChoosingArea(CardArea):
 
     def _with_series(self, rows: Sequence[int], act: Any) -> None:
         """Call `act` with the series of rows: at once, or when they have been read."""
-        read = [self.model.series(row) for row in rows[: MOST_SELECTED + 1]]
-        if all(series is not None for series in read) and len(read) == len(rows):
+        # More than the model keeps are not worth looking for.
+        read = [self.model.series(row) for row in rows] if len(rows) <= KEPT else [None]
+        if all(series is not None for series in read):
             act([one for series in read for one in series or ()])
             return
 
         def act_late(series: list[SeriesRecord]) -> None:
             self._fetching = None
             act(series)
+            self._tell()
             if len(series) >= MOST_SELECTED:
                 self.cut_short.emit(len(series))
-            self._tell()
 
         self._stop_fetching()
         self._fetching = self.model.fetch(rows, MOST_SELECTED, act_late)
@@ -238,7 +239,7 @@ class ChoosingArea(CardArea):
     def _renew_all(self) -> None:
         # Row numbers mean other studies now.
         self._from = self.current
-        if self.selection.keep(lambda key: self.model.row_of(key) >= 0):
+        if self.selection.keep(self._rows_of):
             self._tell()
 
     def _renew(self, rows: list[int]) -> None:

@@ -80,23 +80,36 @@ class CardSelection:
             self.add_head(head, record, series)
         return bool(gone)
 
-    def keep(self, is_listed: Callable[[int], bool]) -> bool:
-        """Drop the series of studies that are listed no more; return whether there were any."""
-        studies = {one.study_key for one in self._series.values()}
-        unlisted = {key for key in studies if not is_listed(key)}
+    def keep(self, rows_of: Callable[[list[int]], Iterable[int]]) -> bool:
+        """Drop the series of studies that are listed no more; return whether there were any.
+
+        Parameters
+        ----------
+        rows_of : callable
+            Given keys of studies returns their rows, -1 for those not listed.
+        """
+        studies = list({one.study_key for one in self._series.values()})
+        rows = rows_of(studies)
+        unlisted = {key for key, row in zip(studies, rows, strict=True) if row < 0}
         gone = {uid for uid, one in self._series.items() if one.study_key in unlisted}
         self.drop(gone)
         return bool(gone)
 
-    def series(self, place: Callable[[SeriesRecord], Any]) -> list[SeriesRecord]:
-        """Return the selected series, ordered by `place`."""
-        return sorted(self._series.values(), key=place)
+    def series(self, rows_of: Callable[[list[int]], Iterable[int]]) -> list[SeriesRecord]:
+        """Return the selected series by the rows of their studies, then by number."""
+        series = list(self._series.values())
+        rows = rows_of([one.study_key for one in series])
+        places = [
+            (row, one.number is not None, one.number or 0, one.key)
+            for row, one in zip(rows, series, strict=True)
+        ]
+        return [series[k] for k in sorted(range(len(series)), key=places.__getitem__)]
 
-    def records(self, place: Callable[[SeriesRecord], Any]) -> list[Any]:
+    def records(self, rows_of: Callable[[list[int]], Iterable[int]]) -> list[Any]:
         """Return the selected patients and studies if they cover all, else the series."""
         covered: set[str] = set()
         for _record, uids in self._heads.values():
             covered |= uids
         if self._heads and covered >= set(self._series):
             return [record for record, _uids in self._heads.values()]
-        return self.series(place)
+        return self.series(rows_of)

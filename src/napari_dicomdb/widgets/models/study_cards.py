@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     Card = tuple[StudyRecord, PatientRecord, tuple[SeriesRecord, ...]]
 
-__all__ = ["StudyCardsModel"]
+__all__ = ["KEPT", "StudyCardsModel"]
 
-_KEPT = 2000  # cards
+KEPT = 2000
+"""Cards whose records are kept."""
+
 _AT_ONCE = 40  # cards read in one go
 _STEP = 400  # studies between two looks at whether somebody cancelled
 
@@ -167,9 +169,19 @@ class StudyCardsModel(QObject):
             return int(self._laid.by_key[place])
         return -1
 
+    def rows_of(self, study_keys: Iterable[int]) -> NDArray[np.int64]:
+        """Return the rows of many studies, (N,) array of int64; -1 for those not listed."""
+        keys = np.fromiter(study_keys, np.int64)
+        known = self._laid.sorted_keys
+        if not len(known):
+            return np.full(len(keys), -1)
+        places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        return np.where(known[places] == keys, self._laid.by_key[places], -1)
+
     def rows_of_patient(self, patient_key: int) -> list[int]:
         """Return the rows of a patient's studies."""
-        return [int(row) for row in np.flatnonzero(self._laid.patients == patient_key)]
+        found: list[int] = np.flatnonzero(self._laid.patients == patient_key).tolist()
+        return found
 
     def card(self, row: int) -> Card | None:
         """Return study, patient and series of a row, None as long as they are not read."""
@@ -221,7 +233,7 @@ class StudyCardsModel(QObject):
             else:
                 self._cards.pop(key, None)
                 self._gone.add(key)
-        while len(self._cards) > _KEPT:
+        while len(self._cards) > KEPT:
             self._cards.popitem(last=False)
         rows = [row for row in map(self.row_of, batch) if row >= 0]
         for row in rows:
@@ -238,7 +250,7 @@ class StudyCardsModel(QObject):
         if self._database is None:
             return None
         generation = self._generation
-        keys = [int(self._laid.studies[row]) for row in rows]
+        keys = self._laid.studies[np.asarray(rows, np.int64)].tolist()
 
         def hand_on(series: list[SeriesRecord]) -> None:
             if generation == self._generation:
