@@ -358,3 +358,94 @@ class SlideMaker:
 def slide(series: SeriesMaker) -> SlideMaker:
     """Make whole slide images of one series."""
     return SlideMaker(series)
+
+
+class Scene:
+    """Slices of a CT or an oblique MR, what is drawn on them, and the picture of that.
+
+    A ball lies in the patient; segmentations, contours and doses describe it, and where
+    their picture must be coloured follows from the header of the slice (PS3.3 C.7.6.2.1.1).
+    """
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        from napari_dicomdb.viewer.phantom import write_phantom_study
+
+        self.folder = folder
+        (self.images,) = write_phantom_study(folder / "images", (kind,), matrix=64, slices=15)
+        self.headers = [pydicom.dcmread(path) for path in self.images.paths]
+        middle = self.headers[8]
+        extent = 64 * float(middle.PixelSpacing[0])
+        # Off the middle in each direction: a flip shows.
+        self.radius = extent / 6
+        self.centre = self.points(middle, (64, 64))[24, 38]
+
+    @staticmethod
+    def points(header: Dataset, shape: tuple[int, int]) -> np.ndarray:
+        """Where the centres of a picture's pixels are, by equation C.7.6.2.1-1."""
+        scale = header.Rows / shape[0], header.Columns / shape[1]
+        r = (np.arange(shape[0]) + 0.5) * scale[0] - 0.5
+        c = (np.arange(shape[1]) + 0.5) * scale[1] - 0.5
+        cosines = np.array(header.ImageOrientationPatient, float)
+        spacing = [float(v) for v in header.PixelSpacing]
+        return (
+            np.array(header.ImagePositionPatient, float)
+            + c[None, :, None] * spacing[1] * cosines[:3]
+            + r[:, None, None] * spacing[0] * cosines[3:]
+        )
+
+    def distances(self, header: Dataset, shape: tuple[int, int]) -> np.ndarray:
+        """Distances in mm from the ball's centre."""
+        return np.linalg.norm(self.points(header, shape) - self.centre, axis=-1)
+
+    def header_of(self, uid: str) -> Dataset:
+        return next(h for h in self.headers if h.SOPInstanceUID == uid)
+
+    def object(self, sop_class: str, modality: str, **values: Any) -> Dataset:
+        """Begin an object of the same study and frame of reference."""
+        ds, image = Dataset(), self.headers[0]
+        ds.file_meta = FileMetaDataset()
+        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ds.SOPClassUID, ds.Modality = sop_class, modality
+        ds.SOPInstanceUID, ds.SeriesInstanceUID = generate_uid(), generate_uid()
+        for keyword in ("PatientName", "PatientID", "PatientBirthDate", "StudyInstanceUID"):
+            setattr(ds, keyword, image.get(keyword, ""))
+        ds.FrameOfReferenceUID = image.FrameOfReferenceUID
+        for keyword, value in values.items():
+            setattr(ds, keyword, value)
+        ds.file_meta.MediaStorageSOPClassUID = sop_class
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        return ds
+
+    def save(self, ds: Dataset) -> Path:
+        path = self.folder / "objects" / f"{ds.Modality}.dcm"
+        path.parent.mkdir(exist_ok=True)
+        ds.save_as(path, enforce_file_format=True)
+        return path
+
+    def painted(self, path: Path, *, with_images: bool = True) -> Any:
+        """Return (height, width, 3) pixels, the note and the header of the slice below."""
+        import io
+
+        from PIL import Image
+
+        from napari_dicomdb import Database
+        from napari_dicomdb.loading.pictures import paint
+
+        with Database.in_memory() as database:
+            database.import_paths([path, *([self.folder / "images"] if with_images else [])])
+            (instance,) = database.instances(paths=[path])
+            picture = paint(database.find_series(instance.series_uid), database)
+        pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
+        below = None if picture.shows is None else self.header_of(picture.shows.uid)
+        return pixels, picture.note, below
+
+    @staticmethod
+    def coloured(pixels: np.ndarray) -> np.ndarray:
+        """Which pixels are not grey."""
+        return np.ptp(pixels, axis=-1) > 25
+
+
+@pytest.fixture(params=["axial-ct", "oblique-mr"])
+def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
+    """Give slices with a ball in them."""
+    return Scene(tmp_path, request.param)

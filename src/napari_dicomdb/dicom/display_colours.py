@@ -72,7 +72,7 @@ def rgb_to_cielab(rgb: ArrayLike) -> tuple[int, int, int]:
     Examples
     --------
     >>> rgb_to_cielab([255, 0, 0])
-    (34886, 53484, 50171)
+    (34891, 53480, 50167)
     """
     encoded = np.asarray(rgb, dtype=np.float64) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)

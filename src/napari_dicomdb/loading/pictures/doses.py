@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ def paint(series: SeriesRecord, source: Source) -> Picture:
     with_pixels = [r for r in records if r.pixel_keyword and r.rows > 0 and r.columns > 0]
     if not with_pixels:
         raise PixelError("no dose of this series has a grid", reason="no-image")
-    grid, single = _grid_of(with_pixels, source)
+    grid = _grid_of(with_pixels, source)
     if not grid:
         raise PixelError(
             f"{with_pixels[0].path}: where the planes of the dose are is not said",
@@ -55,18 +56,26 @@ def paint(series: SeriesRecord, source: Source) -> Picture:
     high, top = _highest(grid)
     frames = [str(grid[0].record.get("FrameOfReferenceUID") or "")]
     images = find_planes(series, source, frame_uids=frames)
-    below = nearest(images, high.geometry) if images else None
+    below = nearest(images, high.geometry)
+    if below is None and images:
+        # A few slices of an image: one that the dose reaches does as well.
+        other = nearest(images, high.geometry, within=math.inf)
+        if other is not None and _reaches(grid, other, top):
+            below = other
     canvas = Canvas(high.geometry if below is None else below.geometry)
     note = NOT_THERE if below is None else canvas.show(below, source)
     dose = _sampled(grid, canvas.points())
-    if single and not dose.any():
-        dose = _sampled([high], canvas.points())
     _wash(canvas, dose, max(top, float(dose.max())))
     return Picture(canvas.png(), note, None if below is None else below.record)
 
 
-def _grid_of(records: list[InstanceRecord], source: Source) -> tuple[list[ImagePlane], bool]:
-    """Return the planes of one dose in order along their normal, and whether there is one only.
+def _reaches(grid: list[ImagePlane], image: ImagePlane, top: float) -> bool:
+    seen = _sampled(grid, Canvas(image.geometry).points())
+    return float(seen.max()) >= LEVELS[0][0] * top > 0
+
+
+def _grid_of(records: list[InstanceRecord], source: Source) -> list[ImagePlane]:
+    """Return the planes of one dose in order along their normal.
 
     That of the largest object, or, one file a plane, of all.
     """
@@ -75,11 +84,11 @@ def _grid_of(records: list[InstanceRecord], source: Source) -> tuple[list[ImageP
         records = [largest]
     planes = planes_of([source.refresh_instance(record) for record in records])
     if not planes:
-        return [], False
+        return []
     normal = planes[0].geometry.normal
     alike = [p for p in planes if float(p.geometry.normal @ normal) > 0.999]
     alike.sort(key=lambda plane: float(normal @ np.asarray(plane.geometry.position)))
-    return alike, len(alike) == 1
+    return alike
 
 
 def _highest(grid: list[ImagePlane]) -> tuple[ImagePlane, float]:
