@@ -12,7 +12,15 @@ from napari_dicomdb.settings import load_settings, save_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["forget_view", "move_view", "recall", "recall_view", "remember", "remember_view"]
+__all__ = [
+    "forget_all_views",
+    "forget_view",
+    "move_view",
+    "recall",
+    "recall_view",
+    "remember",
+    "remember_view",
+]
 
 _WIDGETS = "widgets"
 _VIEWS = "views"
@@ -98,3 +106,9 @@ def _keep(name: str, values: dict[str, Any]) -> None:
     settings = load_settings()
     others = MappingProxyType({**settings.others, name: values})
     save_settings(replace(settings, others=others))
+
+
+def forget_all_views() -> None:
+    """Drop what is kept of all databases: columns, order, sizes, what was selected."""
+    if _section(_VIEWS):
+        _keep(_VIEWS, {})
