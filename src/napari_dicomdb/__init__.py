@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database, examine
-    from napari_dicomdb.database import ImportReport
+    from napari_dicomdb.database import ImportReport, search_several
     from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
     from napari_dicomdb.errors import (
         Cancelled,
@@ -58,6 +58,7 @@ __all__ = [
     "VolumeGeometry",
     "__version__",
     "examine",
+    "search_several",
 ]
 
 _HOME_OF = {
@@ -70,6 +71,7 @@ _HOME_OF = {
     "Volume": "loading.volume",
     "VolumeGeometry": "loading.volume",
     "examine": "api",
+    "search_several": "database",
 }
 
 

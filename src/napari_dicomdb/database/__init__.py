@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_dicomdb.database.activity import ActivityRecord
     from napari_dicomdb.database.database import Database
     from napari_dicomdb.database.records import (
         InstanceRecord,
@@ -13,22 +14,31 @@ if TYPE_CHECKING:
         StudyRecord,
     )
     from napari_dicomdb.database.report import ImportReport, RemovalReport
+    from napari_dicomdb.database.several import Hit, SeveralResult, search_several
     from napari_dicomdb.database.thumbnails import Thumbnail, ThumbnailReport
 
 __all__ = [
+    "ActivityRecord",
     "Database",
+    "Hit",
     "ImportReport",
     "InstanceRecord",
     "PatientRecord",
     "RemovalReport",
     "SeriesRecord",
+    "SeveralResult",
     "StudyRecord",
     "Thumbnail",
     "ThumbnailReport",
+    "search_several",
 ]
 
 _HOME = {
+    "ActivityRecord": "activity",
     "Database": "database",
+    "Hit": "several",
+    "SeveralResult": "several",
+    "search_several": "several",
     "ImportReport": "report",
     "RemovalReport": "report",
     "InstanceRecord": "records",

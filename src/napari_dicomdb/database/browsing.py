@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import listing, schema, search
+from napari_dicomdb.database.activity import ActivityRecord, activities
 from napari_dicomdb.database.identities import roots_with_id
 from napari_dicomdb.database.records import (
     InstanceRecord,
@@ -176,6 +177,15 @@ class Browsing:
         ``chest modality:CT date:2019-01-01.. id:123 desc:"arterial phase"``
         """
         return self.series(text=text, order="date", descending=True, limit=limit, offset=offset)
+
+    def recent(self, limit: int = 20) -> list[SeriesRecord]:
+        """List the series that were added last, latest first."""
+        return self.series(order="added", descending=True, limit=limit)
+
+    def activity(self, limit: int = 100) -> list[ActivityRecord]:
+        """List what was done with the database (imports, removals ...), latest first."""
+        with self._connections.borrow() as connection:
+            return activities(connection, limit)
 
     def instances(
         self,

@@ -17,7 +17,7 @@ APART = "\ufdd0"
 """Stands between texts that are filed together; no Unicode text, and no query, has it."""
 
 # Letters that no decomposition leads to, as they are typed without a special keyboard.
-_SPECIAL = str.maketrans(
+_SPECIAL: dict[int, str | int | None] = str.maketrans(
     {
         "ø": "o",
         "ł": "l",

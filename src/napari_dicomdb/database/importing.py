@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from napari_dicomdb.database import archives, media
+from napari_dicomdb.database import activity, archives, media
 from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.dry_run import DryRun
 from napari_dicomdb.database.known import KnownFiles
@@ -117,9 +117,25 @@ class Import:
         # Two DICOMDIRs may list the same file.
         self.report.missing = list({entry[0]: entry for entry in self.report.missing}.values())
         self.report.seconds = time.perf_counter() - started
+        self._record()
         with contextlib.suppress(Cancelled):
             self._tell("Done", final=True)
         return self.report
+
+    def _record(self) -> None:
+        """Note for the list of recent activity that this was done, if anything was."""
+        report = self.report
+        counts = {
+            "added": report.added,
+            "updated": report.updated,
+            "duplicates": report.duplicates,
+            "rejected": len(report.rejected),
+            "series": len(report.series_uids),
+        }
+        if self._dry_run or report.stopped or not (report.added or report.updated):
+            return
+        with self._connections.transaction() as connection:
+            activity.record(connection, "import", {k: n for k, n in counts.items() if n})
 
     @contextlib.contextmanager
     def _members_folder(self) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.database import counts, thumbnail_store
+from napari_dicomdb.database import activity, counts, thumbnail_store
 from napari_dicomdb.database.known import from_sql, path_of, to_sql
 from napari_dicomdb.database.report import RemovalReport
 
@@ -66,6 +66,9 @@ def remove_instances(
         # Search text is deleted by tombstones; only a merge drops the words.
         connection.execute("INSERT INTO series_text (series_text) VALUES ('rebuild')")
         after = _sizes(connection)
+        gone = [b - a for b, a in zip(before, after, strict=True)]
+        counted = zip(("patients", "studies", "series", "instances"), gone, strict=True)
+        activity.record(connection, "remove", {what: count for what, count in counted if count})
     report.patients, report.studies, report.series, report.instances = (
         b - a for b, a in zip(before, after, strict=True)
     )

@@ -124,7 +124,7 @@ class _Compiler:
             else:
                 parts = [one.as_sql() for one in found]
                 whole = (
-                    _joined(" OR ", [f"({sql})" for sql, _ in parts])
+                    f"({_joined(' OR ', [f'({sql})' for sql, _ in parts])})"
                     if len(parts) > 1
                     else parts[0][0]
                 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import search_values
 from napari_dicomdb.database.search_syntax import Range, bounds_of, ranges_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["ALIASES", "FIELDS", "TEXT_COLUMNS", "Field", "condition_of_field"]
 
@@ -213,6 +215,13 @@ def _prefix(column: str) -> Callable[[str], Sql | str]:
     return add
 
 
+def _id(value: str) -> Sql | str:
+    # Of the patient it is shown with, and of the one that its files name.
+    sql, parameters = _prefix("patient_id")(value)
+    keys = f"(SELECT id FROM patient WHERE {sql})"
+    return f"(study.patient IN {keys} OR study.home_patient IN {keys})", [*parameters, *parameters]
+
+
 def _dates(column: str) -> Callable[[str], Sql | str]:
     def add(value: str) -> Sql | str:
         if not value.strip("."):
@@ -247,7 +256,7 @@ def _added(value: str) -> Sql | str:
         after = high.endswith("~")
         parts.append("series.added < ?")
         parameters.append(_midnight(high.rstrip("~"), after=after))
-    return " AND ".join(parts) or "1", parameters
+    return f"series.id IN (SELECT id FROM series WHERE {' AND '.join(parts)})", parameters
 
 
 def _between(column: str, low: str, high: str) -> Sql:
@@ -331,8 +340,9 @@ def _midnight(text: str, *, after: bool) -> float:
 
 def _uid(value: str) -> Sql:
     return (
-        "(series.uid = ? OR study.uid = ?"
-        " OR series.id IN (SELECT series FROM instance WHERE uid = ?))",
+        "series.id IN (SELECT id FROM series WHERE uid = ? UNION SELECT id FROM series"
+        " WHERE study = (SELECT id FROM study WHERE uid = ?)"
+        " UNION SELECT series FROM instance WHERE uid = ?)",
         [value] * 3,
     )
 
@@ -369,7 +379,7 @@ def _thickness(value: str) -> Sql | str:
 _ADDERS: dict[str, Callable[[str], Sql | str]] = {
     "modality": _listed("series.modality"),
     "sex": _listed("patient.sex"),
-    "id": _prefix("patient.patient_id"),
+    "id": _id,
     "accession": _prefix("study.accession_number"),
     "date": _dates("study.date"),
     "birth": _dates("patient.birth_date"),

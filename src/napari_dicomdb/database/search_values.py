@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from napari_dicomdb.dicom.values import parse_ds
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from napari_dicomdb.database.series_notes import Note
 
@@ -79,6 +79,7 @@ class _Asked:
         self.needle = f'"{keyword}":'
         self.passed_over = keyword in PASSED_OVER
         self.ordered = keyword in ORDERED
+        self.ranges = ranges_of(value) if keyword in NUMERIC else None
         self.meets = _test(keyword, value, quoted)
         self.known: dict[Any, bool] = {}
 
@@ -97,7 +98,15 @@ class _Asked:
         more = bool(note) and note[-1] is None
         if any(self.met_by(value) for value in note if value is not None):
             return _YES
+        if more and len(note) == 3 and self.ordered:
+            # The lowest and the highest: what is asked must meet what lies between.
+            more = self.reaches(note[0], note[1])
         return _PERHAPS if more else _NO
+
+    def reaches(self, low: Any, high: Any) -> bool:
+        if not self.ranges:
+            return True
+        return any(first <= high and low <= last for first, _, last, _ in self.ranges)
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +127,7 @@ def _compared(values: str | None, notes: str | None, text: str) -> int:
             at = values.find(needle)
             return _YES if asked.met_by(_decode(values, at + len(needle))[0]) else found
     at = values.find(needle) if values else -1
-    if at < 0:
+    if values is None or at < 0:
         return _PERHAPS if asked.passed_over and notes != "" else _NO
     return _YES if asked.met_by(_decode(values, at + len(needle))[0]) else _NO
 
