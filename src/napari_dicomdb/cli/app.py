@@ -14,7 +14,9 @@ from napari_dicomdb.cli import (
     attributes,
     browsing,
     comparing,
+    databases,
     exporting,
+    filters,
     importing,
     opening,
     patients,
@@ -22,6 +24,7 @@ from napari_dicomdb.cli import (
     showing,
     taking_over,
     thumbnails,
+    upkeep,
     watching,
 )
 from napari_dicomdb.cli.output import say_error
@@ -68,11 +71,15 @@ for _module in (
     comparing,
     attributes,
     exporting,
+    filters,
     removing,
     thumbnails,
     patients,
+    upkeep,
+    databases,
     watching,
-    taking_over,  # last: adds to the group `db`
+    taking_over,  # last: adds to the group `db`,
+    filters,
 ):
     _module.register(app)
 
