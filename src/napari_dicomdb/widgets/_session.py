@@ -23,6 +23,7 @@ from napari_dicomdb.widgets._remembered import (
     remember_view,
 )
 from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets.folder_watch import FolderWatch
 
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
@@ -86,6 +87,7 @@ class DatabaseSession(QObject):
         self.drive = DriveWatch(self)
         self.drive.lost.connect(self._on_drive_lost)
         self.drive.found.connect(self._on_drive_found)
+        self.folders = FolderWatch(self)
         self.users = 0
 
     # -- database ---------------------------------------------------------------------
@@ -340,6 +342,7 @@ class DatabaseSession(QObject):
         """Stop all work, then close the database."""
         self._waiting.clear()
         self.drive.close()
+        self.folders.close()
         self._importer.close()
         self._runner.close()
         if self.database is not None:
