@@ -78,8 +78,7 @@ for _module in (
     upkeep,
     databases,
     watching,
-    taking_over,  # last: adds to the group `db`,
-    filters,
+    taking_over,  # last: adds to the group `db`
 ):
     _module.register(app)
 

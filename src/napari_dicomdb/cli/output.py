@@ -18,7 +18,15 @@ from rich.text import Text
 
 from napari_dicomdb.progress import Progress, no_progress
 
-__all__ = ["print_json", "print_table", "progress_bar", "say", "say_error", "visible"]
+__all__ = [
+    "print_json",
+    "print_json_list",
+    "print_table",
+    "progress_bar",
+    "say",
+    "say_error",
+    "visible",
+]
 
 # A pipe has no width: give a table enough for UIDs instead of rich's 80 columns.
 PIPE_WIDTH = 240
@@ -46,6 +54,20 @@ def print_json(value: Any) -> None:
     Numbers that JSON has not (NaN, infinity) become null. Characters that drive
     a terminal or that no encoding has are escaped, as JSON allows.
     """
+    typer.echo(_as_json(value))
+
+
+def print_json_list(values: Iterable[Any]) -> None:
+    """Print a list as `print_json` does, each of its values as soon as it is there."""
+    first = True
+    for value in values:
+        lines = _as_json(value).replace("\n", "\n  ")
+        typer.echo(f"{'[' if first else ','}\n  {lines}", nl=False)
+        first = False
+    typer.echo("[]" if first else "\n]")
+
+
+def _as_json(value: Any) -> str:
     unicode_out = "utf" in (getattr(sys.stdout, "encoding", None) or "").lower()
     try:
         text = json.dumps(
@@ -56,7 +78,7 @@ def print_json(value: Any) -> None:
             _finite(value), ensure_ascii=not unicode_out, indent=2, default=str, allow_nan=False
         )
     lines = (line if line.isprintable() else _escaped(line) for line in text.split("\n"))
-    typer.echo("\n".join(lines))
+    return "\n".join(lines)
 
 
 def _finite(value: Any) -> Any:
