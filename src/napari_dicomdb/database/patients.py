@@ -244,6 +244,11 @@ class PatientKeeping(Browsing):
                 reason="merged",
             )
 
+    def patients_with(self, keys: Sequence[int]) -> list[PatientRecord]:
+        """List those of these patients that are still there and shown."""
+        with self._connections.borrow() as connection:
+            return _of_keys(connection, keys)
+
     def patient_changes(self) -> list[PatientChange]:
         """List the merges and splits that are in force, the latest first."""
         with self._connections.borrow() as connection:
@@ -400,9 +405,16 @@ def _records(
 ) -> tuple[PatientRecord, ...]:
     sql = f"SELECT id FROM patient WHERE {where} AND {_LISTED}"
     keys = [row[0] for row in connection.execute(sql, parameters)]
-    chosen = ("patient.id IN (SELECT value FROM json_each(?))", [json.dumps(keys)])
-    found = listing.patients(connection, chosen, order="name")
-    return tuple(sorted(found, key=lambda p: (-p.study_count, -p.instance_count, p.key)))
+    return tuple(
+        sorted(
+            _of_keys(connection, keys), key=lambda p: (-p.study_count, -p.instance_count, p.key)
+        )
+    )
+
+
+def _of_keys(connection: sqlite3.Connection, keys: Sequence[int]) -> list[PatientRecord]:
+    chosen = ("patient.id IN (SELECT value FROM json_each(?))", [json.dumps(list(keys))])
+    return listing.patients(connection, chosen, order="name")
 
 
 def _listed(words: Sequence[str]) -> str:
