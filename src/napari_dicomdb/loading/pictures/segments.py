@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Segmentation Storage, Label Map Segmentation Storage."""
 
 _AFTER_SEGMENTS = 0x00700000  # everything about segments, and palettes, has a smaller tag
+_SEGMENT = "ReferencedSegmentNumber"
 _LOOKED_AT = 5  # places whose frames are decoded to choose the fullest
 _MOST_FRAMES = 64  # of one place
 _MOST_PIXELS = 1 << 26  # of all frames of one place together
@@ -183,9 +185,13 @@ def _draw(canvas: Canvas, plane: ImagePlane, looks: _Looks) -> None:
 
 def _segment_of(plane: ImagePlane) -> int:
     data = plane.record.frames_json
-    if data is None:
-        return 1
-    return _number([FrameTable.from_bytes(data).get("ReferencedSegmentNumber", plane.frame)], 1)
+    return 1 if data is None else _segments_in(data)[plane.frame]
+
+
+@lru_cache(maxsize=4)
+def _segments_in(data: bytes) -> list[int]:
+    """Return the segment of each frame; the table may be of thousands."""
+    return [_number([one], 1) for one in FrameTable.from_bytes(data).column(_SEGMENT)]
 
 
 def _show(canvas: Canvas, seen: NDArray[Any], looks: _Looks, segment: int) -> None:
