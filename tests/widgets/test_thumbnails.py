@@ -124,7 +124,8 @@ def test_a_series_without_a_picture_is_asked_once(qtbot, runner):
     assert sorted(calls) == ["broken", "none"]
     assert cache.reason("none") == "" and cache.tip("broken") == "No picture: unreadable"
     assert ready == ["broken"]
-    cache.forget(["none"])
+    cache.forget(["none", "unknown"])
+    assert ready == ["broken", "none"], "who shows it asks again"
     cache.picture("none")
     qtbot.waitUntil(lambda: len(calls) == 3)
 
@@ -248,3 +249,18 @@ def test_pictures_are_sharp_at_any_density(qtbot, runner, red):
     column = [image.pixelColor(44, y) for y in range(88)]
     assert column[0] == QColor(0, 0, 0) and column[44] == QColor(255, 0, 0)
     assert column.count(QColor(255, 0, 0)) == 44, "half as high as wide, in device pixels"
+
+
+def test_switched_off(qtbot, runner, red):
+    ready, make = [], Maker(red)
+    make.go.set()
+    cache = ThumbnailCache(runner, make)
+    cache.picture("1")
+    qtbot.waitUntil(lambda: cache.picture("1") is not None)
+    cache.ready.connect(ready.append)
+    cache.is_enabled = False
+    assert cache.picture("1") is None and cache.picture("2") is None
+    cache.want(["3"])
+    assert ready == ["1"] and not runner.is_busy and make.asked == ["1"]
+    cache.is_enabled = True
+    assert cache.picture("1") is not None

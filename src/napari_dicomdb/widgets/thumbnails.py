@@ -59,7 +59,7 @@ class ThumbnailCache(QObject):
     """
 
     ready = Signal(str)
-    """A picture, or the reason why there is none, has come: the series UID."""
+    """There is something new to show for a series: a picture, a reason, or neither any more."""
 
     def __init__(
         self,
@@ -106,9 +106,12 @@ class ThumbnailCache(QObject):
         self._making.clear()
 
     def forget(self, series_uids: Iterable[str]) -> None:
-        """Forget the pictures of series that changed."""
-        for uid in series_uids:
+        """Forget the pictures of series that changed; who shows them asks again."""
+        known = [uid for uid in series_uids if uid in self._kept]
+        for uid in known:
             self._drop(uid)
+        for uid in known:
+            self.ready.emit(uid)
 
     def retry(self, series_uids: Iterable[str]) -> None:
         """Try again to make pictures that could not be made."""
