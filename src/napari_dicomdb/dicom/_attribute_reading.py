@@ -7,7 +7,7 @@ import struct
 import threading
 import warnings
 import zlib
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,16 +39,39 @@ UNREADABLE = (
     zlib.error,
 )
 
-# The filters of warnings belong to the whole process: one thread at a time.
-_quiet = threading.RLock()
+
+class _Quiet:
+    """Ignores warnings while any thread asks for it; no thread waits for another's work."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._filters: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            # The filters of warnings belong to the whole process.
+            if self._users == 0:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._filters.__exit__(None, None, None)
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+_quiet = _Quiet()
+
+
+def quiet() -> AbstractContextManager[None]:
     """Let pydicom warn of nothing: what it warns of is in the values shown."""
-    with _quiet, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    return _quiet.held()
 
 
 def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:

@@ -269,6 +269,7 @@ def _metadata(volume: Volume) -> dict[str, Any]:
         "study_uid": meta.get("study_uid", ""),
         "frame_of_reference_uid": volume.geometry.frame_of_reference_uid,
         "instance_uids": tuple(meta.get("instance_uids", ())),
+        "source_paths": tuple(meta.get("source_paths", ())),
         "modality": meta.get("modality", ""),
         "units": volume.units,
         "quantity": meta.get("quantity", ""),
