@@ -75,13 +75,27 @@ class ThumbnailCache(QObject):
         self._retry: Callable[[list[str]], Any] | None = None
         self._workers = workers
         self._held = False
-        self.is_enabled = True
+        self._is_enabled = True
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
         self._wanted: OrderedDict[str, None] = OrderedDict()
         self._followed: frozenset[str] = frozenset()
         self._making: set[str] = set()
         self._generation = 0
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether pictures are shown and made; turning it off or on tells by `ready`."""
+        return self._is_enabled
+
+    @is_enabled.setter
+    def is_enabled(self, enabled: bool) -> None:
+        if enabled == self._is_enabled:
+            return
+        self._is_enabled = enabled
+        self._wanted.clear()
+        for uid in list(self._kept):
+            self.ready.emit(uid)
 
     def reset(
         self,
