@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,8 @@ from qtpy.QtWidgets import QMenu, QWidget
 from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
 from napari_dicomdb.database.report import RemovalReport
 from napari_dicomdb.errors import DatabaseError
+from napari_dicomdb.viewer.preferences import preference
+from napari_dicomdb.widgets._record_menu import MenuEntry, as_text, filled_menu
 from napari_dicomdb.widgets._session import ImportRequest
 from napari_dicomdb.widgets._text import count
 from napari_dicomdb.widgets.remove_dialog import RemoveDialog
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.widgets._record_menu import EntryProvider
     from napari_dicomdb.widgets._session import DatabaseSession
     from napari_dicomdb.widgets._tasks import TaskRunner
 
@@ -29,12 +30,7 @@ __all__ = ["RecordActions", "show_in_folder"]
 
 Record = PatientRecord | StudyRecord | SeriesRecord
 
-
-@dataclass(frozen=True)
-class _Entry:
-    label: str
-    shortcut: str
-    call: Callable[[], None]
+_GROUPS = ("view", "send", "copy", "files", "patients", "remove")
 
 
 def show_in_folder(path: Path) -> None:
@@ -57,6 +53,7 @@ class RecordActions(QObject):
 
     failed = Signal(object)
     removed = Signal(object)  # RemovalReport
+    pictures_dropped = Signal(object)  # UIDs of series whose pictures are to be drawn again
 
     def __init__(self, session: DatabaseSession, runner: TaskRunner, host: QWidget) -> None:
         super().__init__(host)
@@ -64,42 +61,79 @@ class RecordActions(QObject):
         self._runner = runner
         self._host = host
         self.dialog: RemoveDialog | None = None
+        self._providers: list[tuple[str, EntryProvider]] = []
 
-    def menu(
-        self,
-        records: Sequence[Record],
-        load: Callable[[], None] | None = None,
-        content: Callable[[], None] | None = None,
-    ) -> QMenu:
-        """Return the context menu for `records`.
+    def add_entries(self, provider: EntryProvider, group: str = "send") -> None:
+        """Have the menus offer more.
 
-        `load` adds an entry that loads them, `content` one that shows what
-        their files say.
+        Parameters
+        ----------
+        provider : callable
+            Given the selected records, all of one kind, returns the `MenuEntry`
+            of what can be done with them; called each time a menu opens.
+        group : str
+            Where they go: "view", "send" (export and the like), "copy", "files",
+            "patients" or "remove".
         """
-        menu = QMenu(self._host)
-        kind = _kind(records)
-        entries: list[_Entry | None] = []
-        if load is not None:
-            entries.append(_Entry("Load", "Return", load))
-        if content is not None:
-            entries.append(_Entry("Show content and attributes", "", content))
-        if entries:
-            entries.append(None)
-        entries += [
-            _Entry(_copy_label(kind, len(records)), "Ctrl+C", lambda: self.copy_uids(records)),
-            _Entry("Show in folder", "", lambda: self.show_in_folder(records)),
-            _Entry("Rescan files", "", lambda: self.rescan(records)),
-            None,
-            _Entry("Remove from database…", "Del", lambda: self.ask_to_remove(records)),
+        self._providers.append((group, provider))
+
+    def entries(self, records: Sequence[Record]) -> list[list[MenuEntry]]:
+        """Return the groups of entries for `records`."""
+        groups: dict[str, list[MenuEntry]] = {name: [] for name in _GROUPS}
+        kind, several = _kind(records), len(records)
+        groups["copy"] = [
+            MenuEntry(_copy_label(kind, several), lambda: self.copy_uids(records), "Ctrl+C"),
+            MenuEntry("Copy as text", lambda: self.copy_text(records)),
         ]
-        for entry in entries:
-            if entry is None:
-                menu.addSeparator()
-                continue
-            shortcut = f"\t{entry.shortcut}" if entry.shortcut else ""
-            action = menu.addAction(entry.label + shortcut)
-            action.triggered.connect(lambda _=False, call=entry.call: call())
-        return menu
+        groups["files"] = [
+            MenuEntry("Show in folder", lambda: self.show_in_folder(records)),
+            MenuEntry(
+                "Refresh (rescan files)", lambda: self.rescan(records), enabled=self._writes
+            ),
+            MenuEntry(
+                "Retry picture" if several == 1 and kind == "series" else "Retry pictures",
+                lambda: self.retry_pictures(records),
+            ),
+        ]
+        groups["remove"] = [
+            MenuEntry(
+                "Remove from database…",
+                lambda: self.ask_to_remove(records),
+                "Del",
+                enabled=self._writes,
+                tip="" if self._writes else "The database was opened read-only",
+            ),
+        ]
+        for group, provider in self._providers:
+            groups[group] += provider(records)
+        return list(groups.values())
+
+    @property
+    def _writes(self) -> bool:
+        return not getattr(self._session.database, "read_only", False)
+
+    def menu(self, records: Sequence[Record]) -> QMenu:
+        """Return the context menu for `records`."""
+        return filled_menu(self._host, self.entries(records))
+
+    def copy_text(self, records: Sequence[Record]) -> None:
+        """Put what the rows say on the clipboard, tabs between columns."""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(as_text(records))
+
+    def retry_pictures(self, records: Sequence[Record]) -> None:
+        """Draw the pictures again, also those that failed before."""
+        database = self._session.database
+        if database is None:
+            return
+
+        def work() -> list[str]:
+            series = self._series_of(database, records)
+            database.retry_thumbnails(series)
+            return [one.uid for one in series]
+
+        self._runner.submit(work, returned=self.pictures_dropped.emit, failed=self.failed.emit)
 
     def copy_uids(self, records: Sequence[Record]) -> None:
         """Put the UIDs, or patient IDs, on the clipboard, one a line."""
@@ -168,6 +202,9 @@ class RecordActions(QObject):
         """Ask, then remove `records` from the database."""
         database = self._session.database
         if not records or database is None:
+            return
+        if not preference("browser", "confirm_removal", True):
+            self.remove(records, False)
             return
 
         def ask(series: list[SeriesRecord]) -> None:

@@ -94,6 +94,59 @@ def _down(p: QPainter) -> None:
     p.drawPolyline([QPointF(4, 6), QPointF(8, 10), QPointF(12, 6)])
 
 
+def _right(p: QPainter) -> None:
+    p.drawPolyline([QPointF(6, 4), QPointF(10, 8), QPointF(6, 12)])
+
+
+def _star(p: QPainter) -> None:
+    points = [
+        QPointF(8 + r * cos(pi * (k - 2.5) / 5), 8.6 + r * sin(pi * (k - 2.5) / 5))
+        for k in range(10)
+        for r in ((6.8, 3.0)[k % 2],)
+    ]
+    p.drawPolygon(QPolygonF(points))
+
+
+def _table(p: QPainter) -> None:
+    p.drawRoundedRect(QRectF(1.5, 2.5, 13, 11), 1.2, 1.2)
+    p.drawLine(QPointF(1.5, 6.2), QPointF(14.5, 6.2))
+    p.drawLine(QPointF(1.5, 9.8), QPointF(14.5, 9.8))
+    p.drawLine(QPointF(6, 6.2), QPointF(6, 13.5))
+
+
+def _cards(p: QPainter) -> None:
+    for x in (1.8, 9.0):
+        for y in (1.8, 9.0):
+            p.drawRoundedRect(QRectF(x, y, 5.2, 5.2), 1, 1)
+
+
+def _clock(p: QPainter) -> None:
+    p.drawEllipse(QRectF(1.8, 1.8, 12.4, 12.4))
+    p.drawPolyline([QPointF(8, 4.6), QPointF(8, 8.3), QPointF(10.6, 9.8)])
+
+
+def _linked(p: QPainter) -> None:
+    p.drawRoundedRect(QRectF(1, 5.6, 7.6, 4.8), 2.4, 2.4)
+    p.drawRoundedRect(QRectF(7.4, 5.6, 7.6, 4.8), 2.4, 2.4)
+
+
+def _copied(p: QPainter) -> None:
+    p.drawRoundedRect(QRectF(5.2, 1.6, 9, 9.6), 1.2, 1.2)
+    p.drawPolyline([QPointF(5, 4.6), QPointF(1.8, 4.6), QPointF(1.8, 14.4), QPointF(10.6, 14.4),
+                    QPointF(10.6, 11.4)])  # fmt: skip
+
+
+def _mixed(p: QPainter) -> None:
+    p.drawRoundedRect(QRectF(1.8, 1.8, 12.4, 12.4), 1.4, 1.4)
+    p.drawLine(QPointF(2.4, 13.6), QPointF(13.6, 2.4))
+
+
+def _server(p: QPainter) -> None:
+    for y in (1.8, 9.0):
+        p.drawRoundedRect(QRectF(1.8, y, 12.4, 5.2), 1.2, 1.2)
+        p.drawPoint(QPointF(4.6, y + 2.6))
+
+
 def _head(p: QPainter, *, nose: bool) -> None:
     p.drawEllipse(QRectF(3, 3, 10, 11.5))
     if nose:
@@ -165,6 +218,8 @@ _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "info": _info, "warning": _warning, "error": _error, "report": _report,
     "patient": _patient, "study": _study, "series": _series, "window": _window,
     "axial": _axial, "coronal": _coronal, "sagittal": _sagittal, "more": _more, "down": _down,
+    "right": _right, "star": _star, "table": _table, "cards": _cards, "clock": _clock,
+    "linked": _linked, "copied": _copied, "mixed": _mixed, "server": _server,
 }  # fmt: skip
 
 

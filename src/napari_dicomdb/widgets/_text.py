@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import unicodedata
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "count",
+    "day",
     "file_size",
+    "isolated",
     "loadable_facts",
     "matrix",
+    "number",
     "one_line",
     "patient_facts",
     "series_facts",
@@ -23,12 +28,34 @@ __all__ = [
 ]
 
 _LONGEST = 300
+_MARKS = 4  # accents on one letter
+_JOINERS = "\u200c\u200d"
 
 
 def one_line(text: str) -> str:
-    """Return `text` fit for one row: no control characters, no endless length."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
+    """Return `text` fit for one row: no control characters, no endless length.
+
+    Joiners stay, which Persian and Indic scripts need; marks that turn the
+    direction of what follows go, and so do towers of accents.
+    """
+    kept: list[str] = []
+    marks = 0
+    for character in text[: 4 * _LONGEST]:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if marks > _MARKS or (category == "Cf" and character not in _JOINERS):
+            continue
+        is_shown = character.isprintable() or character in _JOINERS
+        kept.append(character if is_shown else " ")
+    clean = " ".join("".join(kept).split())
     return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
+
+
+def isolated(text: str) -> str:
+    """Return `text` such that words from right to left in it move nothing around it."""
+    if any(unicodedata.bidirectional(c) in ("R", "AL") for c in text):
+        return f"\u2068{text}\u2069"
+    return text
 
 
 def tool_tip(text: str) -> str:
@@ -37,10 +64,19 @@ def tool_tip(text: str) -> str:
     return f"<qt>{lines}</qt>"
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
+def number(value: int) -> str:
+    """Return "12 345"; a thin space groups digits in every language."""
+    return f"{value:,}".replace(",", "\u2009")
+
+
+def count(number_of: int, one: str, many: str | None = None) -> str:
     """Return "1 file", "2 files", "12 345 files"."""
-    # A thin space groups digits in every language.
-    return f"{number:,}".replace(",", "\u2009") + f" {one if number == 1 else many or one + 's'}"
+    return f"{number(number_of)} {one if number_of == 1 else many or one + 's'}"
+
+
+def day(seconds: float) -> str:
+    """Return the local date of a time in seconds since the epoch, "" when it is unknown."""
+    return time.strftime("%Y-%m-%d", time.localtime(seconds)) if seconds > 0 else ""
 
 
 def file_size(size: int) -> str:
@@ -62,7 +98,7 @@ def patient_facts(patient: PatientRecord) -> str:
     """Return what tells patients of one name apart: "ID 4711 · M · 1950-03-02"."""
     parts = [f"ID {patient.patient_id}" if patient.patient_id else "no ID"]
     parts += [patient.sex, patient.birth_date]
-    return one_line(" · ".join(p for p in parts if p))
+    return " · ".join(isolated(one_line(p)) for p in parts if p)
 
 
 def study_title(study: StudyRecord) -> str:
@@ -85,7 +121,10 @@ def series_facts(series: SeriesRecord) -> str:
         parts.append(series.body_part.capitalize())
     if series.storage == "copied":
         parts.append("copied")
-    return one_line(" · ".join(p for p in parts if p))
+    missing = series.missing_count
+    if missing:
+        parts.append("files missing" if missing >= series.instance_count else "incomplete")
+    return " · ".join(isolated(one_line(p)) for p in parts if p)
 
 
 def loadable_facts(loadable: Loadable) -> str:

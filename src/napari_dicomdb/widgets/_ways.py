@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.loading.stored import LoadableSummary
 
-__all__ = ["default_severity", "opens_as", "way_facts", "ways_count", "ways_text"]
+__all__ = [
+    "default_severity",
+    "dimensions",
+    "distances",
+    "opens_as",
+    "way_facts",
+    "ways_count",
+    "ways_text",
+]
 
 _LISTED = 8  # ways in a tool tip; more do not fit on a screen
 _INDENT = "\u00a0" * 4  # a tool tip would swallow blanks
@@ -37,6 +45,35 @@ def opens_as(ways: Sequence[LoadableSummary]) -> str:
         return "nothing opens by default" if ways else ""
     more = f" + {len(chosen) - 1} more" if len(chosen) > 1 else ""
     return one_line(" · ".join(_size(chosen[0])) + more)
+
+
+def dimensions(way: LoadableSummary) -> str:
+    """Return "60 × 256 × 256", "" for what has no pixels."""
+    return "" if way.kind == CONTENT or not way.shape else _size(way)[0]
+
+
+def distances(way: LoadableSummary) -> str:
+    """Return the voxel size "2.5 × 1 × 1" in mm, "" when it is unknown."""
+    return " × ".join(_length(s) for s in way.spacing or ())
+
+
+def short_names(ways: Sequence[LoadableSummary]) -> list[str]:
+    """Return what tells the ways to open one series apart, without what all names begin with."""
+    names = [one_line(way.name) for way in ways]
+    if len(names) < 2:
+        return names
+    shared = 0
+    while len({name[: shared + 1] for name in names}) == 1 and shared < len(names[0]):
+        shared += 1
+    while shared and names[0][shared - 1].isalnum():
+        shared -= 1
+    rests = [name[shared:].strip(" ,:()") for name in names]
+    if not any(rests):
+        return names
+    return [
+        rest[:1].upper() + rest[1:] if rest else name
+        for rest, name in zip(rests, names, strict=True)
+    ]
 
 
 def ways_count(ways: Sequence[LoadableSummary]) -> str:

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_dicomdb.widgets._icons import pixmap
+from napari_dicomdb.widgets._text import isolated, one_line
 
 if TYPE_CHECKING:
     from napari_dicomdb.widgets._theme import Palette
@@ -78,7 +79,12 @@ class EmptyState(QWidget):
 
     def show_no_hits(self, words: str) -> None:
         """Say that a search found nothing."""
-        self._show("search", "Nothing found", f"No series matches “{words}”.", buttons=False)
+        self._show(
+            "search",
+            "Nothing found",
+            f"No series matches “{isolated(one_line(words))}”.",
+            buttons=False,
+        )
 
     def show_failure(self, reason: str) -> None:
         """Say why the database cannot be opened."""

@@ -174,6 +174,17 @@ class ExaminePanel(QWidget):
 
     # -- choice -----------------------------------------------------------------------
 
+    def choose(self, loadables: Sequence[Loadable]) -> None:
+        """Check these of the loadables shown, and no others."""
+        if len(self.cards) < len(self._loadables):
+            self._show_rest()
+        wanted = {id(loadable) for loadable in loadables}
+        for card in self.cards:
+            card.check.setChecked(id(card.loadable) in wanted)
+        first = next((card for card in self.cards if id(card.loadable) in wanted), None)
+        if first is not None:
+            self.scroll.ensureWidgetVisible(first)
+
     def chosen(self) -> list[Loadable]:
         """Return the loadables to load, in the order shown."""
         unseen = self._loadables[len(self.cards) :]

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_dicomdb.dicom.findings import Severity
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.content import CONTENT
+from napari_dicomdb.widgets._text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,6 +66,7 @@ class LayerLoader(QObject):
     content_read = Signal(object, object, int)  # list of Loadable, ContentTree, its place
     changed = Signal(object)  # InstanceRecords whose files are not what the index says
     failed = Signal(object, object)  # Loadable, error
+    progressed = Signal(str, int, object)  # what is loaded, done, total or None
     idle = Signal()
 
     def __init__(self, viewer: Any, runner: TaskRunner, parent: QObject | None = None) -> None:
@@ -107,13 +109,23 @@ class LayerLoader(QObject):
         task = self._runner.submit(
             work,
             pass_progress=True,
-            progressed=lambda done, total, _text: bar.show_progress(done, total),
+            progressed=lambda done, total, _text: self._tell(loadable, bar, done, total),
             returned=returned,
             failed=lambda error: self.failed.emit(loadable, error),
             finished=lambda: self._end(holder[0]),
         )
         holder.append(task)
         self._bars[task] = bar
+        self.progressed.emit(self._said(loadable), 0, None)
+
+    def _said(self, loadable: Loadable) -> str:
+        waiting = len(self._bars) - 1
+        more = f" ({waiting} more to come)" if waiting > 0 else ""
+        return f"Loading {one_line(loadable.name)}{more}"
+
+    def _tell(self, loadable: Loadable, bar: _ActivityBar, done: int, total: int | None) -> None:
+        bar.show_progress(done, total)
+        self.progressed.emit(self._said(loadable), done, total)
 
     def _add(self, loadable: Loadable, volume: Volume) -> None:
         from napari_dicomdb.viewer.open import add_volume

@@ -1,29 +1,42 @@
-"""Series as a Qt table model that pages lazily, with thumbnails that arrive later."""
+"""Series as a table; those with several ways to open unfold into rows of these."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
+from qtpy.QtCore import QModelIndex, QObject, Qt, Signal
 
-from napari_dicomdb.widgets._text import (
-    count,
-    file_size,
-    matrix,
-    one_line,
-    series_facts,
-    series_title,
-    tool_tip,
+from napari_dicomdb.dicom.findings import worst
+from napari_dicomdb.widgets._text import count as counted
+from napari_dicomdb.widgets._text import file_size, matrix, one_line, series_facts, tool_tip
+from napari_dicomdb.widgets._text import series_title as title_of
+from napari_dicomdb.widgets._ways import (
+    default_severity,
+    opens_as,
+    short_names,
+    way_facts,
+    ways_count,
+    ways_text,
 )
-from napari_dicomdb.widgets._ways import default_severity, opens_as, ways_count, ways_text
-from napari_dicomdb.widgets.models._paging import Query, read_page
+from napari_dicomdb.widgets.models._columns import Column, place_of
 from napari_dicomdb.widgets.models._roles import (
+    DepthRole,
+    ExpandRole,
+    MissingRole,
     OpensAsRole,
-    RecordRole,
     SecondaryTextRole,
     SeverityRole,
+)
+from napari_dicomdb.widgets.models.paged_table import PagedTable
+from napari_dicomdb.widgets.models.series_columns import (
+    SERIES_COLUMNS,
+    cell_of_series,
+    cell_of_way,
+    missing_of,
+    whereabouts,
+    whereabouts_text,
 )
 
 if TYPE_CHECKING:
@@ -35,40 +48,26 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.stored import LoadableSummary
     from napari_dicomdb.widgets._tasks import TaskRunner
 
-__all__ = ["SeriesColumn", "SeriesTableModel"]
+__all__ = ["SeriesTable", "WayRow"]
+
+_SERIES = place_of(SERIES_COLUMNS, "series")
 
 
-class SeriesColumn(IntEnum):
-    """Columns of the series table."""
+@dataclass(frozen=True, slots=True)
+class WayRow:
+    """One way to open a series, as a row below it.
 
-    SERIES = 0
-    MODALITY = 1
-    IMAGES = 2
-    MATRIX = 3
-    NUMBER = 4
-    DATE = 5
-    SIZE = 6
-    BODY_PART = 7
+    `place` is that among all, best first; `name` tells it from the others.
+    """
 
-
-_TITLES = ("Series", "Mod.", "Images", "Matrix", "#", "Date", "Size", "Body part")
-_RIGHT = {SeriesColumn.IMAGES, SeriesColumn.MATRIX, SeriesColumn.NUMBER, SeriesColumn.SIZE}
-
-# The database's orders behind each column.
-_ORDERS: dict[int, str] = {
-    SeriesColumn.SERIES: "description",
-    SeriesColumn.MODALITY: "modality",
-    SeriesColumn.IMAGES: "frame_count",
-    SeriesColumn.MATRIX: "matrix",
-    SeriesColumn.NUMBER: "number",
-    SeriesColumn.DATE: "date",
-    SeriesColumn.SIZE: "size",
-    SeriesColumn.BODY_PART: "body_part",
-}
+    series: SeriesRecord
+    place: int
+    way: LoadableSummary
+    name: str
 
 
-class SeriesTableModel(QAbstractTableModel):
-    """The series of a patient, a study or a search.
+class SeriesTable(PagedTable):
+    """The series of patients, of studies or of a search.
 
     Parameters
     ----------
@@ -80,10 +79,11 @@ class SeriesTableModel(QAbstractTableModel):
     ways : callable, optional
         Given a series returns the ways to open it, or none and calls for them
         in the background; `refresh_ways` is then called when they are there.
+    picture_tip : callable, optional
+        Given a series UID tells why there is no picture, or "".
     """
 
-    loaded = Signal()
-    failed = Signal(object)
+    unfolded = Signal(int, int)  # first and last of the rows that came in below a series
 
     def __init__(
         self,
@@ -92,177 +92,170 @@ class SeriesTableModel(QAbstractTableModel):
         parent: QObject | None = None,
         *,
         ways: Callable[[SeriesRecord], Sequence[LoadableSummary]] | None = None,
+        picture_tip: Callable[[str], str] | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._runner = runner
+        super().__init__(SERIES_COLUMNS, runner, parent)
         self._thumbnail = thumbnail
         self._ways = ways
-        self._generation = 0
-        self._query: Query | None = None
-        self._records: list[SeriesRecord] = []
-        self._has_more = False
-        self._is_waiting = False
-        self._sort: tuple[int, bool] | None = None
+        self._picture_tip = picture_tip
+        self._rows_by_uid: dict[str, int] | None = None
+        self._open: dict[str, tuple[LoadableSummary, ...]] = {}
+        self.modelReset.connect(self._forget_places)
+        self.rowsInserted.connect(self._forget_places)
+        self.rowsRemoved.connect(self._forget_places)
+        self.modelAboutToBeReset.connect(self._open.clear)
 
-    def show(self, query: Query | None) -> None:
-        """List what `query` returns; it is called on a worker thread, page by page."""
-        self._query = query
-        self._reset()
+    # -- rows -------------------------------------------------------------------------
 
-    def _reset(self) -> None:
-        self.beginResetModel()
-        self._generation += 1
-        self._records = []
-        self._has_more = self._query is not None
-        self._is_waiting = False
-        self.endResetModel()
-        self.fetchMore(QModelIndex())
+    def is_record(self, row: int) -> bool:  # noqa: D102
+        return row < len(self._rows) and not isinstance(self._rows[row], WayRow)
 
     def record(self, row: int) -> SeriesRecord:
-        """Return the record of a row."""
-        return self._records[row]
+        """Return the series of a row, or that of the way to open it."""
+        found = self._rows[row]
+        series: SeriesRecord = found.series if isinstance(found, WayRow) else found
+        return series
+
+    def way(self, row: int) -> WayRow | None:
+        """Return the way to open a series behind a row, None when it is a series."""
+        found = self._rows[row]
+        return found if isinstance(found, WayRow) else None
 
     def row_of(self, series_uid: str) -> int:
         """Return the row of a series, -1 when it has not been read."""
-        return next((r for r, s in enumerate(self._records) if s.uid == series_uid), -1)
+        if self._rows_by_uid is None:
+            self._rows_by_uid = {
+                found.uid: row
+                for row, found in enumerate(self._rows)
+                if not isinstance(found, WayRow)
+            }
+        return self._rows_by_uid.get(series_uid, -1)
+
+    def _forget_places(self, *_: object) -> None:
+        self._rows_by_uid = None
+        self._places = None
+
+    # -- ways to open -----------------------------------------------------------------
+
+    def is_open(self, row: int) -> bool:
+        """Whether the ways to open the series of `row` are rows below it."""
+        return self.record(row).uid in self._open
+
+    def set_open(self, row: int, wanted: bool) -> None:
+        """Show the ways to open the series of `row` below it, or fold them up."""
+        series = self.record(row)
+        row = self.row_of(series.uid)
+        if wanted == (series.uid in self._open):
+            return
+        if wanted:
+            ways = tuple(self._of(series))
+            if len(ways) < 2:
+                return
+            self.beginInsertRows(QModelIndex(), row + 1, row + len(ways))
+            self._open[series.uid] = ways
+            self._rows[row + 1 : row + 1] = _way_rows(series, ways)
+            self.endInsertRows()
+            self.unfolded.emit(row + 1, row + len(ways))
+        else:
+            ways = self._open[series.uid]
+            self.beginRemoveRows(QModelIndex(), row + 1, row + len(ways))
+            del self._open[series.uid]
+            del self._rows[row + 1 : row + 1 + len(ways)]
+            self.endRemoveRows()
+        self._tell(row)
+
+    def refresh_ways(self, series_uid: str) -> None:
+        """Say that the ways to open a series are known now."""
+        row = self.row_of(series_uid)
+        if row < 0:
+            return
+        known = tuple(self._of(self.record(row)))
+        if series_uid in self._open and known != self._open[series_uid]:
+            self.set_open(row, False)
+            self.set_open(row, True)
+        self._tell(row)
 
     def refresh_thumbnail(self, series_uid: str) -> None:
         """Say that the picture of a series is there now."""
         row = self.row_of(series_uid)
         if row >= 0:
-            index = self.index(row, SeriesColumn.SERIES)
+            index = self.index(row, _SERIES)
             self.dataChanged.emit(index, index, [int(Qt.ItemDataRole.DecorationRole)])
 
-    def refresh_ways(self, series_uid: str) -> None:
-        """Say that the ways to open a series are known now."""
-        row = self.row_of(series_uid)
-        if row >= 0:
-            roles = [
-                SecondaryTextRole,
-                OpensAsRole,
-                SeverityRole,
-                int(Qt.ItemDataRole.ToolTipRole),
-            ]
-            last = len(_TITLES) - 1
-            self.dataChanged.emit(self.index(row, 0), self.index(row, last), roles)
+    def _tell(self, row: int) -> None:
+        self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
+
+    def _of(self, series: SeriesRecord) -> Sequence[LoadableSummary]:
+        return () if self._ways is None else self._ways(series)
 
     # -- Qt ---------------------------------------------------------------------------
 
-    def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008, D102
-        return 0 if parent.isValid() else len(self._records)
+    def text(self, row: int, column: Column) -> str:  # noqa: D102
+        found = self._rows[row]
+        if isinstance(found, WayRow):
+            return found.name if column.rank == 0 else cell_of_way(found.way, column)
+        return cell_of_series(found, column, self._of(found))
 
-    def columnCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008, D102
-        return 0 if parent.isValid() else len(_TITLES)
+    def other_data(self, row: int, column: Column, role: int) -> Any:  # noqa: D102
+        found = self._rows[row]
+        if role == DepthRole:
+            return int(isinstance(found, WayRow))
+        if role == MissingRole:
+            return missing_of(self.record(row)) > 0
+        if isinstance(found, WayRow):
+            return _of_way(found.way, role)
+        if role == Qt.ItemDataRole.DecorationRole:
+            if column.name == "where":
+                return whereabouts(found)
+            wanted = column.name == "series" and self._thumbnail is not None
+            return self._thumbnail(found.uid) if wanted else None
+        return self._of_series(found, role)
 
-    def canFetchMore(self, parent: QModelIndex) -> bool:  # noqa: D102
-        return not parent.isValid() and self._has_more and not self._is_waiting
-
-    def fetchMore(self, parent: QModelIndex) -> None:
-        """Ask for the next page; it arrives later."""
-        if not self.canFetchMore(parent):
-            return
-        self._is_waiting = True
-        generation = self._generation
-        self._runner.submit(
-            read_page,
-            self._query,
-            len(self._records),
-            None if self._sort is None else (_ORDERS[self._sort[0]], self._sort[1]),
-            returned=lambda page: self._append(generation, page),
-            failed=lambda error: self._fail(generation, error),
-        )
-
-    def _append(self, generation: int, page: tuple[list[SeriesRecord], bool]) -> None:
-        if generation != self._generation:
-            return
-        records, self._has_more = page
-        self._is_waiting = False
-        if records:
-            first = len(self._records)
-            self.beginInsertRows(QModelIndex(), first, first + len(records) - 1)
-            self._records.extend(records)
-            self.endInsertRows()
-        self.loaded.emit()
-
-    def _fail(self, generation: int, error: Exception) -> None:
-        if generation == self._generation:
-            self._is_waiting = self._has_more = False
-            self.failed.emit(error)
-
-    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sort by a column; -1 returns to the database's order."""
-        self._sort = None if column < 0 else (column, order == Qt.SortOrder.DescendingOrder)
-        self._reset()
-
-    def headerData(  # noqa: D102
-        self,
-        section: int,
-        orientation: Qt.Orientation,
-        role: int = Qt.ItemDataRole.DisplayRole,
-    ) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _TITLES[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole and section in _RIGHT:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        return None
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: D102
-        if not index.isValid():
-            return None
-        series, column = self._records[index.row()], index.column()
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _display(series, column)
-        if role == RecordRole:
-            return series
-        if role == SecondaryTextRole and column == SeriesColumn.SERIES:
+    def _of_series(self, series: SeriesRecord, role: int) -> Any:
+        if role == SecondaryTextRole:
             parts = (ways_count(self._of(series)), series_facts(series))
             return " · ".join(part for part in parts if part)
         if role == OpensAsRole:
             return opens_as(self._of(series))
         if role == SeverityRole:
             return str(default_severity(self._of(series)) or "")
-        if role == Qt.ItemDataRole.DecorationRole and column == SeriesColumn.SERIES:
-            return None if self._thumbnail is None else self._thumbnail(series.uid)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in _RIGHT:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == ExpandRole:
+            if len(self._of(series)) < 2:
+                return ""
+            return "open" if series.uid in self._open else "closed"
         if role == Qt.ItemDataRole.ToolTipRole:
-            parts = (_tool_tip(series), ways_text(self._of(series)))
+            picture = "" if self._picture_tip is None else self._picture_tip(series.uid)
+            parts = (_tip(series), ways_text(self._of(series)), one_line(picture))
             return tool_tip("\n\n".join(part for part in parts if part))
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return whereabouts_text(series)
         return None
 
-    def _of(self, series: SeriesRecord) -> Sequence[LoadableSummary]:
-        return () if self._ways is None else self._ways(series)
+
+def _way_rows(series: SeriesRecord, ways: Sequence[LoadableSummary]) -> list[WayRow]:
+    names = short_names(ways)
+    return [WayRow(series, k, w, n) for k, (w, n) in enumerate(zip(ways, names, strict=True))]
 
 
-def _display(series: SeriesRecord, column: int) -> str:
-    match column:
-        case SeriesColumn.SERIES:
-            return series_title(series)
-        case SeriesColumn.MODALITY:
-            return one_line(series.modality)
-        case SeriesColumn.IMAGES:
-            return str(series.frame_count or series.instance_count)
-        case SeriesColumn.MATRIX:
-            return matrix(series.columns, series.rows)
-        case SeriesColumn.NUMBER:
-            return "" if series.number is None else str(series.number)
-        case SeriesColumn.DATE:
-            return series.date
-        case SeriesColumn.SIZE:
-            return file_size(series.size)
-    return one_line(series.body_part)
+def _of_way(way: LoadableSummary, role: int) -> Any:
+    if role == SecondaryTextRole:
+        return way_facts(way)
+    if role == SeverityRole:
+        return str(worst(way.findings) or "")
+    if role == Qt.ItemDataRole.ToolTipRole:
+        findings = [f"{str(f.severity).capitalize()}: {one_line(f.text)}" for f in way.findings]
+        return tool_tip("\n".join([one_line(way.name), way_facts(way), *findings]))
+    return None
 
 
-def _tool_tip(series: SeriesRecord) -> str:
-    images = count(series.frame_count, "image")
-    files = count(series.instance_count, "file")
+def _tip(series: SeriesRecord) -> str:
+    images = counted(series.frame_count, "image")
     scanner = " ".join(p for p in (series.manufacturer, series.model) if p)
+    facts = (one_line(series.modality), images, matrix(series.columns, series.rows))
     lines = [
-        series_title(series),
-        " · ".join(p for p in (series.modality, images, matrix(series.columns, series.rows)) if p),
-        f"{files}, {file_size(series.size)}, {series.storage}",
+        title_of(series),
+        " · ".join(p for p in facts if p),
+        f"{file_size(series.size)} · {whereabouts_text(series)}",
         f"{series.date} {series.time}".strip(),
         one_line(series.protocol),
         one_line(scanner),

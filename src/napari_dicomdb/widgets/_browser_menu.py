@@ -1,0 +1,86 @@
+"""What the browser adds to the menus of its rows: look at them, load them, compare them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt
+
+from napari_dicomdb.database.records import PatientRecord, SeriesRecord
+from napari_dicomdb.widgets._record_menu import MenuEntry
+from napari_dicomdb.widgets.patient_actions import PatientActions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtCore import QPoint
+
+    from napari_dicomdb.widgets.browser import DicomBrowser
+
+__all__ = ["BrowserMenu"]
+
+
+class BrowserMenu(QObject):
+    """Opens the context menu, and acts by the keys Delete and Ctrl+C.
+
+    Parameters
+    ----------
+    browser : DicomBrowser
+    """
+
+    def __init__(self, browser: DicomBrowser) -> None:
+        super().__init__(browser)
+        self._browser = browser
+        actions = browser.actions_
+        self.patients = PatientActions(browser.session, browser._queries, browser)
+        self.patients.failed.connect(actions.failed)
+        actions.add_entries(self._looking, "view")
+        actions.add_entries(self._missing, "files")
+        actions.add_entries(self.patients.entries, "patients")
+        views = browser.views
+        views.menu_requested.connect(self._show)
+        views.remove_requested.connect(lambda: self._act("ask_to_remove"))
+        views.copy_requested.connect(lambda: self._act("copy_uids"))
+
+    def _show(self, position: QPoint) -> None:
+        chosen = self._browser.views.selected_records()
+        if chosen:
+            menu = self._browser.actions_.menu(chosen)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(position)
+
+    def _act(self, name: str) -> None:
+        chosen = self._browser.views.selected_records()
+        if chosen:
+            getattr(self._browser.actions_, name)(chosen)
+
+    def _looking(self, records: Sequence[Any]) -> list[MenuEntry]:
+        browser = self._browser
+        ways = browser.views.selected_ways()
+        entries = [
+            MenuEntry("Load", lambda: browser.examiner.load_records(records, ways), "Return"),
+        ]
+        if isinstance(records[0], SeriesRecord):
+            entries += [
+                MenuEntry("Examine", self._examine),
+                MenuEntry(
+                    "Show content and attributes", lambda: browser.contents.show_series(records)
+                ),
+            ]
+        return entries
+
+    def _examine(self) -> None:
+        browser = self._browser
+        chosen, ways = browser.views.selected_series(), browser.views.selected_ways()
+        browser.examiner.examine(chosen, ways)
+        sizes = browser._content.sizes()
+        if sizes[1] < sum(sizes) // 3:
+            browser._content.setSizes([sum(sizes) * 2 // 3, sum(sizes) // 3])
+        browser.panel.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _missing(self, records: Sequence[Any]) -> list[MenuEntry]:
+        gone = any(getattr(r, "missing_count", 0) for r in records)
+        if not gone or isinstance(records[0], PatientRecord):
+            return []
+        find = self._browser.databases.actions.show_upkeep
+        return [MenuEntry("Find moved files…", lambda: find("relink"))]
