@@ -264,3 +264,16 @@ def test_switched_off(qtbot, runner, red):
     assert ready == ["1"] and not runner.is_busy and make.asked == ["1"]
     cache.is_enabled = True
     assert cache.picture("1") is not None
+
+
+def test_refresh_asks_for_all_anew(qtbot, runner, red):
+    make = Maker(red)
+    make.go.set()
+    cache = ThumbnailCache(runner, make)
+    cache.ready.connect(cache.picture)  # as a view that shows it
+    cache.picture("1")
+    qtbot.waitUntil(lambda: cache.picture("1") is not None)
+    cache.refresh()
+    assert cache.picture("1") is None
+    qtbot.waitUntil(lambda: cache.picture("1") is not None)
+    assert make.asked == ["1", "1"]

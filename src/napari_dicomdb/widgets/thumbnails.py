@@ -127,6 +127,10 @@ class ThumbnailCache(QObject):
         for uid in known:
             self.ready.emit(uid)
 
+    def refresh(self) -> None:
+        """Forget all pictures: others may be drawn on what came or went with a series."""
+        self.forget(list(self._kept))
+
     def retry(self, series_uids: Iterable[str]) -> None:
         """Try again to make pictures that could not be made."""
         uids = [uid for uid in series_uids if self._code(uid)]
