@@ -247,7 +247,8 @@ class DatabasesDialog(QDialog):
         name = source and QFileDialog.getExistingDirectory(self, "Choose or make the new folder")
         if not name:
             return
-        target = Path(name)  # an existing folder takes it in
+        chosen = Path(name)
+        target = chosen / source.name if any(chosen.iterdir()) else chosen
 
         def moved(target: Path) -> None:
             self.work.tell(f"Moved to {target}.")

@@ -22,15 +22,19 @@ from napari_dicomdb.widgets.notice import NoticeBox
 from napari_dicomdb.widgets.upkeep_page import make_label
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from qtpy.QtGui import QKeyEvent
+    from qtpy.QtWidgets import QStackedLayout
 
     from napari_dicomdb.database.several import Hit
-    from napari_dicomdb.database.several import SeveralResults as Found
+    from napari_dicomdb.database.several import SeveralResult as Found
+    from napari_dicomdb.progress import Progress
     from napari_dicomdb.widgets._session import DatabaseSession
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
     from napari_dicomdb.widgets._theme import Palette
+    from napari_dicomdb.widgets.search_box import SearchBox
 
 __all__ = ["SearchScope", "SeveralResults", "SeveralSearch"]
 
@@ -55,6 +59,8 @@ class SearchScope(QComboBox):
         self.addItem("All known databases")
         self.setAccessibleName("Where to search")
         self.setToolTip("Where to search")
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(9)
         self.currentIndexChanged.connect(lambda index: self.scope_changed.emit(index == 1))
 
     @property
@@ -223,14 +229,55 @@ class SeveralSearch(QObject):
         self._runner = runner
         self._task: Task | None = None
         self._awaited: Hit | None = None
+        self._search: SearchBox | None = None
+        self._scope: SearchScope | None = None
+        self._stack: QStackedLayout | None = None
+        self._back: Callable[[], None] | None = None
         self.page = SeveralResults()
         self.page.hit_chosen.connect(self.show_hit)
         self.page.hit_loaded.connect(self.load_hit)
         session.opened.connect(self._on_opened)
 
+    def attach(
+        self,
+        search: SearchBox,
+        scope: SearchScope,
+        stack: QStackedLayout,
+        back: Callable[[], None],
+    ) -> None:
+        """Follow a search box; what is found is shown in `stack`, `back` leaves it."""
+        self._search, self._scope, self._stack, self._back = search, scope, stack, back
+        stack.addWidget(self.page)
+        scope.hide()
+        search.searched.connect(self._on_searched)
+        search.edit.textChanged.connect(self._show_scope)
+        scope.scope_changed.connect(lambda _: self._on_searched(search.text()))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether what was found in all databases is what should be shown."""
+        scope, search = self._scope, self._search
+        return bool(scope and search and scope.searches_all and search.text().strip())
+
+    def _show_scope(self, text: str) -> None:
+        if self._scope is not None:
+            self._scope.setVisible(bool(text.strip()) or self._scope.searches_all)
+
+    def _on_searched(self, text: str) -> None:
+        if self.is_active and self._stack is not None:
+            self._stack.setCurrentWidget(self.page)
+            self.search(text)
+            return
+        self.cancel()
+        if self._stack is not None and self._stack.currentWidget() is self.page and self._back:
+            self._back()
+
+    def _leave(self) -> None:
+        if self._scope is not None:
+            self._scope.setCurrentIndex(0)
+
     def search(self, text: str) -> None:
         """Search all known databases; a search that runs is given up."""
-        from napari_dicomdb.database.several import search_several
         from napari_dicomdb.widgets.database_button import known_databases
 
         self.cancel()
@@ -238,7 +285,7 @@ class SeveralSearch(QObject):
         paths = known_databases(None if database is None else database.path)
         self.page.show_searching(len(paths))
         self._task = self._runner.submit(
-            partial(search_several, paths, text, limit=_LIMIT),
+            partial(_search, paths, text),
             pass_progress=True,
             returned=self.page.show_results,
             failed=self.page.show_failure,
@@ -254,6 +301,7 @@ class SeveralSearch(QObject):
         """Switch to the hit's database and select the series there."""
         database = self._session.database
         if database is not None and database.path == hit.database:
+            self._leave()
             self.found_series.emit(hit.series)
             return
         self._awaited = hit
@@ -262,11 +310,23 @@ class SeveralSearch(QObject):
     def _on_opened(self, database: Any) -> None:
         hit, self._awaited = self._awaited, None
         if hit is not None and database.path == hit.database:
+            self._leave()
             self.found_series.emit(hit.series)
 
     def load_hit(self, hit: Hit) -> None:
         """Load the series as it opens by default, without switching."""
         self._runner.submit(_examine, hit, returned=self.examined.emit, failed=self.failed.emit)
+
+
+def _search(paths: list[Path], text: str, progress: Progress) -> Found:
+    from napari_dicomdb.database.several import search_several
+    from napari_dicomdb.settings import default_database, load_settings
+
+    # The default one need not have been made yet.
+    chosen = load_settings().recent_databases
+    default = default_database()
+    there = [p for p in paths if p != default or p in chosen or (p / "dicomdb.sqlite").exists()]
+    return search_several(there, text, limit=_LIMIT, progress=progress)
 
 
 def _examine(hit: Hit) -> list[Any]:

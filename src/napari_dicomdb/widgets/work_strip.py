@@ -36,6 +36,7 @@ class WorkStrip(QWidget):
         super().__init__(parent)
         self._runner = runner
         self._task: Task | None = None
+        self._is_busy = False
         self.label = QLabel("")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -62,7 +63,7 @@ class WorkStrip(QWidget):
     @property
     def is_busy(self) -> bool:
         """Whether work runs."""
-        return self._task is not None
+        return self._is_busy
 
     def apply_palette(self, palette: Palette) -> None:
         """Draw in the colours of the theme."""
@@ -82,7 +83,7 @@ class WorkStrip(QWidget):
         `what` is shown until progress has words of its own. A result that comes
         although the work was cancelled is told as well.
         """
-        if self._task is not None:
+        if self._is_busy:
             return
 
         def submit(**callbacks: Any) -> Task:
@@ -109,6 +110,7 @@ class WorkStrip(QWidget):
         self.outcome.hide()
         self.cancel_button.setEnabled(True)
         self._running.show()
+        self._is_busy = True
         self.busy_changed.emit(True)
         self._task = submit(
             progressed=self._progress,
@@ -146,5 +148,6 @@ class WorkStrip(QWidget):
 
     def _end(self) -> None:
         self._task = None
+        self._is_busy = False
         self._running.hide()
         self.busy_changed.emit(False)
