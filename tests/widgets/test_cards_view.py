@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 
 import pytest
 from pydicom.data import get_testdata_file
@@ -443,6 +444,47 @@ def test_select_series_waits_for_what_was_just_imported(qtbot, view, three):
     spot = Spot(view.model.row_of(new.study_key), 0)
     qtbot.waitUntil(lambda: view.area.current == spot)
     assert view.area.is_in_sight(spot)
+
+
+def test_another_database_shows_nothing_of_the_one_before(qtbot, view, tmp_path):
+    click(view, Spot(phantom_row(view), 0))
+    with Database.open(tmp_path / "empty") as empty:
+        view.show_database(empty)
+        assert (len(view.model), view.area.layout_.height) == (0, 0)
+        assert view.selected_series() == []
+        assert view.area.spot_at(QPoint(100, 100)) is None
+        with qtbot.waitSignal(view.filled):
+            pass
+        assert view.is_empty
+        view.show_database(None)
+        qtbot.waitUntil(lambda: view.model.is_read)
+
+
+def test_what_takes_long_is_told_and_can_be_given_up(qtbot, view, three, monkeypatch):
+    go = threading.Event()
+    monkeypatch.setattr(three, "outline", lambda **_: go.wait(20))
+    told = []
+    view.busy_changed.connect(told.append)
+    view.refresh()
+    qtbot.waitUntil(lambda: told == [True])
+    assert len(view.model) == 3, "what is known stays"
+    view.cancel()
+    assert told == [True, False]
+    go.set()
+    assert not view.model.is_waiting
+
+
+def test_where_one_was_is_remembered(qtbot, make_view, three):
+    view = make_view(three, (400, 320))
+    bar = view.area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    row = view.area.layout_.row_at(bar.value())
+    assert row > 0
+    view.keep_state()
+    key = int(view.model.keys[row])
+    again = make_view(three, (400, 320))
+    top = again.area.layout_.row_at(again.area.verticalScrollBar().value())
+    assert int(again.model.keys[top]) == key
 
 
 # -- scale ----------------------------------------------------------------------------

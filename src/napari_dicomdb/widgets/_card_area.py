@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["CardArea"]
 
 _PAUSE = 30  # ms; what is passed while scrolling fast is not asked for
+_NEAR = 60  # series whose pictures are made ahead
 _AROUND = 16  # pixels around what is brought into sight
 _WHEEL_STEP = 16  # pixels of a picture for one notch of the wheel
 
@@ -60,6 +61,7 @@ class CardArea(QAbstractScrollArea):
         self.current: Spot | None = None
         self._thumbnails = thumbnails
         self._ways = ways
+        self._seen: list[str] = []  # series
         self._keys: np.ndarray[Any, Any] = np.zeros(0, np.int64)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # Always: else its coming and going would change the columns without end.
@@ -322,9 +324,18 @@ class CardArea(QAbstractScrollArea):
             self._paint_card(painter, row, top, bottom, seen)
         self.paint_over(painter)
         painter.end()
-        want = getattr(self._thumbnails, "want", None)
-        if want is not None:
-            want(seen)
+        if seen != self._seen:
+            self._seen = seen
+            self._thumbnails.want(seen, self._near())
+
+    def _near(self) -> list[str]:
+        """Return the series that come into sight next, as far as they are read."""
+        height, top = self.viewport().height(), self._scroll
+        below = self.layout_.rows_in(top + height, top + 2 * height)
+        cards = (self.model.series(row) or () for row in below)
+        seen = set(self._seen)
+        near = [one.uid for series in cards for one in series if one.uid not in seen]
+        return near[:_NEAR]
 
     def paint_over(self, painter: QPainter) -> None:
         """Paint what lies above the cards; for those who select."""

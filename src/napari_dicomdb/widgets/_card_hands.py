@@ -209,9 +209,8 @@ class CardHands(ChoosingArea):
         series = self.series_at(spot)
         if series is None:
             return ""
-        ask = getattr(self._thumbnails, "reason", None)
-        reason = "" if ask is None else str(ask(series.uid) or "")
-        return words.series_tip(series, self.ways_of(series), reason)
+        picture = self._thumbnails.tip(series.uid)
+        return words.series_tip(series, self.ways_of(series), picture)
 
     # -- rubber band ------------------------------------------------------------------
 

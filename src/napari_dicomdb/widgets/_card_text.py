@@ -65,18 +65,12 @@ def spacing(series: SeriesRecord, ways: Sequence[LoadableSummary]) -> str:
     for way in ways:
         if way.selected and way.spacing:
             return " × ".join(_length(value) for value in way.spacing) + " mm"
-    in_plane = getattr(series, "spacing", None)
-    if in_plane is None:
+    if series.spacing is None:
         return ""
-    values = [*in_plane]
-    between = getattr(series, "slice_spacing", None)
-    if between is not None:
-        values.insert(0, between)
+    values = [*series.spacing]
+    if series.slice_spacing is not None:
+        values.insert(0, series.slice_spacing)
     return " × ".join(_length(value) for value in values) + " mm"
-
-
-def _missing(series: SeriesRecord) -> int:
-    return int(getattr(series, "missing_count", 0))
 
 
 def _length(value: float) -> str:
@@ -105,7 +99,7 @@ def facts(series: SeriesRecord, ways: Sequence[LoadableSummary], most: int) -> l
 
 def place(series: SeriesRecord) -> str:
     """Return where the files are: "missing", "copied", "linked" or "mixed"."""
-    return "missing" if _missing(series) else series.storage
+    return "missing" if series.missing_count else series.storage
 
 
 def study_line(study: StudyRecord) -> str:
@@ -149,12 +143,12 @@ def study_tip(study: StudyRecord, patient: PatientRecord) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def series_tip(series: SeriesRecord, ways: Sequence[LoadableSummary], reason: str = "") -> str:
-    """Return all that is known of a series, a fact a line, and why it has no picture."""
+def series_tip(series: SeriesRecord, ways: Sequence[LoadableSummary], picture: str = "") -> str:
+    """Return all that is known of a series, a fact a line, and what is of its picture."""
     scanner = " ".join(p for p in (series.manufacturer, series.model) if p)
     where = _PLACES.get(place(series), "")
-    if _missing(series) and _missing(series) < series.instance_count:
-        where = f"{_missing(series)} of its files are missing"
+    if series.missing_count and series.missing_count < series.instance_count:
+        where = f"{series.missing_count} of its files are missing"
     lines = [
         numbered_title(series),
         one_line(" · ".join(p for p in (series.modality, images(series), series.body_part) if p)),
@@ -163,7 +157,7 @@ def series_tip(series: SeriesRecord, ways: Sequence[LoadableSummary], reason: st
         f"{series.date} {series.time}".strip(),
         one_line(series.protocol),
         one_line(scanner),
-        one_line(f"No picture: {reason}" if reason else ""),
+        one_line(picture),
     ]
     found = "\n".join(line for line in lines if line)
     known = ways_text(ways)

@@ -33,6 +33,7 @@ _SIDE_KEY = "card_picture_side"
 _ORDER_KEY = "card_order"
 _STUDY_KEY = "card_study"
 _DEFAULT_SIDE = 128
+_PATIENCE = 400  # ms
 _ORDERS = {
     "date": "Newest study first",
     "patient": "By patient",
@@ -71,6 +72,7 @@ class StudyCardsView(QWidget):
     menu_requested = Signal(object)  # global position
     remove_requested = Signal()
     copy_requested = Signal()
+    busy_changed = Signal(bool)  # a query takes longer than one waits without a word
 
     def __init__(
         self,
@@ -150,6 +152,10 @@ class StudyCardsView(QWidget):
         self._keep_side = QTimer(self)
         self._keep_side.setSingleShot(True)
         self._keep_side.setInterval(500)
+        self._is_busy = False
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(_PATIENCE)
         self._show_order("date")
 
     def _connect(self) -> None:
@@ -157,6 +163,8 @@ class StudyCardsView(QWidget):
         model.outlined.connect(self._on_outlined)
         model.arrived.connect(self._on_arrived)
         model.failed.connect(self.failed)
+        model.busy_changed.connect(self._on_busy)
+        self._patience.timeout.connect(lambda: self._set_busy(True))
         area.selection_changed.connect(self._on_selection)
         area.opened.connect(self._open)
         area.touched.connect(self._drop_wishes)
@@ -193,6 +201,7 @@ class StudyCardsView(QWidget):
         order = order if order in _ORDERS else "date"
         self._show_order(order)
         self.model.show(database, "", order)
+        self.area.lay_out()
         self._settle.start()
 
     def refresh(self) -> None:
@@ -206,6 +215,22 @@ class StudyCardsView(QWidget):
         if text != self.model.text:
             self.area.verticalScrollBar().setValue(0)
             self.model.show(self._database, text, self.model.order)
+
+    def cancel(self) -> None:
+        """Do not wait for studies that are being asked for."""
+        self.model.cancel()
+
+    def _on_busy(self, busy: bool) -> None:
+        if busy:
+            self._patience.start()
+        else:
+            self._patience.stop()
+            self._set_busy(False)
+
+    def _set_busy(self, busy: bool) -> None:
+        if busy != self._is_busy:
+            self._is_busy = busy
+            self.busy_changed.emit(busy)
 
     def set_order(self, order: str) -> None:
         """Order the studies: "date", "patient" or "added"."""

@@ -59,6 +59,7 @@ class StudyCardsModel(QObject):
     outlined = Signal()  # the rows are others now
     arrived = Signal(object)  # list of int: rows whose records have come
     failed = Signal(object)
+    busy_changed = Signal(bool)  # whether the rows are being listed
 
     def __init__(self, runner: TaskRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -89,20 +90,22 @@ class StudyCardsModel(QObject):
         return self._order
 
     def show(self, database: Database | None, text: str = "", order: str = "date") -> None:
-        """List the studies of `database` that a text finds; `outlined` follows."""
+        """List the studies of `database` that a text finds; `outlined` follows.
+
+        Those of another database are listed no more from now on.
+        """
         if database is not self._database or text != self._text:
             self._cards.clear()
+        if database is not self._database:
+            self._laid = _Laid(Outline())
+            self.is_read = False
         self._database, self._text, self._order = database, text, order
         self.refresh()
 
     def refresh(self) -> None:
         """List them anew; what is known is shown until then, and read again."""
-        self._generation += 1
-        for task in (self._outlining, self._reading):
-            if task is not None:
-                task.cancel()
-        self._outlining = self._reading = None
-        self._wanted = []
+        self.cancel()
+        self.busy_changed.emit(True)
         generation, database = self._generation, self._database
         if database is None:
             self._take(generation, _Laid(Outline()))
@@ -116,6 +119,17 @@ class StudyCardsModel(QObject):
             failed=lambda error: self._fail(generation, error),
         )
 
+    def cancel(self) -> None:
+        """Wait for nothing that was asked for."""
+        self._generation += 1
+        for task in (self._outlining, self._reading):
+            if task is not None:
+                task.cancel()
+        self._wanted = []
+        if self._outlining is not None:
+            self.busy_changed.emit(False)
+        self._outlining = self._reading = None
+
     def _take(self, generation: int, laid: _Laid) -> None:
         if generation != self._generation:
             return
@@ -124,12 +138,14 @@ class StudyCardsModel(QObject):
         self._stale = set(self._cards)
         self._gone.clear()
         self.is_read = True
+        self.busy_changed.emit(False)
         self.outlined.emit()
 
     def _fail(self, generation: int, error: Exception) -> None:
         if generation == self._generation:
             self._outlining = self._reading = None
             self._wanted = []
+            self.busy_changed.emit(False)
             self.failed.emit(error)
 
     # -- rows -------------------------------------------------------------------------
