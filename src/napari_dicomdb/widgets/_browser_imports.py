@@ -86,7 +86,7 @@ class BrowserImports(QObject):
 
     def _on_finished(self, request: ImportRequest, report: ImportReport) -> None:
         browser = self._browser
-        browser.thumbnails.forget(report.series_uids)
+        browser.thumbnails.refresh()  # also of what is drawn on an image that came
         database = browser.database
         if report.series_uids and not request.dry_run and database is not None:
             uid = report.series_uids[0]
