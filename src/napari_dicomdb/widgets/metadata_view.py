@@ -9,8 +9,6 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
 from napari_dicomdb.loading.columns import sorted_instances
-from napari_dicomdb.widgets._session import end_with
-from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet
 from napari_dicomdb.widgets.metadata_columns import MetadataColumns
 from napari_dicomdb.widgets.metadata_compare import MetadataCompare
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
-    from napari_dicomdb.widgets._tasks import Task
+    from napari_dicomdb.widgets._tasks import Task, TaskRunner
     from napari_dicomdb.widgets._theme import Palette
 
 __all__ = ["MetadataView"]
@@ -34,6 +32,8 @@ class MetadataView(QWidget):
     ----------
     database : callable
         Returns the database shown, or None.
+    runner : TaskRunner
+        Where files are read; whoever made it closes it.
     palette : Palette
     """
 
@@ -42,11 +42,15 @@ class MetadataView(QWidget):
     database_changed = Signal()
 
     def __init__(
-        self, database: Callable[[], Any], palette: Palette, parent: QWidget | None = None
+        self,
+        database: Callable[[], Any],
+        runner: TaskRunner,
+        palette: Palette,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._database = database
-        self._runner = TaskRunner("metadata", 2)
+        self._runner = runner
         self._finding: Task | None = None
         self.instances: list[InstanceRecord] = []
         self.tags = MetadataTree(self._runner, palette)
@@ -73,7 +77,6 @@ class MetadataView(QWidget):
         self.columns.instance_chosen.connect(self.turn_to)
         self.editing.imported.connect(self.database_changed)
         self.apply_palette(palette)
-        end_with(self, _close_runner, self._runner)
 
     def sizeHint(self) -> QSize:  # noqa: D102
         return QSize(460, 700)
@@ -188,7 +191,3 @@ def _series_of(database: Any, record: Any) -> list[SeriesRecord]:
     if isinstance(record, PatientRecord):
         return list(database.series(patient=record))
     return [record]
-
-
-def _close_runner(runner: TaskRunner) -> None:
-    runner.close()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from napari_dicomdb.viewer.frame import dicom_metadata
 from napari_dicomdb.viewer.instances import instance_shown, instances_of_layer
 from napari_dicomdb.widgets._session import attach_session, end_with
+from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import ThemeWatcher
 from napari_dicomdb.widgets.metadata_view import MetadataView
 
@@ -44,7 +45,8 @@ class DicomMetadata(QWidget):
         self.hint.setObjectName("dim")
         self.hint.setWordWrap(True)
         session = self._session
-        self.view = MetadataView(lambda: session.database, self._theme.palette)
+        runner = TaskRunner("metadata", 2)
+        self.view = MetadataView(lambda: session.database, runner, self._theme.palette)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.hint)
@@ -55,11 +57,11 @@ class DicomMetadata(QWidget):
         self._delay.timeout.connect(self._turn)
         self._theme.changed.connect(self._apply_palette)
         self.view.database_changed.connect(session.changed)
-        self.view.shown.connect(lambda _tree: self.hint.hide())
+        self.view.shown.connect(self.hint.hide)
         self._following = _Following(napari_viewer, self)
         self._following.activated.connect(self._on_active)
         self._following.moved.connect(self._on_step)
-        end_with(self, _let_go, self._theme, self._following, detach)
+        end_with(self, _let_go, self._theme, self._following, runner, detach)
         if session.database is None:
             session.open()
         if napari_viewer is not None and napari_viewer.layers.selection.active is not None:
@@ -131,7 +133,8 @@ class _Following(QObject):
             viewer.dims.events.current_step.disconnect(self._on_step)
 
 
-def _let_go(theme: ThemeWatcher, following: _Following, detach: Any) -> None:
+def _let_go(theme: ThemeWatcher, following: _Following, runner: TaskRunner, detach: Any) -> None:
     following.stop()
+    runner.close()
     theme.disconnect_settings()
     detach()
