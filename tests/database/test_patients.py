@@ -105,6 +105,10 @@ def test_merged_patients_are_one_and_say_so(database: Database, people: Path) ->
         merged.key,
         by(database, "Roe^Jane", "P1").key,
     ]
+    # Either name and either ID finds all that is shown as one, as long as it is.
+    for text in ("Roe", "id:Q2", "name:Röe", "doe"):
+        assert merged.key in [p.key for p in database.patients(text=text)]
+    assert len(database.series(text="name:doe")) == 4
     assert database.patient("Q2") == merged
     assert len(database.series(patient="Q2")) == 4
     assert rows(database, "SELECT count(*) FROM patient WHERE merged_into IS NOT NULL") == [(2,)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.database import series_text
 from napari_dicomdb.database.records import PatientIdentity
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "SPLIT",
     "forget_unused",
     "merged_identities",
+    "refile",
     "root_of",
     "roots_with_id",
     "show_with_root",
@@ -100,12 +102,22 @@ def show_with_root(connection: sqlite3.Connection, patient: int) -> list[int]:
             f"SELECT DISTINCT patient FROM study WHERE {mine}", (homes_json,)
         )
     }
-    connection.execute(
+    moved = connection.execute(
         "UPDATE study SET patient = ?2, home_patient ="
-        f" nullif(coalesce(home_patient, patient), ?2) WHERE {mine}",
+        f" nullif(coalesce(home_patient, patient), ?2) WHERE {mine} RETURNING id",
         (homes_json, root),
-    )
+    ).fetchall()
+    refile(connection, [row[0] for row in moved])
     return sorted({patient, root} | shown)
+
+
+def refile(connection: sqlite3.Connection, studies: Sequence[int]) -> None:
+    """File the search text of studies anew: it names who they are shown with."""
+    series = connection.execute(
+        "SELECT id FROM series WHERE study IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(studies)),),
+    ).fetchall()
+    series_text.file_series(connection, [row[0] for row in series])
 
 
 def forget_unused(connection: sqlite3.Connection, patients: Iterable[int]) -> None:

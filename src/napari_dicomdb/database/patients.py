@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import activity, counts, listing
 from napari_dicomdb.database.browsing import Browsing, Key
-from napari_dicomdb.database.identities import HOME, SPLIT, forget_unused, root_of, show_with_root
+from napari_dicomdb.database.identities import (
+    HOME,
+    SPLIT,
+    forget_unused,
+    refile,
+    root_of,
+    show_with_root,
+)
 from napari_dicomdb.database.records import PatientIdentity, PatientRecord, StudyRecord
 from napari_dicomdb.errors import DicomDbError, NotFoundError
 from napari_dicomdb.progress import no_progress
@@ -291,6 +298,7 @@ def _split(connection: sqlite3.Connection, home: int, studies: Sequence[int]) ->
         "UPDATE study SET patient = ?, home_patient = NULL WHERE id = ?",
         [(made, study) for study in studies],
     )
+    refile(connection, studies)
     counts.refresh_patients(connection, [made])
     _note(connection, "split", made, home, len(studies))
     return made
