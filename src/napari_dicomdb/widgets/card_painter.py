@@ -72,7 +72,10 @@ class CardPainter:
         self._line = QFontMetrics(self.font).height()
         self._small_line = QFontMetrics(self.small).height()
         p = palette
-        self.tile = mix(p.primary, p.foreground, 0.30 if p.is_dark else 0.22)
+        # Lighter than the card in either theme.
+        self.tile = mix(
+            p.primary if p.is_dark else p.background, p.foreground, 0.30 if p.is_dark else 0.75
+        )
         self.hover = mix(p.highlight, self.tile, 0.35)
         self.chosen = mix(p.current, p.background, 0.45 if p.is_dark else 0.55)
         self.edge = mix(p.current, p.text, 0.80 if p.is_dark else 0.9)
@@ -162,14 +165,16 @@ class CardPainter:
         listed, total = counts
         amount = words.study_counts(listed, total, study.instance_count)
         second = self._at_right(painter, second, amount)
-        accession = f"Acc. {study.accession_number}" if study.accession_number else ""
+        further = "" if named else study.institution
+        if study.accession_number:
+            further = f"{further} · Acc. {study.accession_number}".removeprefix(" · ")
         if named:
             used = self._text(
                 painter, second, self.small, self.palette.text, words.study_line(study)
             )
             second = second.adjusted(used + 8, 0, 0, 0)
         if second.width() > 40:
-            self._text(painter, second, self.small, self.palette.dim, one_line(accession))
+            self._text(painter, second, self.small, self.palette.dim, one_line(further))
 
     def _paint_header_ground(self, painter: QPainter, rect: QRect, look: Look) -> None:
         ground = rect.adjusted(3, 3, -3, -4)
