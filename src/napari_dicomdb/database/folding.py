@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ APART = "\ufdd0"
 """Stands between texts that are filed together; no Unicode text, and no query, has it."""
 
 # Letters that no decomposition leads to, as they are typed without a special keyboard.
-_SPECIAL: dict[int, str | int | None] = str.maketrans(
+_SPECIAL: dict[int, Any] = str.maketrans(
     {
         "ø": "o",
         "ł": "l",

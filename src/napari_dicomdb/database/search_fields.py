@@ -206,18 +206,19 @@ def _listed(column: str) -> Callable[[str], Sql | str]:
     return add
 
 
-def _prefix(column: str) -> Callable[[str], Sql | str]:
-    def add(value: str) -> Sql | str:
-        if value.startswith("="):
-            return f"lower({column}) = lower(?)", [value[1:]]
-        return f"lower(substr({column}, 1, ?)) = lower(?)", [len(value), value]
-
-    return add
+def _begins(column: str, value: str) -> Sql:
+    if value.startswith("="):
+        return f"lower({column}) = lower(?)", [value[1:]]
+    return f"lower(substr({column}, 1, ?)) = lower(?)", [len(value), value]
 
 
-def _id(value: str) -> Sql | str:
+def _accession(value: str) -> Sql:
+    return _begins("study.accession_number", value)
+
+
+def _id(value: str) -> Sql:
     # Of the patient it is shown with, and of the one that its files name.
-    sql, parameters = _prefix("patient_id")(value)
+    sql, parameters = _begins("patient_id", value)
     keys = f"(SELECT id FROM patient WHERE {sql})"
     return f"(study.patient IN {keys} OR study.home_patient IN {keys})", [*parameters, *parameters]
 
@@ -380,7 +381,7 @@ _ADDERS: dict[str, Callable[[str], Sql | str]] = {
     "modality": _listed("series.modality"),
     "sex": _listed("patient.sex"),
     "id": _id,
-    "accession": _prefix("study.accession_number"),
+    "accession": _accession,
     "date": _dates("study.date"),
     "birth": _dates("patient.birth_date"),
     "time": _times,

@@ -106,7 +106,7 @@ class _Asked:
     def reaches(self, low: Any, high: Any) -> bool:
         if not self.ranges:
             return True
-        return any(first <= high and low <= last for first, _, last, _ in self.ranges)
+        return any(first < high and low < last for first, _, last, _ in self.ranges)
 
 
 @lru_cache(maxsize=64)
