@@ -160,7 +160,6 @@ def _finish_interrupted(connections: Connections, root: Path, report: RepairRepo
             continue  # not one that we wrote
         path = root / parts
         try:
-            deleted += path.is_file()
             path.unlink(missing_ok=True)
         except OSError as error:
             text = f"it was to be deleted and cannot be: {error.strerror or error}"
@@ -168,6 +167,7 @@ def _finish_interrupted(connections: Connections, root: Path, report: RepairRepo
             continue
         with connections.transaction() as connection:
             connection.execute("DELETE FROM going_file WHERE path = ?", (place,))
+        deleted += 1
     report.did("deleted", deleted, "deletions finished that were interrupted")
 
     def is_known(directory: str, name: str) -> bool:
@@ -297,7 +297,7 @@ def _derive(connections: Connections, report: RepairReport) -> None:
         return [row[0] for row in connection.execute(sql)]
 
     with connections.transaction() as connection:
-        count_missing(connection)
+        stale = count_missing(connection)
         wrong = keys(connection, integrity.SERIES_COUNTS)
         counts.recount_series(connection, wrong)
         empty = keys(connection, integrity.EMPTY_SERIES)
@@ -310,7 +310,7 @@ def _derive(connections: Connections, report: RepairReport) -> None:
         forget_unused(connection, keys(connection, "SELECT id FROM patient"))
         patients = keys(connection, integrity.PATIENT_COUNTS)
         counts.refresh_patients(connection, patients)
-        total = len(wrong) + len(empty) + len(studies) + len(patients)
+        total = stale + len(wrong) + len(empty) + len(studies) + len(patients)
         report.did("counts", total, "counts corrected")
         if not _search_is_sound(connection):
             connection.execute("INSERT INTO series_text (series_text) VALUES ('rebuild')")

@@ -406,8 +406,14 @@ def _note(paths: list[str], path: str) -> None:
         paths.append(path)
 
 
-def count_missing(connection: sqlite3.Connection, files: Iterable[int] | None = None) -> None:
-    """Count the missing files of series anew: of those with these files, or of all."""
+def count_missing(connection: sqlite3.Connection, files: Iterable[int] | None = None) -> int:
+    """Count the missing files of series anew: of those with these files, or of all.
+
+    Returns
+    -------
+    int
+        Series whose count was another one.
+    """
     connection.execute("DROP TABLE IF EXISTS temp.looked_at")
     connection.execute("CREATE TEMP TABLE looked_at (series INTEGER PRIMARY KEY)")
     if files is None:
@@ -417,12 +423,13 @@ def count_missing(connection: sqlite3.Connection, files: Iterable[int] | None = 
             "INSERT OR IGNORE INTO temp.looked_at SELECT series FROM instance WHERE file = ?",
             ((file,) for file in files),
         )
-    connection.execute(
+    changed = connection.execute(
         "UPDATE series SET missing_count = found.n FROM ("
         " SELECT looked_at.series AS key, count(file.id) AS n FROM temp.looked_at"
         " LEFT JOIN instance ON instance.series = looked_at.series"
         " LEFT JOIN file ON file.id = instance.file AND file.missing IS NOT NULL"
         " GROUP BY looked_at.series) AS found"
         " WHERE series.id = found.key AND missing_count <> found.n"
-    )
+    ).rowcount
     connection.execute("DROP TABLE temp.looked_at")
+    return int(changed)

@@ -276,7 +276,7 @@ class Writer:
             " ON CONFLICT (directory, name) DO UPDATE SET"
             " size = excluded.size, mtime_ns = excluded.mtime_ns, storage = excluded.storage,"
             " source = NULL, reason = excluded.reason, text = excluded.text,"
-            " scan_version = excluded.scan_version RETURNING id",
+            " scan_version = excluded.scan_version, missing = NULL RETURNING id",
             (
                 self.folder(file.directory),
                 to_sql(file.name),

@@ -1,0 +1,102 @@
+"""Restoring a backup, and what becomes of what was there."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_dicomdb.database import Database
+from napari_dicomdb.errors import Cancelled, DatabaseBusyError, DatabaseError, NotFoundError
+
+
+@pytest.mark.parametrize("name", ["safe", "safe.zip"])
+def test_everything_comes_back(
+    database: Database,
+    ct: Path,
+    tmp_path: Path,
+    name: str,
+    dump: Callable[[Database], dict[str, Any]],
+) -> None:
+    database.import_paths(ct, copy=True)
+    database.backup(tmp_path / name, with_copies=True)
+    report = Database.restore(tmp_path / name, tmp_path / "new" / "db")
+    assert (report.instances, report.copies, report.kept) == (6, 6, "")
+    before = dump(database)
+    with Database.open(tmp_path / "new" / "db") as restored:
+        after = dump(restored)
+        for level in ("patients", "studies", "series", "files", "text"):
+            assert after[level] == before[level]
+        assert restored.verify(content=True).ok
+        assert restored.check(full=True).ok
+
+
+def test_a_database_is_replaced_only_when_asked(ct: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db") as database:
+        database.import_paths(ct / "a", copy=True)
+        database.backup(tmp_path / "index")
+        database.backup(tmp_path / "all", with_copies=True)
+        database.import_paths(ct / "b")
+        with pytest.raises(DatabaseError) as raised:
+            Database.restore(tmp_path / "all", tmp_path / "db")
+        assert raised.value.reason == "exists"
+        with pytest.raises(DatabaseBusyError):
+            Database.restore(tmp_path / "all", tmp_path / "db", overwrite=True)
+    for backup in ("index", "all"):
+        report = Database.restore(tmp_path / backup, tmp_path / "db", overwrite=True)
+        assert Path(report.kept).exists()
+        with Database.open(tmp_path / "db") as database:
+            assert len(database.instances()) == 3
+            assert database.verify(content=True).ok
+
+
+def test_a_damaged_index_is_replaced(database: Database, ct: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "broken"
+    with Database.open(directory) as broken:
+        broken.import_paths(ct, copy=True)
+        broken.backup(tmp_path / "safe.zip")
+    (directory / "dicomdb.sqlite").write_bytes(b"garbage" * 999)
+    report = Database.restore(tmp_path / "safe.zip", directory, overwrite=True)
+    assert Path(report.kept).read_bytes().startswith(b"garbage")
+    with Database.open(directory) as restored:
+        assert restored.verify(content=True).ok
+
+
+def test_what_is_no_backup(tmp_path: Path, database: Database) -> None:
+    with pytest.raises(NotFoundError):
+        Database.restore(tmp_path / "nothing", tmp_path / "new")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.zip").write_text("no zip", encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("files/aa/../../../evil", b"")
+    with zipfile.ZipFile(tmp_path / "cut.zip", "w") as archive:
+        archive.writestr("dicomdb.sqlite", b"SQLite format 3\0")
+    for name in ("folder", "text.zip", "evil.zip", "cut.zip"):
+        with pytest.raises(DatabaseError) as raised:
+            Database.restore(tmp_path / name, tmp_path / "new")
+        assert raised.value.reason == "bad-backup"
+    assert not (tmp_path / "new").exists()
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_folder_with_other_things(tmp_path: Path, database: Database) -> None:
+    database.backup(tmp_path / "safe")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter").write_text("x", encoding="utf-8")
+    with pytest.raises(DatabaseError, match="not empty"):
+        Database.restore(tmp_path / "safe", tmp_path / "mine", overwrite=True)
+
+
+def test_cancelled(tmp_path: Path, database: Database) -> None:
+    database.backup(tmp_path / "safe.zip")
+
+    def stop(done: int, total: int | None, text: str) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        Database.restore(tmp_path / "safe.zip", tmp_path / "new", stop)
+    assert not (tmp_path / "new").exists()
+    assert list(tmp_path.glob(".*")) == []
