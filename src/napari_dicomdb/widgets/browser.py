@@ -254,6 +254,7 @@ class DicomBrowser(QWidget):
         self.query_bar.cancelled.connect(views.cancel)
         self.actions_.failed.connect(self.notice.tell)
         self.actions_.pictures_dropped.connect(self.thumbnails.forget)
+        self.actions_.removed.connect(lambda *_: self.thumbnails.refresh())
         # What the user waits for comes before pictures.
         self.loader.progressed.connect(lambda *_: self.thumbnails.hold(True))
         self.loader.idle.connect(lambda: self.thumbnails.hold(False))
