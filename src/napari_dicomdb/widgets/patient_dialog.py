@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.api import Database
     from napari_dicomdb.database.patients import PatientChange, SimilarPatients
     from napari_dicomdb.widgets._session import DatabaseSession
-    from napari_dicomdb.widgets._tasks import TaskRunner
+    from napari_dicomdb.widgets._tasks import Task, TaskRunner
     from napari_dicomdb.widgets._theme import Palette
 
 __all__ = ["PatientDialog", "patient_entries"]
@@ -91,10 +91,7 @@ class PatientDialog(QDialog):
         self.setWindowTitle("Patient identities")
         self._session = session
         self._runner = runner
-        self._patients = list(
-            dict.fromkeys(r.patient_key if isinstance(r, StudyRecord) else r.key for r in records)
-        )
-        self._checked = {r.key for r in records if isinstance(r, StudyRecord)}
+        self._reading: Task | None = None
         self.tabs = QTabWidget()
         self.tabs.addTab(self._identities(), "Identities")
         self.tabs.addTab(self._suggestions(), "Suggestions")
@@ -118,6 +115,20 @@ class PatientDialog(QDialog):
         self.resize(720, 420)
         if palette is not None:
             self.apply_palette(palette)
+        self.show_records(records)
+        session.opened.connect(self._forget_all)
+
+    def _forget_all(self, _: Database) -> None:
+        self.show_records(())  # those shown are of another database
+
+    def show_records(self, records: Sequence[PatientRecord | StudyRecord]) -> None:
+        """Compare these patients, or offer to split these studies off."""
+        self._patients = list(
+            dict.fromkeys(r.patient_key if isinstance(r, StudyRecord) else r.key for r in records)
+        )
+        self._checked = {r.key for r in records if isinstance(r, StudyRecord)}
+        self.says.setText("")
+        self.tabs.setCurrentIndex(0)
         self._update()
         self.refresh()
 
@@ -168,8 +179,10 @@ class PatientDialog(QDialog):
     def refresh(self) -> None:
         """Read everything again."""
         database = self._session.database
+        if self._reading is not None:
+            self._reading.cancel()
         if database is not None:
-            self._runner.submit(
+            self._reading = self._runner.submit(
                 _read, database, list(self._patients), returned=self._fill, failed=self._tell
             )
 
