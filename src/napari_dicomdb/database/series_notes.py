@@ -17,7 +17,7 @@ from napari_dicomdb.dicom.values import parse_ds
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari_dicomdb.dicom.functional_groups import FrameTable
 
@@ -58,7 +58,7 @@ Note = list[float | str | None]
 Notes = dict[str, Note]
 
 
-def note_of(keyword: str, values: Iterable[Any]) -> Note:
+def note_of(keyword: str, values: Sequence[Any]) -> Note:
     """Return the note of the values of one attribute, None among them left out.
 
     Examples
@@ -66,7 +66,10 @@ def note_of(keyword: str, values: Iterable[Any]) -> Note:
     >>> note_of("EchoTime", ["80", "20", "80.0"])
     [20.0, 80.0]
     """
-    given = set(map(_hashable, values))
+    try:
+        given = set(values)
+    except TypeError:  # lists among them
+        given = set(map(_hashable, values))
     given.discard(None)
     if keyword in NUMERIC:
         return _shortened(keyword, _as_numbers(given))
@@ -207,7 +210,7 @@ def _as_numbers(values: set[Any]) -> set[float]:
 
 
 def _cut(texts: set[str]) -> bool:
-    return any(len(text) > _LONGEST for text in texts)
+    return max(map(len, texts), default=0) > _LONGEST
 
 
 def _shortened(keyword: str, kept: set[Any], more: bool = False) -> Note:
