@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPixmap
@@ -165,6 +167,28 @@ def test_tiles_show_picture_badge_and_selection(painter, series, side):
     assert "#12ab34" not in colours(tile(Look(), picture=None))
     around = {plain.pixelColor(x, 3).name() for x in range(plain.width())}
     assert around == {"#ff00ff"}, "nothing is painted outside"
+
+
+def test_where_the_files_are_is_marked(painter, series):
+    sizes = painter.sizes()
+    rect = QRect(0, 0, sizes.tile_width, sizes.tile_height)
+
+    def tile(**changes):
+        one = replace(series, **changes)
+        return painted(lambda brush: painter.paint_tile(brush, rect, one, None, (), Look()))
+
+    linked = tile(storage="linked")
+    assert _card_text.place(series) == "linked"
+    assert SEVERITY_COLOURS["error"] not in colours(linked)
+    others = [tile(storage="copied"), tile(storage="mixed"), tile(storage="")]
+    assert all(one != linked for one in others)
+    missing = tile(missing_count=1)
+    assert SEVERITY_COLOURS["error"] in colours(missing)
+    gone = replace(series, missing_count=8)
+    assert "its files are missing" in _card_text.series_tip(gone, ())
+    assert "1 of its files is missing" in _card_text.series_tip(
+        replace(series, missing_count=1), ()
+    )
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

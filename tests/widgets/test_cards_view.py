@@ -288,6 +288,26 @@ def test_right_click_keeps_several_selected(view, three):
     assert len(view.selected_records()) == 2
 
 
+def test_a_menu_on_a_header_means_studies_and_on_a_tile_series(view, three):
+    def right_click(spot):
+        place, area = centre(view, spot), view.area.viewport()
+        reason = QContextMenuEvent.Reason.Mouse
+        QApplication.sendEvent(area, QContextMenuEvent(reason, place, area.mapToGlobal(place)))
+
+    row = phantom_row(view)
+    other = 0 if row else 1
+    click(view, Spot(row, STUDY))
+    click(view, Spot(other, STUDY), CONTROL)
+    keys = {int(view.model.keys[k]) for k in (row, other)}
+    right_click(Spot(other, STUDY))
+    assert {r.key for r in view.selected_records()} == keys
+    right_click(Spot(other, 0))
+    both = {*expected(three, row, view), *expected(three, other, view)}
+    assert set(uids(view.selected_records())) == both
+    right_click(Spot(other, STUDY))
+    assert [r.key for r in view.selected_records()] == [int(view.model.keys[other])]
+
+
 def test_tool_tip(qtbot, view):
     place = centre(view, Spot(0, 0))
     area = view.area.viewport()
@@ -344,7 +364,7 @@ def test_cards_fold_up_and_stay_so(qtbot, view, three):
 
 
 def test_zoom_is_remembered(qtbot, view, make_view, three):
-    assert view.area.side == 128
+    assert view.area.side == view.slider.value() == 128
     area = view.area.viewport()
     place = QPointF(100, 100)
     wheel = QWheelEvent(

@@ -164,10 +164,19 @@ class CardHands(ChoosingArea):
             place = event.pos()
             spot = self.spot_at(place)
         if spot is not None and not self._is_more(spot):
-            if not self.is_selected(spot) or spot.item < 0:
-                self.choose(spot)
+            self._mean(spot)
             self.menu_requested.emit(self.viewport().mapToGlobal(place))
         event.accept()
+
+    def _mean(self, spot: Spot) -> None:
+        """Select what a menu is asked for, unless it is among what is selected."""
+        if not self.is_selected(spot) or (spot.item < 0 and not self.selection.is_by_heads):
+            self.choose(spot)
+            return
+        self.set_current(spot)
+        if spot.item >= 0:
+            self.selection.forget_heads()
+            self.viewport().update()
 
     def _hover(self, spot: Spot | None) -> None:
         if spot != self.hovered:

@@ -66,6 +66,18 @@ class CardSelection:
         if kept is not None:
             self.drop(kept[1])
 
+    def forget_heads(self) -> None:
+        """Mean the series alone, not the studies and patients that they came by."""
+        self._heads.clear()
+
+    @property
+    def is_by_heads(self) -> bool:
+        """Whether studies and patients are meant: they cover all that is selected."""
+        covered: set[str] = set()
+        for _record, uids in self._heads.values():
+            covered |= uids
+        return bool(self._heads) and covered >= set(self._series)
+
     def renew(self, study_key: int, series: Sequence[SeriesRecord], record: Any) -> bool:
         """Take what a study has now; return whether a selected series is gone."""
         now = {one.uid: one for one in series}
@@ -107,9 +119,6 @@ class CardSelection:
 
     def records(self, rows_of: Callable[[list[int]], Iterable[int]]) -> list[Any]:
         """Return the selected patients and studies if they cover all, else the series."""
-        covered: set[str] = set()
-        for _record, uids in self._heads.values():
-            covered |= uids
-        if self._heads and covered >= set(self._series):
+        if self.is_by_heads:
             return [record for record, _uids in self._heads.values()]
         return self.series(rows_of)

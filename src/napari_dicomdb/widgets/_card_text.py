@@ -148,7 +148,8 @@ def series_tip(series: SeriesRecord, ways: Sequence[LoadableSummary], picture: s
     scanner = " ".join(p for p in (series.manufacturer, series.model) if p)
     where = _PLACES.get(place(series), "")
     if series.missing_count and series.missing_count < series.instance_count:
-        where = f"{series.missing_count} of its files are missing"
+        are = "is" if series.missing_count == 1 else "are"
+        where = f"{series.missing_count} of its files {are} missing"
     lines = [
         numbered_title(series),
         one_line(" · ".join(p for p in (series.modality, images(series), series.body_part) if p)),

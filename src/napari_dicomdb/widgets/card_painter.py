@@ -11,6 +11,7 @@ from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPixmap
 from napari_dicomdb.widgets import _card_text as words
 from napari_dicomdb.widgets._card_drawing import BrokenTexts, FramedPictures, rounded
 from napari_dicomdb.widgets._icons import pixmap
+from napari_dicomdb.widgets._placeholders import draw_icon
 from napari_dicomdb.widgets._text import count, one_line, patient_facts
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, Palette, mix
 from napari_dicomdb.widgets._ways import default_severity
@@ -30,6 +31,7 @@ SMALLEST, LARGEST = 40, 256
 _AS_LIST = 76  # smaller pictures have their text beside them, not below
 _PAD = 5
 _BADGE = 16
+_PLACE_ICONS = {"missing": "close", "copied": "copied", "linked": "linked", "mixed": "mixed"}
 _TEXT_LINES = 4  # below a picture: up to two of the title, the rest for facts
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -340,8 +342,7 @@ class CardPainter:
         rounded(painter, frame, 4, faint)
         if series is not None:
             size = 18 if self.is_list else 28
-            symbol = pixmap("series", mix(self.palette.icon, faint, 0.45), size, ratio)
-            painter.drawPixmap(frame.center() - QPoint(size // 2 - 1, size // 2 - 1), symbol)
+            draw_icon(painter, frame, series, mix(self.palette.icon, faint, 0.45), size)
 
     def _paint_marks(
         self, painter: QPainter, frame: QRect, series: SeriesRecord, severity: str
@@ -362,12 +363,14 @@ class CardPainter:
             painter.drawPixmap(corner, pixmap(severity, None, _BADGE, ratio))
         where = words.place(series)
         is_missing = where == "missing"
-        if (self.is_list and not is_missing) or where not in ("missing", "copied", "linked"):
+        if (self.is_list and not is_missing) or where not in _PLACE_ICONS:
             return
         spot = QRect(frame.right() - 19, frame.bottom() - 19, 17, 17)
         colour = QColor("white") if is_missing else white
         rounded(painter, spot, 4, QColor(SEVERITY_COLOURS["error"]) if is_missing else glass)
-        painter.drawPixmap(spot.topLeft() + QPoint(2, 2), pixmap(where, colour, 13, ratio))
+        painter.drawPixmap(
+            spot.topLeft() + QPoint(2, 2), pixmap(_PLACE_ICONS[where], colour, 13, ratio)
+        )
 
     # -- drawing ----------------------------------------------------------------------
 

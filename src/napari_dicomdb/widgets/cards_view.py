@@ -97,8 +97,8 @@ class StudyCardsView(QWidget):
         self.setFocusProxy(self.area)
         self._build()
         self._connect()
-        side = recall(_SIDE_KEY, _DEFAULT_SIDE)
-        self.area.zoom(side)
+        self.area.zoom(recall(_SIDE_KEY, _DEFAULT_SIDE))
+        self.slider.setValue(self.area.side)
         self.apply_palette(palette)
 
     def _build(self) -> None:
