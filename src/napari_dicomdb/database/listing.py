@@ -150,7 +150,7 @@ def studies(
     where, parameters = _where(condition)
     if condition is not None and where:
         where = f" WHERE study.id IN (SELECT series.study{_ALL_LEVELS}{where})"
-    sql = f"SELECT {_STUDY} FROM study{where}{_paged('study', **paging)}"
+    sql = f"SELECT {_STUDY} FROM study{_page('study', ' FROM study', where, **paging)}"
     found: list[StudyRecord] = []
     for row in connection.execute(sql, parameters):
         modalities = tuple(row[10].split("\\")) if row[10] else ()
@@ -164,7 +164,8 @@ def series(
 ) -> list[SeriesRecord]:
     """List series."""
     where, parameters = _where(condition)
-    sql = f"SELECT {_SERIES}{_ALL_LEVELS}{where}{_paged('series', **paging)}"
+    tables = _ALL_LEVELS if where else " FROM series"
+    sql = f"SELECT {_SERIES}{_ALL_LEVELS}{_page('series', tables, where, **paging)}"
     return [
         SeriesRecord(*row[:23], row[23:25] if row[23] is not None else None, *row[25:])
         for row in connection.execute(sql, parameters)
@@ -258,6 +259,15 @@ def _where(condition: Condition | None) -> tuple[str, Sequence[Any]]:
     if condition is None or not condition[0]:
         return "", ()
     return f" WHERE {condition[0]}", condition[1]
+
+
+def _page(table: str, tables: str, where: str, **paging: Any) -> str:
+    """Return which rows, in which order; of a page only keys are sorted, not whole rows."""
+    if paging.get("limit") is None:
+        return where + _paged(table, **paging)
+    keys = f"SELECT {table}.id{tables}{where}{_paged(table, **paging)}"
+    whole = {name: value for name, value in paging.items() if name not in ("limit", "offset")}
+    return f" WHERE {table}.id IN ({keys}){_paged(table, **whole)}"
 
 
 def _paged(

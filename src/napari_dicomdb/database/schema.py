@@ -230,6 +230,8 @@ CREATE INDEX series_by_date ON series (date, time, id);
 CREATE INDEX series_by_description ON series (description, id);
 CREATE INDEX study_by_description ON study (description, id);
 CREATE INDEX study_by_added ON study (added, id);
+CREATE INDEX study_by_modalities ON study (modalities, id);
+CREATE INDEX study_by_series_count ON study (series_count, id);
 
 -- When (seconds since the epoch) the file was last found to be gone; NULL: not.
 ALTER TABLE file ADD COLUMN missing REAL;
