@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qtpy.QtCore import QSize
-    from qtpy.QtGui import QPixmap
+    from qtpy.QtGui import QColor, QPixmap
 
     from napari_dicomdb.widgets._theme import Palette
 
-__all__ = ["draw_picture", "draw_placeholder", "kind_of"]
+__all__ = ["draw_icon", "draw_picture", "draw_placeholder", "kind_of"]
 
 _MODALITIES = {
     "SR": "report",
@@ -95,13 +95,18 @@ def _scaled(picture: QPixmap, size: QSize) -> QPixmap:
 
 def draw_placeholder(painter: QPainter, frame: QRect, series: Any, palette: Palette) -> None:
     """Draw the icon of what a series (a record, or None) is in the middle of a frame."""
+    painter.fillRect(frame, palette.primary)
+    share = 0.5 if frame.width() < 80 else 0.38
+    draw_icon(painter, frame, series, palette.dim, min(frame.width(), frame.height()) * share)
+
+
+def draw_icon(painter: QPainter, frame: QRect, series: Any, colour: QColor, side: float) -> None:
+    """Draw the icon of what a series is in the middle of a frame, over what is there."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillRect(frame, palette.primary)
-    side = min(frame.width(), frame.height()) * (0.5 if frame.width() < 80 else 0.38)
     painter.translate(QRectF(frame).center() - QPointF(side / 2, side / 2))
     painter.scale(side / 16, side / 16)
-    pen = QPen(palette.dim, 1.2)
+    pen = QPen(colour, 1.2)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     painter.setPen(pen)

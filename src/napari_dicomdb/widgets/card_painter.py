@@ -199,7 +199,10 @@ class CardPainter:
         used = self._text(painter, rect, font, self.palette.text, name)
         rest = rect.adjusted(used + 9, 0, 0, 0)
         if rest.width() > 40:
-            self._text(painter, rest, self.small, self.palette.dim, patient_facts(patient))
+            facts = patient_facts(patient)
+            if patient.others:
+                facts += f" · merged with {count(len(patient.others), 'other')}"
+            self._text(painter, rest, self.small, self.palette.dim, facts)
 
     def _at_right(self, painter: QPainter, rect: QRect, text: str) -> QRect:
         width = QFontMetrics(self.small).horizontalAdvance(text)
