@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter, QPixmap
 
+from napari_dicomdb.database.records import PatientIdentity
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.loading.stored import LoadableSummary
 from napari_dicomdb.widgets import _card_drawing, _card_text
@@ -81,6 +82,9 @@ def test_study_words(database):
     (patient,) = database.patients()
     assert patient.patient_id in _card_text.patient_tip(patient)
     assert patient.display_name in _card_text.study_tip(study, patient)
+    other = PatientIdentity(9, "X99", "Doe^Jane", "1950-03-02", "F", "")
+    merged = _card_text.patient_tip(replace(patient, others=(other,)))
+    assert "merged with Doe, Jane · ID X99" in merged
 
 
 def test_a_series_tells_all_in_its_tool_tip(series):

@@ -35,6 +35,7 @@ __all__ = [
     "way_line",
 ]
 
+_MERGED_NAMED = 6  # identities in a tool tip
 _PLACES = {
     "linked": "linked: its files stay where they are",
     "copied": "copied into the database",
@@ -121,6 +122,8 @@ def patient_tip(patient: PatientRecord) -> str:
         one_line(patient.display_name),
         patient_facts(patient),
         one_line(f"ID issued by {patient.issuer}" if patient.issuer else ""),
+        *(one_line(f"merged with {other}") for other in patient.others[:_MERGED_NAMED]),
+        "split off from a patient of the same name" if patient.is_split else "",
         f"{count(patient.study_count, 'study', 'studies')},"
         f" {count(patient.series_count, 'series', 'series')},"
         f" {count(patient.instance_count, 'file')}",
