@@ -112,3 +112,28 @@ def test_threads_share_an_index_in_memory() -> None:
     with connections.borrow() as connection:
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (200,)
     connections.close()
+
+
+def test_reading_where_only_another_computer_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = connect(tmp_path / "x.sqlite")
+    writer.execute("CREATE TABLE t (x)")
+    writer.execute("INSERT INTO t VALUES (1)")
+    assert (tmp_path / "x.sqlite-wal").stat().st_size > 0
+    monkeypatch.setattr("napari_dicomdb.database.connection.os.access", lambda *_: False)
+    reader = connect(tmp_path / "x.sqlite", read_only=True)
+    assert reader.execute("SELECT x FROM t").fetchall() == [(1,)]
+    reader.close()
+    writer.close()
+
+
+def test_reading_a_directory_that_nobody_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(tmp_path / "x.sqlite").close()
+    monkeypatch.setattr("napari_dicomdb.database.connection.os.access", lambda *_: False)
+    reader = connect(tmp_path / "x.sqlite", read_only=True)
+    assert reader.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["x.sqlite"]
+    reader.close()

@@ -38,7 +38,7 @@ def connect(
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     else:
         mode = "ro" if read_only else "rwc" if create else "rw"
-        if read_only and not os.access(path.parent, os.W_OK):
+        if read_only and not os.access(path.parent, os.W_OK) and not _is_written_elsewhere(path):
             # A medium that nobody can write needs no locks, and WAL could not
             # make its shared-memory file there.
             mode = "ro&immutable=1"
@@ -72,6 +72,12 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def _is_written_elsewhere(path: Path) -> bool:
+    """Tell whether there is a log, with its shared memory: another computer writes there."""
+    log, memory = path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+    return log.is_file() and log.stat().st_size > 0 and memory.is_file()
 
 
 @contextlib.contextmanager
