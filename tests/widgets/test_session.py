@@ -99,8 +99,9 @@ def test_no_query_on_the_gui_thread(browser, qtbot, phantom, monkeypatch):
     lists = browser.lists
     lists.refresh()
     qtbot.waitUntil(lambda: lists.series_model.rowCount() == 4)
-    lists.tree.setCurrentIndex(lists.tree_model.index(0, 0))
-    lists.series.header().setSortIndicator(2, lists.series.header().sortIndicatorOrder())
+    lists.patients.setCurrentIndex(lists.patient_model.index(0, 0))
+    header = lists.series.horizontalHeader()
+    header.setSortIndicator(2, header.sortIndicatorOrder())
     browser.search.setText("phantom")
     browser._run_search()
     qtbot.waitUntil(lambda: not browser._queries.is_busy)

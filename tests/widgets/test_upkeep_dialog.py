@@ -12,8 +12,8 @@ from napari_dicomdb import Database
 from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import ThemeWatcher
+from napari_dicomdb.widgets._upkeep_page import READ_ONLY
 from napari_dicomdb.widgets.database_actions import DatabaseActions
-from napari_dicomdb.widgets.upkeep_page import READ_ONLY
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -28,9 +28,10 @@ from napari_dicomdb.viewer.default_reader import reader_state, restore_readers, 
 from napari_dicomdb.widgets._actions import show_in_folder
 from napari_dicomdb.widgets._remembered import forget_all_views, forget_view
 from napari_dicomdb.widgets._theme import style_sheet
+from napari_dicomdb.widgets._upkeep_page import make_button, make_label, make_table
 from napari_dicomdb.widgets.models.plain_table import PlainRow, PlainTable
 from napari_dicomdb.widgets.notice import NoticeBox
-from napari_dicomdb.widgets.upkeep_page import make_button, make_label, make_table
+from napari_dicomdb.widgets.watched_folders import WatchedFolders
 
 if TYPE_CHECKING:
     from napari_dicomdb.widgets._theme import Palette
@@ -61,9 +62,9 @@ class SettingsDialog(QDialog):
         self.reader = _ReaderPage(self)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.filters, "Saved filters")
-        self.watched = _watched_folders(actions)
-        if self.watched is not None:
-            self.tabs.addTab(self.watched, "Watched folders")
+        self.watched = WatchedFolders(actions.session)
+        self.watched.failed.connect(self.fail)
+        self.tabs.addTab(self.watched, "Watched folders")
         self.tabs.addTab(self.databases, "Databases")
         self.tabs.addTab(self.views, "Views")
         self.tabs.addTab(self.reader, "Opening files")
@@ -89,16 +90,12 @@ class SettingsDialog(QDialog):
         """Draw in the colours of the theme."""
         self.setStyleSheet(style_sheet(palette))
         self.notice.apply_palette(palette)
-        if hasattr(self.watched, "apply_palette"):
-            self.watched.apply_palette(palette)
 
     def refresh(self) -> None:
         """Show what is set now."""
         self.notice.hide()
         for page in (self.filters, self.databases, self.reader):
             page.refresh()
-        if hasattr(self.watched, "refresh"):
-            self.watched.refresh()
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong."""
@@ -310,7 +307,3 @@ class _ReaderPage(QWidget):
 def _chosen_row(table: QTableView, model: PlainTable) -> PlainRow | None:
     rows = table.selectionModel().selectedRows()
     return model.rows[table.model().mapToSource(rows[0]).row()] if rows else None
-
-
-def _watched_folders(actions: DatabaseActions) -> QWidget | None:
-    return None

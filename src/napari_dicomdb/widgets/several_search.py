@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.widgets._text import count, one_line, series_title, study_title, tool_tip
+from napari_dicomdb.widgets._upkeep_page import make_label
 from napari_dicomdb.widgets.notice import NoticeBox
-from napari_dicomdb.widgets.upkeep_page import make_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,7 +236,8 @@ class SeveralSearch(QObject):
         self.page = SeveralResults()
         self.page.hit_chosen.connect(self.show_hit)
         self.page.hit_loaded.connect(self.load_hit)
-        session.opened.connect(self._on_opened)
+        # Queued: the browser shows the database first.
+        session.opened.connect(self._on_opened, Qt.ConnectionType.QueuedConnection)
 
     def attach(
         self,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QDialog, QTabWidget, QVBoxLayout, QWidget
 
 from napari_dicomdb.widgets._theme import style_sheet
-from napari_dicomdb.widgets.upkeep_files import FilesPage
-from napari_dicomdb.widgets.upkeep_pages import BackupPage, SoundnessPage, StatisticsPage
+from napari_dicomdb.widgets._upkeep_files import FilesPage
+from napari_dicomdb.widgets._upkeep_pages import BackupPage, SoundnessPage, StatisticsPage
 from napari_dicomdb.widgets.work_strip import WorkStrip
 
 if TYPE_CHECKING:
     from napari_dicomdb.widgets._theme import Palette
+    from napari_dicomdb.widgets._upkeep_page import UpkeepPage
     from napari_dicomdb.widgets.database_actions import DatabaseActions
-    from napari_dicomdb.widgets.upkeep_page import UpkeepPage
 
 __all__ = ["UpkeepDialog"]
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.widgets._text import file_size
-from napari_dicomdb.widgets.upkeep_page import UpkeepPage, make_button, make_label
+from napari_dicomdb.widgets._upkeep_page import UpkeepPage, make_button, make_label
 
 if TYPE_CHECKING:
     from napari_dicomdb.widgets._theme import Palette
@@ -53,13 +53,13 @@ class BarList(QWidget):
         self._palette = palette
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: D102
+    def sizeHint(self) -> QSize:
         return QSize(360, _LINE * len(self.entries))
 
-    def minimumSizeHint(self) -> QSize:  # noqa: D102
+    def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
-    def paintEvent(self, event: Any) -> None:  # noqa: D102
+    def paintEvent(self, event: Any) -> None:
         if self._palette is None or not self.entries:
             return
         palette = self._palette

@@ -15,14 +15,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.widgets._text import count
-from napari_dicomdb.widgets.models.plain_table import PlainRow, PlainTable
-from napari_dicomdb.widgets.upkeep_page import (
+from napari_dicomdb.widgets._upkeep_page import (
     UpkeepPage,
     make_button,
     make_label,
     make_table,
     save_rows,
 )
+from napari_dicomdb.widgets.models.plain_table import PlainRow, PlainTable
 
 if TYPE_CHECKING:
     from napari_dicomdb.widgets._theme import Palette
