@@ -572,6 +572,8 @@ def test_twenty_thousand_studies(qtbot, make_view, many):
     assert uids(series) == uids(many.series(study=oldest))
     assert view.area.is_in_sight(Spot(STUDIES - 1, 2))
     assert view.area.current == Spot(STUDIES - 1, 2)
+    qtbot.waitUntil(lambda: len(view.selected_series()) == 1)
+    assert view.selected_series() == [series[2]], "it was not read when the key was pressed"
     assert len(view.model._cards) < 200, "what is not in sight is not read"
     bar.setValue(bar.maximum() // 2)
     settle(qtbot, view)

@@ -116,8 +116,8 @@ class ChoosingArea(CardArea):
         if self._is_more(spot):
             return
         if spot.item >= 0:
-            series = self.series_at(spot)
-            self.selection.add([] if series is None else [series])
+            one = slice(spot.item, spot.item + 1)
+            self._with_series([spot.row], lambda series: self.selection.add(series[one]))
             return
         rows = [spot.row]
         if spot.item == PATIENT:
