@@ -92,7 +92,8 @@ def test_every_entry_does_something(qtbot, tmp_path, button):
         action.trigger()
     assert actions.called == [
         "new", "open_other", "open_read_only", "take_over",
-        "move", "show_upkeep", "manage", "show_settings",
+        "move", "show_watched_folders", "show_patients", "show_upkeep", "manage",
+        "show_settings",
     ]  # fmt: skip
 
 

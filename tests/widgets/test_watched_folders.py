@@ -76,3 +76,23 @@ def test_read_only(session, qtbot):
     widget = WatchedFolders(session)
     qtbot.addWidget(widget)
     assert not widget.add_button.isEnabled()
+
+
+def test_the_window_opens_from_the_menu_of_databases(browser, qtbot, tmp_path):
+    menu = browser.databases._button.menu()
+    browser.databases._button.fill_menu()
+    (action,) = [a for a in menu.actions() if a.text() == "Watched folders…"]
+    action.trigger()
+    dialog = browser.databases.actions.show_watched_folders()
+    assert dialog.isVisible()
+    dialog.folders.add(tmp_path)
+    qtbot.waitUntil(lambda: dialog.folders.list.topLevelItemCount() == 1)
+    qtbot.mouseClick(dialog.close_button, Qt.MouseButton.LeftButton)
+    assert not dialog.isVisible()
+    (patients,) = [a for a in menu.actions() if a.text() == "Patient identities…"]
+    patients.trigger()
+    identities = browser.databases.actions.show_patients()
+    with qtbot.waitSignal(identities.filled):
+        assert identities.isVisible()
+    browser.session.folders.unwatch(tmp_path)
+    qtbot.waitUntil(lambda: browser.session.folders.states == [])

@@ -139,6 +139,24 @@ class DatabaseActions(QObject):
 
         return self._show("manage", lambda: DatabasesDialog(self, self.host))
 
+    def show_watched_folders(self) -> Any:
+        """Show the folders whose new files are imported."""
+        from napari_dicomdb.widgets.watched_folders import WatchedFoldersDialog
+
+        return self._show("watched", lambda: WatchedFoldersDialog(self, self.host))
+
+    def show_patients(self) -> Any:
+        """Show which patients may be one person, and which were merged or split."""
+        from napari_dicomdb.widgets.patient_dialog import PatientDialog
+
+        def make() -> PatientDialog:
+            palette = self.theme.palette
+            dialog = PatientDialog(self.session, self.runner, palette=palette, parent=self.host)
+            self.theme.changed.connect(dialog.apply_palette)
+            return dialog
+
+        return self._show("patients", make)
+
     def show_upkeep(self, page: str = "") -> Any:
         """Show what keeps the database sound."""
         from napari_dicomdb.widgets.upkeep_dialog import UpkeepDialog

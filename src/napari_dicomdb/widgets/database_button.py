@@ -102,6 +102,8 @@ class DatabaseButton(QToolButton):
                 ("Take over a 3D Slicer database…", actions.take_over, True),
                 None,
                 ("Move…", actions.move, self._path is not None),
+                ("Watched folders…", actions.show_watched_folders, self._path is not None),
+                ("Patient identities…", actions.show_patients, self._path is not None),
                 ("Upkeep…", actions.show_upkeep, self._path is not None),
                 ("Manage databases…", actions.manage, True),
                 ("Settings…", actions.show_settings, True),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
+    QDialog,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -20,12 +21,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.widgets._text import one_line, tool_tip
+from napari_dicomdb.widgets._theme import style_sheet
 
 if TYPE_CHECKING:
     from napari_dicomdb.database.watching import FolderState
     from napari_dicomdb.widgets._session import DatabaseSession
+    from napari_dicomdb.widgets._theme import Palette
+    from napari_dicomdb.widgets.database_actions import DatabaseActions
 
-__all__ = ["WatchedFolders"]
+__all__ = ["WatchedFolders", "WatchedFoldersDialog"]
 
 _STATE = Qt.ItemDataRole.UserRole
 
@@ -85,6 +89,11 @@ class WatchedFolders(QWidget):
         self._folders.states_changed.connect(self._show)
         self._folders.failed.connect(self._on_failed)
         session.opened.connect(self._update)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show how the folders are, and look again."""
+        self.says.hide()
         self._show(self._folders.states)
         self._folders.look()
 
@@ -152,6 +161,42 @@ class WatchedFolders(QWidget):
             "Resume" if state is not None and state.folder.paused else "Pause"
         )
         self.copy_box.setChecked(state is not None and state.folder.copy)
+
+
+class WatchedFoldersDialog(QDialog):
+    """The list of watched folders in a window of its own.
+
+    Parameters
+    ----------
+    actions : DatabaseActions
+        Of the browser.
+    """
+
+    def __init__(self, actions: DatabaseActions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Watched folders")
+        self.folders = WatchedFolders(actions.session)
+        self.close_button = QPushButton("Close")
+        self.close_button.setAutoDefault(False)
+        self.close_button.clicked.connect(self.accept)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.close_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.addWidget(self.folders, 1)
+        layout.addLayout(foot)
+        self.resize(640, 320)
+        actions.theme.changed.connect(self.apply_palette)
+        self.apply_palette(actions.theme.palette)
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Draw in the colours of the theme."""
+        self.setStyleSheet(style_sheet(palette))
+
+    def refresh(self) -> None:
+        """Look how the folders are."""
+        self.folders.refresh()
 
 
 def _button(text: str, tip: str) -> QPushButton:
