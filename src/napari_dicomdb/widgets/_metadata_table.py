@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSortFilterProxyModel, Signal
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtCore import QSortFilterProxyModel, Qt, Signal
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QTableView, QWidget
 
 from napari_dicomdb.widgets.models.plain_table import SORT_ROLE, PlainTable
@@ -33,7 +33,7 @@ class MetadataTable(QTableView):
         self.sorted = QSortFilterProxyModel(self)
         self.sorted.setSortRole(SORT_ROLE)
         self.sorted.setFilterKeyColumn(-1)
-        self.sorted.setFilterCaseSensitivity(_insensitive())
+        self.sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.sorted.setSourceModel(self.plain)
         self.setModel(self.sorted)
         self.setSortingEnabled(True)
@@ -44,6 +44,9 @@ class MetadataTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 7)
+        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        self.horizontalHeader().setDefaultAlignment(left)
         self.horizontalHeader().setStretchLastSection(True)
         self.horizontalHeader().setHighlightSections(False)
         self.activated.connect(self._choose)
@@ -57,7 +60,21 @@ class MetadataTable(QTableView):
         self.plain.show_rows(rows)
         self.sorted.setSourceModel(self.plain)
         self.sorted.sort(-1)
+        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         old.deleteLater()
+
+    def share_width(self, shares: Sequence[int]) -> None:
+        """Make columns as wide as these percentages of the view."""
+        self._shares = tuple(shares)
+        for column, share in enumerate(self._shares):
+            self.setColumnWidth(column, self.viewport().width() * share // 100)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the new width as well."""
+        super().resizeEvent(event)
+        self.share_width(self._shares)
+
+    _shares: tuple[int, ...] = ()
 
     def row(self, index: QModelIndex) -> PlainRow:
         """Return the row at an index of the view."""
@@ -83,12 +100,6 @@ class MetadataTable(QTableView):
         else:
             super().keyPressEvent(event)
         event.accept()
-
-
-def _insensitive() -> object:
-    from qtpy.QtCore import Qt
-
-    return Qt.CaseSensitivity.CaseInsensitive
 
 
 def ask_for_file(host: QWidget, title: str, name: str) -> Path | None:

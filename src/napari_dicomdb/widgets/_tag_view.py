@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import QTreeView
 
 from napari_dicomdb.dicom.attribute_export import (
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.dicom.attributes import AttributeTree
 
+_NAMES = 36  # percent of the width
+_FIXED = 92, 30, 30  # tag, VR, VM
+
 __all__ = ["TagView", "copy_text", "export_tree"]
 
 
@@ -36,6 +39,22 @@ class TagView(QTreeView):
     """A tree whose keys stay its own."""
 
     copy_requested = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width: names get a third of it, values what is left."""
+        super().resizeEvent(event)
+        if not self._is_shared:
+            width = self.viewport().width()
+            self.setColumnWidth(0, max(130, min(width * _NAMES // 100, 300)))
+            for column, fixed in enumerate(_FIXED, 1):
+                self.setColumnWidth(column, fixed)
+
+    def share_no_more(self, column: int, old: int, new: int) -> None:
+        """Leave widths as they are once the user has set one."""
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._is_shared = True
+
+    _is_shared = False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy whole lines; let no key through to the viewer."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["MetadataColumns"]
 
 _FIRST = ("SliceLocation",)
+_WIDEST = 220  # pixels
 _COMPONENTS = ("x", "y", "z")
 
 
@@ -208,6 +209,9 @@ class MetadataColumns(QWidget):
             rows.append(PlainRow(shown, tuple(keys), tip=str(one.path), data=place))
         self.table.show_table(titles, rows, (0, *(k + 1 for k in numeric)))
         self.table.setColumnWidth(0, 46)
+        for column in range(1, len(titles) - 1):
+            self.table.resizeColumnToContents(column)
+            self.table.setColumnWidth(column, min(self.table.columnWidth(column) + 6, _WIDEST))
         self.state.setText(count(len(rows), "instance"))
         self._plot(found)
         if found.problems:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MetadataCompare"]
 
-_SIGNS = {"same": "=", "changed": "≠", "left-only": "left only", "right-only": "right only"}
+_SIGNS = {"same": "=", "changed": "≠", "left-only": "← only", "right-only": "→ only"}
+_SHARES = 34, 12, 27  # percent of the width; the right side has the rest
 _EMPTY = "Choose two instances, series or studies: in the browser, or by “Pin to compare”."
 
 
@@ -80,6 +81,7 @@ class MetadataCompare(QWidget):
         self.notice = NoticeBox(closable=True)
         self.notice.hide()
         self.table = MetadataTable("Differences")
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
         search = QHBoxLayout()
         search.addWidget(self.search, 1)
@@ -188,8 +190,7 @@ class MetadataCompare(QWidget):
             for one in found.differences
         ]
         self.table.show_table(("Attribute", "", found.left, found.right), rows)
-        for column, width in enumerate((210, 70, 160)):
-            self.table.setColumnWidth(column, width)
+        self.table.share_width(_SHARES)
         differing = sum(one.kind != "same" for one in found.differences)
         self.state.setText(count(differing, "difference") if differing else "No differences")
         if found.problems:

@@ -110,7 +110,8 @@ class MetadataEdit(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for column, width in enumerate((150, 120, 130)):
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        for column, width in enumerate((130, 100, 110)):
             self.table.setColumnWidth(column, width)
         self.remove_button = QPushButton("Remove attribute in the copy")
         self.drop_button = QPushButton("Do not edit")

@@ -23,6 +23,7 @@ __all__ = ["MetadataPlot", "PlotLine", "ticks"]
 _COLOURS = ("#4a90d9", "#e0a100", "#d1495b", "#3f9c83", "#9d79bc", "#8a8579")
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 10, 22, 30
 _MOST_NAMED = 6
+_LEAST_NAMED = 30  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,10 @@ class MetadataPlot(QWidget):
         x = float(_LEFT)
         for k, line in enumerate(self.lines[:_MOST_NAMED]):
             title = f"{line.name} ({line.unit})" if line.unit else line.name
+            room = round(self.width() - x - 11 - _RIGHT)
+            if room < _LEAST_NAMED:
+                break
+            title = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, room)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(_COLOURS[k % len(_COLOURS)]))
             painter.drawEllipse(QPointF(x + 4, _TOP / 2), 3.2, 3.2)

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["MetadataTree", "copy_text"]
 
 _DELAY = 200  # ms of no typing
-_WIDTHS = (210, 92, 32, 34)
 _HINT = "Search name, tag, value; vr:PN"
 
 
@@ -122,15 +121,16 @@ class MetadataTree(QWidget):
         self.tree.setAccessibleName("Attributes")
         self.tree.setUniformRowHeights(True)
         self.tree.setAlternatingRowColors(True)
-        self.tree.setIndentation(14)
+        self.tree.setIndentation(12)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header = self.tree.header()
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for column, width in enumerate(_WIDTHS):
-            self.tree.setColumnWidth(column, width)
+        header.setMinimumSectionSize(24)
+        header.sectionResized.connect(self.tree.share_no_more)
+        self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.export_button = QPushButton("Export…")
         self.export_button.setToolTip("Write all attributes as DICOM JSON, CSV or text")
         self.pin_button = QPushButton("Pin to compare")

@@ -58,7 +58,6 @@ class MetadataView(QWidget):
         self.columns = MetadataColumns(self._runner, palette)
         self.editing = MetadataEdit(self._runner, palette, database)
         self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Metadata")
         for title, page in (
             ("Tags", self.tags), ("Compare", self.comparison), ("Columns", self.columns),
@@ -83,7 +82,7 @@ class MetadataView(QWidget):
 
     def apply_palette(self, palette: Palette) -> None:
         """Draw everything in the colours of another theme."""
-        self.setStyleSheet(style_sheet(palette))
+        self.setStyleSheet(f"{style_sheet(palette)}\nQTabWidget::pane {{ border: 0px; }}")
         for page in (self.tags, self.comparison, self.columns, self.editing):
             page.apply_palette(palette)
 

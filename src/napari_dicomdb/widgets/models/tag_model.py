@@ -221,7 +221,7 @@ class TagModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             parts = (one.words, f"{one.vr} {one.name}".strip(), one.value, one.problem)
             return tool_tip("\n".join(part for part in parts if part))
-        if role == Qt.ItemDataRole.FontRole and row.is_hit:
+        if role == Qt.ItemDataRole.FontRole and row.is_hit and column in (0, VALUE_COLUMN):
             font = QFont()
             font.setBold(True)
             return font
