@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_dicomdb.database.records import PatientIdentity, PatientRecord, StudyRecord
 from napari_dicomdb.widgets._text import count, one_line, study_title, tool_tip
-from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, style_sheet
+from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, current_palette, style_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +38,7 @@ __all__ = ["PatientDialog", "patient_entries"]
 _WHAT = Qt.ItemDataRole.UserRole
 _TITLES = ("Patient", "ID", "Issuer", "Birth date", "Sex", "Studies")
 _MARK = QColor(SEVERITY_COLOURS["warning"])
+_MARK.setAlpha(80)  # over whatever the theme has behind it
 _FACTS = ("patient_id", "issuer", "birth_date", "sex")
 
 Found = tuple[list[tuple[PatientRecord, list[StudyRecord]]], list[Any], list[Any]]
@@ -113,8 +114,7 @@ class PatientDialog(QDialog):
         layout.addWidget(self.says)
         layout.addLayout(foot)
         self.resize(720, 420)
-        if palette is not None:
-            self.apply_palette(palette)
+        self.apply_palette(palette or current_palette())
         self.show_records(records)
         session.opened.connect(self._forget_all)
 
@@ -134,7 +134,12 @@ class PatientDialog(QDialog):
 
     def apply_palette(self, palette: Palette) -> None:
         """Take the colours of a theme."""
-        self.setStyleSheet(style_sheet(palette))
+        box = f"border: 1px solid {palette.dim.name()}; border-radius: 2px;"
+        self.setStyleSheet(
+            f"{style_sheet(palette)}\n"
+            f"QTreeView::indicator {{ width: 11px; height: 11px; {box} }}\n"
+            f"QTreeView::indicator:checked {{ background-color: {palette.current.name()}; }}"
+        )
 
     def _identities(self) -> QWidget:
         self.tree = _tree(_TITLES, "Patients, their merged identities and studies")
@@ -366,7 +371,7 @@ def _item(patient: PatientRecord | PatientIdentity, differing: set[str]) -> QTre
     for column, fact in enumerate(("name", *_FACTS)):
         item.setToolTip(column, tool_tip(one_line(getattr(patient, fact))))
         if fact in differing:
-            item.setForeground(column, QBrush(_MARK))
+            item.setBackground(column, QBrush(_MARK))
     return item
 
 
