@@ -45,7 +45,9 @@ def test_hits_are_grouped_by_database(browser, qtbot, other, phantom):
     mr = [s for s in browser.database.series() if s.modality == "MR"]
     assert found["database"].childCount() == len(mr)
     assert "Phantom" in found["other"].child(0).text(2)
-    assert str(other.parent / "gone") in page.notice.text(), "one that is away is told"
+    assert "gone" in page.notice.text(), "one that is away is told"
+    assert str(other.parent / "gone") in page.notice.toolTip()
+    assert found["other"].isFirstColumnSpanned()
 
 
 def test_enter_switches_and_selects(browser, qtbot, other, phantom):

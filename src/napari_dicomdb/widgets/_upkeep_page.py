@@ -115,6 +115,9 @@ def make_table(model: PlainTable, name: str, parent: QWidget) -> QTableView:
     table.verticalHeader().hide()
     table.setTabKeyNavigation(False)
     table.horizontalHeader().setStretchLastSection(True)
+    table.horizontalHeader().setDefaultAlignment(
+        Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+    )
     table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
     table.setSortingEnabled(True)
     return table

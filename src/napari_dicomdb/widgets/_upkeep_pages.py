@@ -147,6 +147,7 @@ class StatisticsPage(UpkeepPage):
                 bars.apply_palette(self._palette)
             bars.setAccessibleName(title)
             bars.show_entries(entries)
+            self._groups.addSpacing(10)
             self._groups.addWidget(make_label(title, "title"))
             self._groups.addWidget(bars)
 

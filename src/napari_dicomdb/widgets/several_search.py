@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QKeyEvent, QResizeEvent
     from qtpy.QtWidgets import QStackedLayout
 
     from napari_dicomdb.database.several import Hit
@@ -56,11 +56,11 @@ class SearchScope(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.addItem("This database")
-        self.addItem("All known databases")
+        self.addItem("All databases")
         self.setAccessibleName("Where to search")
-        self.setToolTip("Where to search")
+        self.setToolTip("Where to search: in this database, or in all that are known")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(9)
+        self.setMinimumContentsLength(11)
         self.currentIndexChanged.connect(lambda index: self.scope_changed.emit(index == 1))
 
     @property
@@ -134,6 +134,13 @@ class SeveralResults(QWidget):
         layout.addLayout(buttons)
         self._update()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out what a narrow dock has no room for."""
+        super().resizeEvent(event)
+        width = event.size().width()
+        self.tree.setColumnHidden(3, width < 620)
+        self.tree.setColumnHidden(5, width < 400)
+
     def apply_palette(self, palette: Palette) -> None:
         """Draw in the colours of the theme."""
         self.notice.apply_palette(palette)
@@ -153,8 +160,8 @@ class SeveralResults(QWidget):
                 [f"{path.name or path} · {count(len(hits), 'series', 'series')}"]
             )
             top.setToolTip(0, tool_tip(str(path)))
-            top.setFirstColumnSpanned(True)
             self.tree.addTopLevelItem(top)
+            top.setFirstColumnSpanned(True)
             for hit in hits:
                 top.addChild(_item(hit))
             top.setExpanded(True)
@@ -164,9 +171,11 @@ class SeveralResults(QWidget):
         if number >= _LIMIT:
             words = f"The first {words}: say more to find fewer"
         self.words.setText(words if number else "Nothing found in any known database.")
-        failures = [f"{path}: {text}" for path, text in found.failures]
-        self.notice.show_text("Not searched: " + "\n".join(failures), "warning")
-        self.notice.setVisible(bool(failures))
+        names = ", ".join(path.name or str(path) for path, _ in found.failures)
+        self.notice.show_text(f"Not searched: {names}. Point here to see why.", "warning")
+        why = "\n".join(f"{path}: {text}" for path, text in found.failures)
+        self.notice.setToolTip(tool_tip(why))
+        self.notice.setVisible(bool(found.failures))
         if number:
             self.tree.setCurrentItem(self.tree.topLevelItem(0).child(0))
         self._update()
@@ -345,7 +354,7 @@ def _item(hit: Hit) -> QTreeWidgetItem:
         [
             series_title(series),
             one_line(series.modality),
-            one_line(hit.patient.name or hit.patient.patient_id),
+            one_line(hit.patient.display_name),
             study_title(hit.study),
             one_line(hit.study.date),
             str(series.instance_count),
