@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.widgets import _actions
 from napari_dicomdb.widgets._actions import RecordActions
+from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets._tasks import TaskRunner
 
@@ -61,10 +62,16 @@ def test_menu_and_copy_at_each_level(actions, database, level):
         "study": database.studies,
         "series": database.series,
     }[level]()
+    actions.add_entries(lambda chosen: [MenuEntry(f"Send {len(chosen)}…", lambda: None)])
     labels = [a.text().split("\t")[0] for a in actions.menu(records).actions()]
     several = "s" if len(records) > 1 else ""
     noun = "patient ID" if level == "patient" else f"{level} UID"
-    assert labels[0] == f"Copy {noun}{several}"
+    assert labels[0] == f"Send {len(records)}…"
+    assert f"Copy {noun}{several}" in labels
+    actions.copy_text(records)
+    titles, *rows = QApplication.clipboard().text().split("\n")
+    assert len(rows) == len(records)
+    assert all(len(row.split("\t")) == len(titles.split("\t")) for row in rows)
     actions.copy_uids(records)
     assert QApplication.clipboard().text().split("\n") == [r.uid for r in records]
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
+from napari._qt.qt_viewer import QtViewer
 from napari.settings import get_settings
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QShortcut
 
 from napari_dicomdb import Database
 from napari_dicomdb.dicom.findings import Severity
 from napari_dicomdb.widgets.browser import DicomBrowser
+from napari_dicomdb.widgets.models import ExpandRole, place_of
 
 # Qt 6.12 wants a QPointF there, and older ones a QPoint.
 pytestmark = pytest.mark.filterwarnings("ignore:.*QDragEnterEvent:DeprecationWarning")
@@ -44,7 +47,7 @@ def drop(widget, *paths):
     mime.setUrls([QUrl.fromLocalFile(str(p)) for p in paths])
     how = (Qt.DropAction.CopyAction, mime, LEFT, Qt.KeyboardModifier.NoModifier)
     # Over the list, as a hand would: it is the dock that takes it.
-    QApplication.sendEvent(widget.lists.tree.viewport(), QDragEnterEvent(QPoint(20, 20), *how))
+    QApplication.sendEvent(widget.lists.patients.viewport(), QDragEnterEvent(QPoint(20, 20), *how))
     QApplication.sendEvent(widget, QDropEvent(QPointF(20, 20), *how))
 
 
@@ -56,20 +59,21 @@ def layers(browser):
     return browser._viewer.layers
 
 
+def cell(model, row, name):
+    return model.index(row, place_of(model.columns, name)).data()
+
+
 def test_rows(browser, phantom, qtbot):
     lists = browser.lists
-    tree = lists.tree_model
-    patient = tree.index(0, 0)
-    assert patient.data() == "Phantom, Ada"
-    assert lists.tree.isExpanded(patient), "few patients: unfolded"
-    qtbot.waitUntil(lambda: tree.rowCount(patient) == 1)
-    assert tree.index(0, 0, patient).data() == "Synthetic head phantom"
+    assert cell(lists.patient_model, 0, "name") == "Phantom, Ada"
+    qtbot.waitUntil(lambda: lists.study_model.rowCount() == 1)
+    assert cell(lists.study_model, 0, "description") == "Synthetic head phantom"
     model = lists.series_model
     for name, series in phantom.items():
         row = model.row_of(series.series_uid)
-        assert model.index(row, 1).data() == series.modality
-        assert model.index(row, 2).data() == str(len(series.paths))
-        assert model.index(row, 3).data() == "32 × 32", name
+        assert cell(model, row, "modality") == series.modality
+        assert cell(model, row, "images") == str(len(series.paths))
+        assert "32 × 32" in cell(model, row, "dimensions"), name
 
 
 def test_thumbnails_are_pictures_of_the_series(browser, phantom, qtbot):
@@ -169,23 +173,19 @@ def test_errors_ask_before_loading(browser, phantom, qtbot, monkeypatch):
     assert error in warned[0]
 
 
-def test_study_filters_series(browser, qtbot, user_folders, tmp_path):
-    from pydicom.data import get_testdata_file
-
+def test_each_selection_filters_the_next(browser, qtbot):
     browser.import_paths([get_testdata_file("MR_small.dcm")])
     lists = browser.lists
-    qtbot.waitUntil(lambda: lists.tree_model.rowCount() == 2, timeout=20_000)
-    qtbot.waitUntil(lambda: lists.series_model.rowCount() == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: lists.patient_model.rowCount() == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(lists.selected_series()) == 1, timeout=20_000)
     assert [s.modality for s in lists.selected_series()] == ["MR"], "what came is selected"
-    lists.tree.clearSelection()
+    assert lists.study_model.rowCount() == lists.series_model.rowCount() == 1
+    lists.patients.clearSelection()
     qtbot.waitUntil(lambda: lists.series_model.rowCount() == 5)
-    phantom_row = next(
-        lists.tree_model.index(r, 0)
-        for r in range(2)
-        if lists.tree_model.index(r, 0).data() == "Phantom, Ada"
-    )
-    click(qtbot, lists.tree, phantom_row)
+    row = next(r for r in range(2) if cell(lists.patient_model, r, "name") == "Phantom, Ada")
+    click(qtbot, lists.patients, lists.patient_model.index(row, 0))
     qtbot.waitUntil(lambda: lists.series_model.rowCount() == 4)
+    qtbot.waitUntil(lambda: lists.study_model.rowCount() == 1)
 
 
 def test_search_as_one_types(browser, qtbot):
@@ -231,13 +231,13 @@ def test_drop_imports_and_reports_each_refused_file(make_browser, qtbot, phantom
     qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 1)
     assert not browser.import_bar.outcome.isHidden()
     qtbot.mouseClick(browser.import_bar.outcome.button, LEFT)
-    table = browser._report_dialog.view.model
+    table = browser.importing.dialog.view.model
     shown = {Path(r.path).name: (r.status, r.reason) for r in table.rows()}
     assert shown == {
         Path(path).name: ("refused", reason) for path, reason, _text in report.rejected
     }
     assert set(shown) == {"README.txt", "cut.dcm"}
-    browser._report_dialog.close()
+    browser.importing.dialog.close()
 
 
 def test_folder_button_and_remembered_copy(make_browser, qtbot, phantom, monkeypatch):
@@ -275,23 +275,24 @@ def test_cancel_keeps_what_is_done(make_browser, qtbot, phantom_folder):
     qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 4)
 
 
+def open_menu(browser, view, index):
+    place = view.visualRect(index).center()
+    reason = QContextMenuEvent.Reason.Mouse
+    event = QContextMenuEvent(reason, place, view.viewport().mapToGlobal(place))
+    QApplication.sendEvent(view.viewport(), event)
+    menu = QApplication.activePopupWidget()
+    return menu, {a.text().split("\t")[0]: a for a in menu.actions() if not a.isSeparator()}
+
+
 def test_menu_removes_after_asking(browser, qtbot, phantom):
     view = browser.lists.series
     click(qtbot, view, row_of(browser, phantom, "axial-ct"))
-    view.customContextMenuRequested.emit(
-        view.visualRect(row_of(browser, phantom, "axial-ct")).center()
-    )
-    menu = QApplication.activePopupWidget()
-    labels = [a.text().split("\t")[0] for a in menu.actions() if not a.isSeparator()]
-    assert labels == [
-        "Load",
-        "Show content and attributes",
-        "Copy series UID",
-        "Show in folder",
-        "Rescan files",
-        "Remove from database…",
-    ]
-    menu.actions()[-1].trigger()
+    menu, entries = open_menu(browser, view, row_of(browser, phantom, "axial-ct"))
+    assert {"Load", "Examine", "Metadata…", "Show content and attributes", "Copy series UID",
+            "Copy as text", "Show in folder", "Refresh (rescan files)", "Retry picture",
+            "Remove from database…"} <= set(entries)  # fmt: skip
+    assert "Find moved files…" not in entries, "nothing is missing"
+    entries["Remove from database…"].trigger()
     menu.close()
     qtbot.waitUntil(lambda: browser.actions_.dialog is not None)
     dialog = browser.actions_.dialog
@@ -300,6 +301,102 @@ def test_menu_removes_after_asking(browser, qtbot, phantom):
     qtbot.waitUntil(lambda: browser.lists.series_model.rowCount() == 3)
     assert browser.lists.series_model.row_of(phantom["axial-ct"].series_uid) == -1
     assert all(p.exists() for p in phantom["axial-ct"].paths), "linked files are never touched"
+
+
+def test_menu_of_a_study_loads_its_series(browser, qtbot):
+    lists = browser.lists
+    qtbot.waitUntil(lambda: lists.study_model.rowCount() == 1)
+    browser.search.setText("modality:MR")
+    browser._run_search()
+    qtbot.waitUntil(lambda: lists.series_model.rowCount() == 2)
+    qtbot.waitUntil(lambda: not lists.study_model.is_waiting)
+    click(qtbot, lists.studies, lists.study_model.index(0, 1))
+    menu, entries = open_menu(browser, lists.studies, lists.study_model.index(0, 1))
+    assert "Copy study UID" in entries
+    entries["Load"].trigger()
+    menu.close()
+    qtbot.waitUntil(lambda: len(layers(browser)) >= 4, timeout=20_000)
+
+
+def test_a_single_way_is_loaded_alone(browser, phantom, qtbot):
+    lists = browser.lists
+    model, view = lists.series_model, lists.series
+    browser.window().show()
+    row = model.row_of(phantom[MISSING].series_uid)
+    qtbot.waitUntil(lambda: model.index(row, 0).data(ExpandRole) == "closed", timeout=20_000)
+    place = view.visualRect(model.index(row, 0)).center()
+    place.setX(view.visualRect(model.index(row, 0)).left() + 8)
+    qtbot.mouseClick(view.viewport(), LEFT, pos=place)
+    assert model.is_open(row)
+    ways = [model.way(r) for r in range(row + 1, row + 5)]
+    assert all(ways)
+    click(qtbot, view, model.index(row + 2, 0), double=True)
+    qtbot.waitUntil(lambda: len(layers(browser)) == 1, timeout=20_000)
+    assert [c.loadable.name for c in browser.panel.cards if c.is_chosen] == [ways[1].way.name]
+    assert layers(browser)[0].data.shape == ways[1].way.shape
+    qtbot.keyClick(view, Qt.Key.Key_Left)
+    assert not model.is_open(row)
+
+
+def test_series_dropped_on_the_canvas_are_loaded(browser, phantom, qtbot):
+    browser.window().show()
+    canvas = browser.window().centralWidget().findChild(QtViewer)
+    model = browser.lists.series_model
+    rows = [model.row_of(phantom[n].series_uid) for n in ("axial-ct", "oblique-mr")]
+    mime = model.mimeData([model.index(row, 0) for row in rows])
+    how = (Qt.DropAction.CopyAction, mime, LEFT, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPoint(50, 50), *how)
+    enter.ignore()
+    QApplication.sendEvent(canvas, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(canvas, QDropEvent(QPointF(50, 50), *how))
+    qtbot.waitUntil(lambda: len(layers(browser)) == 2, timeout=20_000)
+    found = {layer.metadata["dicomdb"]["series_uid"] for layer in layers(browser)}
+    assert found == {phantom[n].series_uid for n in ("axial-ct", "oblique-mr")}
+
+
+def test_view_and_selection_are_taken_along(browser, phantom, qtbot):
+    click(qtbot, browser.lists.series, row_of(browser, phantom, "oblique-mr"))
+    uid = phantom["oblique-mr"].series_uid
+    qtbot.mouseClick(browser.bar.view_buttons["cards"], LEFT)
+    assert browser.views.name == "cards"
+    qtbot.waitUntil(lambda: [s.uid for s in browser.views.selected_series()] == [uid])
+    again = DicomBrowser(None)
+    qtbot.addWidget(again)
+    assert again.views.name == "cards", "remembered"
+    browser.show_view("tables")
+    qtbot.waitUntil(lambda: [s.uid for s in browser.lists.selected_series()] == [uid])
+
+
+def test_missing_files_are_told_before_loading(browser, phantom, qtbot):
+    uid = phantom["axial-ct"].series_uid
+    index = sqlite3.connect(next(browser.database.path.glob("*.sqlite")))
+    with index:
+        index.execute("UPDATE series SET missing_count = instance_count WHERE uid = ?", (uid,))
+    index.close()
+    browser.lists.refresh()
+    model = browser.lists.series_model
+    qtbot.waitUntil(
+        lambda: model.row_of(uid) >= 0 and model.record(model.row_of(uid)).missing_count > 0
+    )
+    click(qtbot, browser.lists.series, row_of(browser, phantom, "axial-ct"), double=True)
+    qtbot.waitUntil(lambda: not browser.notice.isHidden())
+    assert "missing" in browser.notice.text()
+    assert not browser.notice.button.isHidden()
+    assert len(layers(browser)) == 0
+
+
+def test_recent_activity(browser, phantom, qtbot):
+    qtbot.mouseClick(browser.bar.recent_button, LEFT)
+    recent = browser.recent
+    qtbot.waitUntil(lambda: recent.series.count() == 4, timeout=20_000)
+    item = recent.series.item(0)
+    uid = item.data(Qt.ItemDataRole.UserRole).uid
+    assert uid == browser.database.recent(1)[0].uid
+    assert "Imported" in recent.deeds.text()
+    recent.series.itemActivated.emit(item)
+    qtbot.waitUntil(lambda: [s.uid for s in browser.lists.selected_series()] == [uid])
+    assert recent.isHidden()
 
 
 def test_keys_in_the_tree_do_not_reach_the_viewer(browser, qtbot, phantom):
@@ -321,11 +418,11 @@ def test_copy_uid_by_key(browser, qtbot, phantom):
     assert QApplication.clipboard().text() == phantom["oblique-mr"].series_uid
 
 
-def test_find_key(browser):
-    (find,) = browser.findChildren(QShortcut)
-    assert find.key().toString() == "Ctrl+F"
-    assert find.context() == Qt.ShortcutContext.WidgetWithChildrenShortcut
-    find.activated.emit()  # Xvfb has no window manager that would activate a window
+def test_keys_of_the_dock(browser):
+    keys = {s.key().toString(): s for s in browser.findChildren(QShortcut)}
+    assert {"Ctrl+F", "F5", "Ctrl+1", "Ctrl+2"} <= set(keys)
+    assert keys["Ctrl+F"].context() == Qt.ShortcutContext.WidgetWithChildrenShortcut
+    keys["Ctrl+F"].activated.emit()  # Xvfb has no window manager that would activate a window
     assert browser.window().focusWidget() is browser.search
 
 
@@ -337,7 +434,7 @@ def test_missing_file_is_told_in_the_dock(browser, qtbot, phantom, tmp_path, mon
         loadable = other.examine(phantom["axial-ct"].series_uid)[0]
     shutil.rmtree(folder)
     errors = []
-    monkeypatch.setattr("napari_dicomdb.widgets.browser.show_error", errors.append)
+    monkeypatch.setattr("napari_dicomdb.widgets._examining.show_error", errors.append)
     browser.loader.load([loadable])
     qtbot.waitUntil(lambda: not browser.loader.is_busy, timeout=20_000)
     told = bool(errors) and not browser.notice.isHidden()
@@ -512,7 +609,7 @@ def test_changes_of_another_process_are_noticed(browser, phantom, qtbot):
         other.import_paths([get_testdata_file("CT_small.dcm")], workers=0)
     look()
     assert told == [True]
-    model = browser.lists.tree_model
+    model = browser.lists.patient_model
     qtbot.waitUntil(lambda: model.rowCount() == 2, timeout=20_000)
     qtbot.waitUntil(
         lambda: (

@@ -7,6 +7,7 @@ from qtpy.QtGui import QPainter, QPixmap, QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QStyle, QStyleOptionViewItem
 
 from napari_dicomdb.widgets._rows import SeriesDelegate
+from napari_dicomdb.widgets.models import SERIES_COLUMNS
 
 
 def test_the_style_is_not_given_the_thumbnail(qapp, palette):
@@ -14,6 +15,7 @@ def test_the_style_is_not_given_the_thumbnail(qapp, palette):
     picture = QPixmap(96, 96)
     picture.fill(Qt.GlobalColor.red)
     model = QStandardItemModel()
+    model.columns = SERIES_COLUMNS
     item = QStandardItem("CT Thorax")
     item.setData(picture, Qt.ItemDataRole.DecorationRole)
     model.appendRow(item)
@@ -28,4 +30,4 @@ def test_the_style_is_not_given_the_thumbnail(qapp, palette):
     delegate.paint(painter, option, model.index(0, 0))
     painter.end()
     image = canvas.toImage()
-    assert image.pixelColor(26, 26).name() == "#ff0000", "the delegate draws it"
+    assert image.pixelColor(40, 26).name() == "#ff0000", "the delegate draws it"

@@ -67,6 +67,9 @@ class BrowserMenu(QObject):
                     "Show content and attributes", lambda: browser.contents.show_series(records)
                 ),
             ]
+        entries.append(MenuEntry("Metadata…", lambda: browser.metadata.show_series(records)))
+        if len(records) == 2 and not isinstance(records[0], PatientRecord):
+            entries.append(MenuEntry("Compare…", lambda: browser.metadata.compare(*records)))
         return entries
 
     def _examine(self) -> None:

@@ -144,7 +144,6 @@ class CanvasDrop(QObject):
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget)
         self._widget = widget
-        self._watched: list[QWidget] = []
         widget.installEventFilter(self)
 
     def watch(self) -> None:
@@ -154,8 +153,7 @@ class CanvasDrop(QObject):
         if centre is None:
             return
         for part in (centre, *centre.findChildren(QWidget)):
-            if part.acceptDrops() and part not in self._watched:
-                self._watched.append(part)
+            if part.acceptDrops():  # a second time does no harm, and a reference would
                 part.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_dicomdb.widgets._actions import RecordActions
 from napari_dicomdb.widgets._browser_imports import BrowserImports
@@ -29,7 +28,6 @@ from napari_dicomdb.widgets._session import (
     remember_view,
 )
 from napari_dicomdb.widgets._tasks import TaskRunner
-from napari_dicomdb.widgets._text import count
 from napari_dicomdb.widgets._theme import Palette, ThemeWatcher, style_sheet
 from napari_dicomdb.widgets._views import Views
 from napari_dicomdb.widgets._watch import DatabaseWatcher
@@ -43,8 +41,10 @@ from napari_dicomdb.widgets.examine_panel import ExaminePanel
 from napari_dicomdb.widgets.import_bar import ImportBar
 from napari_dicomdb.widgets.loadable_cache import LoadableCache
 from napari_dicomdb.widgets.loading import LayerLoader
+from napari_dicomdb.widgets.metadata_dock import MetadataDock
 from napari_dicomdb.widgets.recent_activity import RecentActivity
 from napari_dicomdb.widgets.several_search import SeveralSearch
+from napari_dicomdb.widgets.status_line import StatusLine
 from napari_dicomdb.widgets.tables_view import TablesView
 from napari_dicomdb.widgets.thumbnails import ThumbnailCache
 from napari_dicomdb.widgets.view_bar import ViewBar
@@ -104,6 +104,9 @@ class DicomBrowser(QWidget):
         self.views = Views(self.lists, *parts, ways=self.ways)
         self.panel = ExaminePanel(palette)
         self.contents = ContentDock(napari_viewer, self._session, self._queries, self._theme, self)
+        self.metadata = MetadataDock(
+            napari_viewer, self._session, self._queries, self._theme, self
+        )
         self.watcher = DatabaseWatcher(self._session, self._queries, self)
         self.actions_ = RecordActions(self._session, self._queries, self)
         self.recent = RecentActivity(self._queries, self.thumbnails, self)
@@ -126,7 +129,9 @@ class DicomBrowser(QWidget):
             self._queries, self._painter, self._loads, self.ways.runner, self.databases.runner,
         )  # fmt: skip
         end_with(self, self.preferences.disconnect_settings)
-        end_with(self, _let_go, self._theme, self.loader, self.contents, runners, detach)
+        end_with(
+            self, _let_go, self._theme, self.loader, self.contents, self.metadata, runners, detach
+        )
 
         if database is not None:
             self._session.use(database)
@@ -200,8 +205,7 @@ class DicomBrowser(QWidget):
             (self.import_button,),
         )  # fmt: skip
         self.several = SeveralSearch(self._session, self.databases.runner, self)
-        self.status = QElidingLabel("")
-        self.status.setObjectName("dim")
+        self.status = StatusLine()
         self.view_bar = None if self._viewer is None else ViewBar(self._viewer)
 
         layout = QVBoxLayout(self)
@@ -268,6 +272,7 @@ class DicomBrowser(QWidget):
         self.panel.series_requested.connect(self._show_one)
         self.contents.series_requested.connect(self._show_one)
         self.contents.failed.connect(self.notice.tell)
+        self.metadata.failed.connect(self.notice.tell)
         self.recent.chosen.connect(self._show_one)
         self.recent.failed.connect(self.notice.tell)
         self.canvas_drop.dropped.connect(self.examiner.load_dragged)
@@ -326,16 +331,7 @@ class DicomBrowser(QWidget):
 
     def _count(self) -> None:
         if self.database is not None:
-            self._queries.submit(self.database.info, returned=self._show_counts)
-
-    def _show_counts(self, info: dict[str, Any]) -> None:
-        parts = (
-            count(int(info.get("patients", 0)), "patient"),
-            count(int(info.get("studies", 0)), "study", "studies"),
-            count(int(info.get("series", 0)), "series", "series"),
-            count(int(info.get("instances", 0)), "file"),
-        )
-        self.status.setText(" · ".join(parts))
+            self._queries.submit(self.database.info, returned=self.status.show_counts)
 
     def show_what_is_there(self) -> None:
         """Show what is listed, or say why nothing is."""
@@ -403,12 +399,18 @@ class DicomBrowser(QWidget):
 
 
 def _let_go(
-    theme: ThemeWatcher, loader: LayerLoader, contents: ContentDock, runners: Any, detach: Any
+    theme: ThemeWatcher,
+    loader: LayerLoader,
+    contents: ContentDock,
+    metadata: MetadataDock,
+    runners: Any,
+    detach: Any,
 ) -> None:
     """Stop the work of a dock that is gone."""
     theme.disconnect_settings()
     loader.close()
     contents.close()
+    metadata.close()
     for runner in runners:
         runner.close()
     detach()

@@ -80,6 +80,7 @@ class TablesView(QSplitter):
         self._ways = ways
         self._wanted = Wanted()
         self._is_busy = False
+        self._told = False
         asked = None if ways is None else ways.summaries
         self.patient_model = PatientTable(runner, self)
         self.study_model = StudyTable(runner, self)
@@ -289,7 +290,10 @@ class TablesView(QSplitter):
             self._fill()
 
     def _emit_series(self) -> None:
-        self.series_selected.emit(self.selected_series())
+        chosen = self.selected_series()
+        if chosen or self._told:  # nothing, after nothing, is no news
+            self._told = bool(chosen)
+            self.series_selected.emit(chosen)
 
     def _open(self) -> None:
         self._settle.stop()
