@@ -6,15 +6,12 @@ is kept in the table `patient_change` until it is taken back.
 
 from __future__ import annotations
 
-import json
-import re
 import time
-import unicodedata
 import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.database import activity, counts, listing
+from napari_dicomdb.database import activity, counts
 from napari_dicomdb.database.browsing import Browsing, Key
 from napari_dicomdb.database.identities import (
     HOME,
@@ -25,6 +22,7 @@ from napari_dicomdb.database.identities import (
     show_with_root,
 )
 from napari_dicomdb.database.records import PatientIdentity, PatientRecord, StudyRecord
+from napari_dicomdb.database.similar import SimilarPatients, records_of, similar_patients
 from napari_dicomdb.errors import DicomDbError, NotFoundError
 from napari_dicomdb.progress import no_progress
 
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.progress import Progress
 
-__all__ = ["PatientChange", "PatientError", "PatientKeeping", "SimilarPatients", "folded_name"]
+__all__ = ["PatientChange", "PatientError", "PatientKeeping", "SimilarPatients"]
 
 _SUGGESTED = 500
 
@@ -83,25 +81,6 @@ class PatientChange:
         if self.kind == "merge":
             return f"{self.other} merged into {self.patient} ({moved})"
         return f"{moved} split off from {self.other}"
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarPatients:
-    """Patients that may be one person.
-
-    Attributes
-    ----------
-    patients : tuple of PatientRecord
-        Two or more, the one with most studies first.
-    code : str
-        "same-id" or "same-name-and-birth-date".
-    reason : str
-        The same in words, with what differs.
-    """
-
-    patients: tuple[PatientRecord, ...]
-    code: str
-    reason: str
 
 
 class PatientKeeping(Browsing):
@@ -254,7 +233,7 @@ class PatientKeeping(Browsing):
     def patients_with(self, keys: Sequence[int]) -> list[PatientRecord]:
         """List those of these patients that are still there and shown."""
         with self._connections.borrow() as connection:
-            return _of_keys(connection, keys)
+            return records_of(connection, keys)
 
     def patient_changes(self) -> list[PatientChange]:
         """List the merges and splits that are in force, the latest first."""
@@ -274,7 +253,7 @@ class PatientKeeping(Browsing):
             Suggestions of each sort at most.
         """
         with self._connections.borrow() as connection:
-            return [*_same_id(connection, limit), *_same_name(connection, limit)]
+            return similar_patients(connection, limit)
 
 
 def _merge(connection: sqlite3.Connection, into: int, other: int) -> None:
@@ -360,86 +339,3 @@ def _changes(connection: sqlite3.Connection) -> list[PatientChange]:
         )
         for row in rows
     ]
-
-
-_LISTED = f"merged_into IS NULL AND apart NOT LIKE '{SPLIT}%'"
-
-
-def _same_id(connection: sqlite3.Connection, limit: int) -> list[SimilarPatients]:
-    rows = connection.execute(
-        f"SELECT patient_id FROM patient WHERE patient_id <> '' AND {_LISTED}"
-        " GROUP BY patient_id HAVING count(*) > 1 ORDER BY patient_id LIMIT ?",
-        (limit,),
-    ).fetchall()
-    found: list[SimilarPatients] = []
-    for (patient_id,) in rows:
-        patients = _records(connection, "patient_id = ?", [patient_id])
-        differing = [
-            word
-            for word, values in (
-                ("names", {p.name for p in patients}),
-                ("birth dates", {p.birth_date for p in patients}),
-                ("issuers", {p.issuer for p in patients}),
-            )
-            if len(values) > 1
-        ]
-        text = f"One patient ID, differing {_listed(differing)}"
-        found.append(SimilarPatients(patients, "same-id", text))
-    return found
-
-
-def _same_name(connection: sqlite3.Connection, limit: int) -> list[SimilarPatients]:
-    connection.create_function("folded_name", 1, folded_name, deterministic=True)
-    usable = f"name <> '' AND birth_date <> '' AND {_LISTED}"
-    rows = connection.execute(
-        "SELECT birth_date, folded_name(sort_name) AS folded, json_group_array(id) FROM patient"
-        f" WHERE {usable} GROUP BY birth_date, folded"
-        " HAVING folded <> '' AND count(DISTINCT patient_id) > 1"
-        " ORDER BY folded, birth_date LIMIT ?",
-        (limit,),
-    ).fetchall()
-    return [
-        SimilarPatients(
-            _records(connection, "patient.id IN (SELECT value FROM json_each(?))", [keys]),
-            "same-name-and-birth-date",
-            "One name and birth date, differing patient IDs",
-        )
-        for _birth, _name, keys in rows
-    ]
-
-
-def _records(
-    connection: sqlite3.Connection, where: str, parameters: list[Any]
-) -> tuple[PatientRecord, ...]:
-    sql = f"SELECT id FROM patient WHERE {where} AND {_LISTED}"
-    keys = [row[0] for row in connection.execute(sql, parameters)]
-    return tuple(
-        sorted(
-            _of_keys(connection, keys), key=lambda p: (-p.study_count, -p.instance_count, p.key)
-        )
-    )
-
-
-def _of_keys(connection: sqlite3.Connection, keys: Sequence[int]) -> list[PatientRecord]:
-    chosen = ("patient.id IN (SELECT value FROM json_each(?))", [json.dumps(list(keys))])
-    return listing.patients(connection, chosen, order="name")
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def folded_name(name: str) -> str:
-    """Return a name without case, accents, signs and order of its words, for comparison.
-
-    Examples
-    --------
-    >>> folded_name("Müller-Lüdenscheidt, Anna") == folded_name("anna muller ludenscheidt")
-    True
-    """
-    text = name.casefold()
-    if not text.isascii():
-        text = "".join(
-            c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
-        )
-    return " ".join(sorted(re.findall(r"[^\W_]+", text)))

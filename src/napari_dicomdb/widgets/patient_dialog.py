@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_dicomdb.database.records import PatientIdentity, PatientRecord, StudyRecord
 from napari_dicomdb.widgets._text import count, one_line, study_title, tool_tip
-from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, current_palette, style_sheet
+from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, current_palette, mix, style_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,8 +37,6 @@ __all__ = ["PatientDialog", "patient_entries"]
 
 _WHAT = Qt.ItemDataRole.UserRole
 _TITLES = ("Patient", "ID", "Issuer", "Birth date", "Sex", "Studies")
-_MARK = QColor(SEVERITY_COLOURS["warning"])
-_MARK.setAlpha(80)  # over whatever the theme has behind it
 _FACTS = ("patient_id", "issuer", "birth_date", "sex")
 
 Found = tuple[list[tuple[PatientRecord, list[StudyRecord]]], list[Any], list[Any]]
@@ -134,6 +132,9 @@ class PatientDialog(QDialog):
 
     def apply_palette(self, palette: Palette) -> None:
         """Take the colours of a theme."""
+        # On light grey the yellow alone could not be read.
+        share = 0.9 if palette.is_dark else 0.45
+        self._mark = mix(QColor(SEVERITY_COLOURS["warning"]), palette.text, share)
         box = f"border: 1px solid {palette.dim.name()}; border-radius: 2px;"
         self.setStyleSheet(
             f"{style_sheet(palette)}\n"
@@ -227,12 +228,12 @@ class PatientDialog(QDialog):
     def _add_patient(
         self, patient: PatientRecord, studies: Sequence[StudyRecord], differing: set[str]
     ) -> None:
-        top = _item(patient, differing)
+        top = _item(patient, differing, self._mark)
         if patient.is_split:
             top.setText(0, f"{top.text(0)} (split off)")
         self.tree.addTopLevelItem(top)
         for other in patient.others:
-            under = _item(other, set())
+            under = _item(other, set(), self._mark)
             under.setText(0, f"merged: {under.text(0)}")
             under.setFlags(under.flags() & ~Qt.ItemFlag.ItemIsSelectable)
             top.addChild(under)
@@ -252,7 +253,7 @@ class PatientDialog(QDialog):
         top.setFirstColumnSpanned(True)
         differing = _differing(one.patients)
         for patient in one.patients:
-            top.addChild(_item(patient, differing))
+            top.addChild(_item(patient, differing, self._mark))
 
     # -- what can be done -------------------------------------------------------------
 
@@ -363,7 +364,9 @@ def _differing(patients: Sequence[PatientRecord]) -> set[str]:
     return {name for name in names if len({getattr(p, name) for p in patients}) > 1}
 
 
-def _item(patient: PatientRecord | PatientIdentity, differing: set[str]) -> QTreeWidgetItem:
+def _item(
+    patient: PatientRecord | PatientIdentity, differing: set[str], mark: QColor
+) -> QTreeWidgetItem:
     texts = [patient.display_name, *(getattr(patient, fact) for fact in _FACTS)]
     studies = str(patient.study_count) if isinstance(patient, PatientRecord) else ""
     item = QTreeWidgetItem([*(one_line(text) for text in texts), studies])
@@ -371,7 +374,10 @@ def _item(patient: PatientRecord | PatientIdentity, differing: set[str]) -> QTre
     for column, fact in enumerate(("name", *_FACTS)):
         item.setToolTip(column, tool_tip(one_line(getattr(patient, fact))))
         if fact in differing:
-            item.setBackground(column, QBrush(_MARK))
+            item.setForeground(column, QBrush(mark))
+            font = item.font(column)
+            font.setBold(True)
+            item.setFont(column, font)
     return item
 
 
