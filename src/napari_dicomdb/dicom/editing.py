@@ -148,7 +148,8 @@ def validate(attribute: str | int, vr: str, value: str, charset: str = UTF_8) ->
         return [f"there is no attribute {attribute!r:.80}"]
     known = dictionary_has_tag(tag)
     vr = vr or (dictionary_VR(tag) if known else "UN")
-    vr = vr.split(" or ")[0]
+    # US or SS, as the pixels are: a sign tells which.
+    vr = "SS" if "or SS" in vr and value.startswith("-") else vr.split(" or ")[0]
     values = [value] if vr in _edited_file.WHOLE_VRS else value.split("\\") if value else []
     found = [problem for one in values for problem in problems_of(vr, one, charset)]
     if not values and vr in BINARY_VRS:

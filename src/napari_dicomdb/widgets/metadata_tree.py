@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.dicom.attribute_export import tree_lines
-from napari_dicomdb.dicom.attribute_search import AttributeQuery, find_attributes
+from napari_dicomdb.dicom.attribute_search import MOST_HITS, AttributeQuery, find_attributes
 from napari_dicomdb.dicom.attributes import read_attributes
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._tag_view import TagView, copy_text, export_tree
@@ -334,7 +334,8 @@ class MetadataTree(QWidget):
             return
         self.model.show_found(tree, found)
         self.tree.expandAll()
-        self.hits.setText(count(len(found), "match", "matches"))
+        words = count(len(found), "match", "matches")
+        self.hits.setText(f"first {words}" if len(found) >= MOST_HITS else words)
         if not self.go_to(self._keep[0]) and found:
             self.go_to(found[0].attribute.path)
         self.searched.emit(len(found))
