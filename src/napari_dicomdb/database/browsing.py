@@ -259,8 +259,7 @@ class Browsing:
         parameters: list[Any] = []
         for column, table, which in parents:
             if which is not None:
-                several = which if isinstance(which, list | tuple) else [which]
-                keys = [key for one in several for key in self._keys(table, one)]
+                keys = [key for one in _several(which) for key in self._keys(table, one)]
                 # As one parameter: there may be more than SQLite takes.
                 parts.append(f"{column} IN (SELECT value FROM json_each(?))")
                 parameters.append(json.dumps(keys))
@@ -309,3 +308,9 @@ class Browsing:
             named = which if isinstance(which, int | str) else which.uid
             raise NotFoundError(f"the database has no {table} {named!r:.200}")
         return key
+
+
+def _several(which: Keys) -> Sequence[Key]:
+    if isinstance(which, str) or not isinstance(which, Sequence):
+        return [which]
+    return which

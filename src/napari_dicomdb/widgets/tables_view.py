@@ -135,7 +135,7 @@ class TablesView(QSplitter):
         self._patience.setSingleShot(True)
         self._patience.setInterval(_WAIT)
         self._patience.timeout.connect(lambda: self._set_busy(True))
-        for view in self.views:
+        for place, view in enumerate(self.views):
             view.touched.connect(partial(self._on_touched, view))
             view.remove_requested.connect(self.remove_requested)
             view.copy_requested.connect(self.copy_requested)
@@ -143,7 +143,7 @@ class TablesView(QSplitter):
             model: PagedTable = view.model()
             model.failed.connect(self.failed)
             model.waiting.connect(self._on_waiting)
-            model.sorting.connect(self._on_sorting)
+            model.sorting.connect(partial(self._on_sorting, place))
         self.patients.selectionModel().selectionChanged.connect(self._list_studies)
         self.studies.selectionModel().selectionChanged.connect(self._list_series)
         self.series.selectionModel().selectionChanged.connect(self._settle.start)
@@ -324,12 +324,13 @@ class TablesView(QSplitter):
         for columns in self.columns.values():
             columns.save_now()
 
-    def _on_sorting(self) -> None:
+    def _on_sorting(self, place: int) -> None:
         # The same rows stay selected, wherever they come to lie.
         if not self._wanted.is_open:
             self._wanted = Wanted.seen(*self.views)
             self._wanted.scrolled.clear()
             self._wanted.reaches = True
+            self._wanted.done.update(("patients", "studies")[:place])
 
     def _on_patients(self) -> None:
         is_done = self._wanted.restore(self.patients, "patients")
