@@ -244,6 +244,8 @@ ALTER TABLE study ADD COLUMN home_patient INTEGER REFERENCES patient ON DELETE S
 CREATE INDEX study_by_home ON study (home_patient) WHERE home_patient IS NOT NULL;
 ALTER TABLE patient ADD COLUMN merged_into INTEGER REFERENCES patient ON DELETE SET NULL;
 CREATE INDEX patient_merged ON patient (merged_into) WHERE merged_into IS NOT NULL;
+-- 'merge': `other` into `patient`; 'split': `patient` off from `other`. studies: how
+-- many, not which, so that no UID outlives its study.
 CREATE TABLE patient_change (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     kind    TEXT NOT NULL,
