@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_dicomdb.api import Database
+    from napari_dicomdb.database.database import Database
     from napari_dicomdb.progress import Progress
 
 __all__ = ["Comparison", "Record", "compare_files", "compare_records"]

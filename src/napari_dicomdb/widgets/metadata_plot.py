@@ -246,8 +246,8 @@ class MetadataPlot(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move the mark by the arrow keys."""
-        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
-        if step is None or not self._numbers:
+        step = (event.key() == Qt.Key.Key_Right) - (event.key() == Qt.Key.Key_Left)
+        if not step or not self._numbers:
             super().keyPressEvent(event)
             return
         here = -1 if self.mark is None else self.mark
