@@ -9,6 +9,7 @@ from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QHideEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QShortcut,
+    QSizePolicy,
     QSplitter,
     QStackedLayout,
     QVBoxLayout,
@@ -227,6 +228,8 @@ class DicomBrowser(QWidget):
         self.drop_target = DropTarget(self)
         self.canvas_drop = CanvasDrop(self)
         self.setMinimumWidth(340)
+        # Else napari puts empty space below it, and the lists get half of the dock.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:  # noqa: D102
         return QSize(440, 760)

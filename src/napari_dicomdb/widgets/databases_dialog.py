@@ -244,8 +244,11 @@ class DatabasesDialog(QDialog):
 
     def ask_to_move(self, path: Path | None = None) -> None:
         """Ask for the new place, then move."""
-        source = path or getattr(self.chosen(), "path", None)
-        name = source and QFileDialog.getExistingDirectory(self, "Choose or make the new folder")
+        row = self.chosen()
+        source = path if path is not None else None if row is None else row.path
+        if source is None:
+            return
+        name = QFileDialog.getExistingDirectory(self, "Choose or make the new folder")
         if not name:
             return
         chosen = Path(name)

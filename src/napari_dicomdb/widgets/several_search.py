@@ -104,13 +104,13 @@ class SeveralResults(QWidget):
         self.notice.hide()
         self.tree = _Tree()
         self.tree.setAccessibleName("Found in all known databases")
-        self.tree.setHeaderLabels(["Series", "Modality", "Patient", "Study", "Date", "Files"])
+        self.tree.setHeaderLabels(["Series", "Mod.", "Patient", "Study", "Date", "Files"])
         self.tree.setUniformRowHeights(True)
         self.tree.setAllColumnsShowFocus(True)
         header = self.tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 62), (2, 110), (3, 110), (4, 78), (5, 44)):
+        for column, width in ((1, 42), (2, 96), (3, 110), (4, 78), (5, 40)):
             self.tree.setColumnWidth(column, width)
         self.tree.itemDoubleClicked.connect(lambda *_: self.choose())
         self.tree.entered.connect(self.choose)
@@ -139,7 +139,7 @@ class SeveralResults(QWidget):
         super().resizeEvent(event)
         width = event.size().width()
         self.tree.setColumnHidden(3, width < 620)
-        self.tree.setColumnHidden(5, width < 400)
+        self.tree.setColumnHidden(5, width < 460)
 
     def apply_palette(self, palette: Palette) -> None:
         """Draw in the colours of the theme."""
