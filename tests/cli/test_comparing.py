@@ -43,6 +43,16 @@ def test_two_series_of_the_database(dicomdb: Callable[..., Any], phantom: Path) 
     assert "SeriesDescription" in {d["path"] for d in found["differences"]}
 
 
+def test_two_studies_of_the_database(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    assert dicomdb("import", phantom).code == 0
+    assert dicomdb("edit", phantom, "--set", "StudyDescription=Later", "--into-db").code == 0
+    uids = [one["uid"] for one in dicomdb("ls", "studies", "--json").json]
+    assert len(uids) == 2
+    found = dicomdb("compare", *uids, "--json").json
+    assert found["level"] == "study"
+    assert all("StudyDescription" in d["path"] for d in found["differences"])
+
+
 def test_two_folders(dicomdb: Callable[..., Any], phantom: Path) -> None:
     folders = sorted(path for path in phantom.rglob("*") if path.is_dir())
     leaves = [f for f in folders if any(p.is_file() for p in f.iterdir())][:2]

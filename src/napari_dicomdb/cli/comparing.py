@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,13 +122,16 @@ def _record(database: Database, uid: str) -> Record:
     instances = database.instances(uid=uid)
     if instances:
         return instances[0]
-    try:
+    with suppress(NotFoundError):  # then it may be a study's
         return database.find_series(uid)
-    except NotFoundError:
-        found = [study for study in database.studies() if study.uid == uid]
-    if not found:
-        raise NotFoundError(f"neither a path nor an object of the database: {uid!r:.200}")
-    return found[0]
+    try:
+        # By way of its patient: a database may have 200 000 studies.
+        patient = database.series(uid)[0].patient_key
+        return next(study for study in database.studies(patient) if study.uid == uid)
+    except (NotFoundError, IndexError, StopIteration):
+        raise NotFoundError(
+            f"neither a path nor an object of the database: {uid!r:.200}"
+        ) from None
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ import struct
 import threading
 import warnings
 import zlib
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
             problem = f"{path}: read up to where it is damaged: {error}"
         # Element by element: what comes before the damage is kept.
         meta, found = Dataset(), Dataset()
-        try:
+        with suppress(BytesLengthException, InvalidDicomError, *UNREADABLE):  # `problem` tells
             meta = read_file_meta_info(path)
             syntax = str(meta.get("TransferSyntaxUID", ""))
             with path.open("rb") as file:
@@ -106,8 +106,6 @@ def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
                     stream, implicit, little, stop_when=lambda tag, vr, length: tag >= 0x7FE00000
                 ):
                     found._dict[element.tag] = element
-        except (BytesLengthException, InvalidDicomError, *UNREADABLE):
-            pass  # told by `problem` already
         return [meta, found], [problem]
 
 
