@@ -75,3 +75,17 @@ def test_tool_tips_take_nothing_for_markup():
     assert _text.tool_tip("a <b>b</b>\n<img src=x> & c") == (
         "<qt>a &lt;b&gt;b&lt;/b&gt;<br>&lt;img src=x&gt; &amp; c</qt>"
     )
+
+
+def test_hostile_names_are_one_short_line():
+    assert _text.one_line("a\x00b\n\x1b[31mc") == "a b [31mc"
+    assert len(_text.one_line("x" * 10_000)) == 300
+    assert _text.one_line("evil\u202etxt.exe") == "eviltxt.exe", "no mark turns what follows"
+    assert _text.one_line("Z" + "\u0301" * 1000) == "Z" + "\u0301" * 4
+    persian = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    assert _text.one_line(persian) == persian, "joiners belong to the script"
+
+
+def test_right_to_left_moves_nothing_around_it():
+    assert _text.isolated("Meyer") == "Meyer"
+    assert _text.isolated("\u05d0\u05d1") == "\u2068\u05d0\u05d1\u2069"
