@@ -1,11 +1,14 @@
-"""Makes realistic CT instances fast: a template a series, patched per instance."""
+"""Makes realistic instances fast: a template a series, patched per instance."""
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import random
 import struct
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +16,18 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from benchmarks.population import SIZES, Member, member
+
 # Written into the template, and replaced in each instance.
 SOP_UID = "1.2.826.0.1.3680043.8.498.1"
 SERIES_PER_STUDY = 4
 STUDIES_PER_PATIENT = 2
 
 
-def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
+def _template(rng: random.Random, series: int, matrix: int, of: Member | None = None) -> Dataset:
     """Return the dataset that all instances of a series share: some 150 elements."""
-    study = series // SERIES_PER_STUDY
-    patient = study // STUDIES_PER_PATIENT
+    study = series // SERIES_PER_STUDY if of is None else of.study
+    patient = study // STUDIES_PER_PATIENT if of is None else of.patient
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = SOP_UID
@@ -154,6 +159,8 @@ def _template(rng: random.Random, series: int, matrix: int) -> Dataset:
     other.add_new(0x11, "OB", rng.randbytes(512))
     noise = np.random.default_rng(series).integers(0, 4096, (matrix, matrix), dtype=np.uint16)
     ds.PixelData = noise.tobytes()
+    if of is not None:
+        of.fill(ds)
     return ds
 
 
@@ -197,11 +204,15 @@ def _pieces(data: bytes, elements: list[str]) -> list[bytes]:
     """Cut a file around the length and value of `elements` (in ascending order)."""
     pieces, start = [], 0
     for element in elements:
-        group, number, vr = int(element[:4], 16), int(element[5:9], 16), element[10:].encode()
-        at = data.index(struct.pack("<HH2s", group, number, vr), start) + 6
+        at = _at(data, element, start) + 6
         pieces.append(data[start:at])
         start = at + 2 + int.from_bytes(data[at : at + 2], "little")
     return [*pieces, data[start:]]
+
+
+def _at(data: bytes, element: str, start: int = 0) -> int:
+    group, number, vr = int(element[:4], 16), int(element[5:9], 16), element[10:].encode()
+    return data.find(struct.pack("<HH2s", group, number, vr), start)
 
 
 def _encoded(value: bytes, vr: str) -> bytes:
@@ -228,25 +239,62 @@ def generate(
     slices = per_series // volumes
     for series in range(-(-instances // per_series)):
         count = min(per_series, instances - series * per_series)
-        buffer = io.BytesIO()
-        _template(rng, series, matrix).save_as(buffer, enforce_file_format=True)
-        first = _instance_values(rng, series, 0, slices)
-        pieces = _pieces(buffer.getvalue(), list(first))
-        pixels = bytearray(pieces.pop())
-        pixels_at = len(pixels) - matrix * matrix * 2
+        data = _saved(_template(rng, series, matrix))
         target = folder / f"{series // SERIES_PER_STUDY:05d}" / f"{series % SERIES_PER_STUDY}"
-        target.mkdir(parents=True, exist_ok=True)
-        names = [f"{n:06d}" for n in rng.sample(range(10**6), count)]
-        for index, name in enumerate(names):
-            values = _instance_values(rng, series, index, slices)
-            parts = [_encoded(value, element[10:]) for element, value in values.items()]
-            head = b"".join(x for pair in zip(pieces, parts, strict=True) for x in pair)
-            # PS3.10 Section 7.1: the meta group's length, itself behind 144 bytes.
-            end = head.index(struct.pack("<HH", 8, 5), 144)
-            # So that slices differ and no shortcut can go unnoticed.
-            struct.pack_into("<H", pixels, pixels_at, index % 4096)
-            group_length = struct.pack("<L", end - 144)
-            (target / name).write_bytes(head[:140] + group_length + head[144:] + pixels)
+        _write_series(target, data, rng, series, count, matrix, slices)
+
+
+def populate(folder: Path, instances: int, *, matrix: int = 8) -> None:
+    """Write the series of `population` until there are `instances`, a multiple of 1 000."""
+    count = instances // sum(SIZES) * len(SIZES)
+    at_once = 500
+    begins = range(0, count, at_once)
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        ranges = (range(begin, min(begin + at_once, count)) for begin in begins)
+        list(pool.map(_populate, repeat(folder), ranges, repeat(matrix)))
+
+
+def _populate(folder: Path, numbers: range, matrix: int) -> None:
+    for series in numbers:
+        of = member(series)
+        rng = random.Random(series)
+        data = _saved(_template(rng, series, matrix, of))
+        target = folder / f"{of.patient:05d}" / f"{of.study}" / f"{series}"
+        _write_series(target, data, rng, series, of.size, matrix, of.size)
+
+
+def _saved(template: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    template.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _write_series(
+    target: Path,
+    data: bytes,
+    rng: random.Random,
+    series: int,
+    count: int,
+    matrix: int,
+    slices: int,
+) -> None:
+    """Write `count` instances that differ from the file `data` as those of one series do."""
+    elements = [e for e in _instance_values(rng, series, 0, slices) if _at(data, e) >= 0]
+    pieces = _pieces(data, elements)
+    pixels = bytearray(pieces.pop())
+    pixels_at = len(pixels) - matrix * matrix * 2
+    target.mkdir(parents=True, exist_ok=True)
+    names = [f"{n:06d}" for n in rng.sample(range(10**6), count)]
+    for index, name in enumerate(names):
+        values = _instance_values(rng, series, index, slices)
+        parts = [_encoded(values[element], element[10:]) for element in elements]
+        head = b"".join(x for pair in zip(pieces, parts, strict=True) for x in pair)
+        # PS3.10 Section 7.1: the meta group's length, itself behind 144 bytes.
+        end = head.index(struct.pack("<HH", 8, 5), 144)
+        # So that slices differ and no shortcut can go unnoticed.
+        struct.pack_into("<H", pixels, pixels_at, index % 4096)
+        group_length = struct.pack("<L", end - 144)
+        (target / name).write_bytes(head[:140] + group_length + head[144:] + pixels)
 
 
 def main() -> None:
@@ -256,8 +304,14 @@ def main() -> None:
     parser.add_argument("--instances", type=int, default=20_000)
     parser.add_argument("--per-series", type=int, default=50)
     parser.add_argument("--matrix", type=int, default=64)
+    parser.add_argument(
+        "--population", action="store_true", help="many patients, kinds and sizes; matrix 8 x 8"
+    )
     words = parser.parse_args()
-    generate(words.folder, words.instances, per_series=words.per_series, matrix=words.matrix)
+    if words.population:
+        populate(words.folder, words.instances)
+    else:
+        generate(words.folder, words.instances, per_series=words.per_series, matrix=words.matrix)
 
 
 if __name__ == "__main__":
