@@ -160,3 +160,19 @@ def test_a_file_that_goes_while_it_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "b.dcm").unlink()
     with pytest.raises(LoadError):
         tree.whole_value(one)
+
+
+def test_what_pydicom_gives_up_on_is_read_element_by_element(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pydicom
+
+    def give_up(*_: object, **__: object) -> None:
+        raise ValueError("a broken element\nTraceback: ...")
+
+    monkeypatch.setattr(pydicom, "dcmread", give_up)
+    tree = read_attributes(CT)
+    assert any("damaged: a broken element" in words for words in tree.problems)
+    found = {one.tag: one.value for one in tree.top()}
+    assert found[0x00100020] == "1CT1"
+    assert found[0x00020010].startswith("1.2.840.10008.1.2.1")

@@ -86,7 +86,8 @@ def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
             dataset = dcmread(path, stop_before_pixels=True, force=True, defer_size=defer)
             return [dataset.file_meta, dataset], []
         except (BytesLengthException, InvalidDicomError, *UNREADABLE) as error:
-            problem = f"{path}: read up to where it is damaged: {error}"
+            first = str(error).partition("\n")[0]
+            problem = f"{path}: read up to where it is damaged: {first}"
         # Element by element: what comes before the damage is kept.
         meta, found = Dataset(), Dataset()
         with suppress(BytesLengthException, InvalidDicomError, *UNREADABLE):  # `problem` tells
