@@ -7,7 +7,13 @@ from typing import Any
 from napari_dicomdb.settings import load_settings
 from napari_dicomdb.viewer.browse import PLUGIN
 
-__all__ = ["opens_series_of_file", "preference", "preference_events", "set_preference"]
+__all__ = [
+    "copies_by_default",
+    "opens_series_of_file",
+    "preference",
+    "preference_events",
+    "set_preference",
+]
 
 
 def opens_series_of_file() -> bool:
@@ -19,6 +25,11 @@ def opens_series_of_file() -> bool:
     if load_settings().open_series_of_file:
         return True
     return bool(preference("files", "open_whole_series", False))
+
+
+def copies_by_default() -> bool:
+    """Whether an import copies files, where nothing else was chosen in its menu."""
+    return bool(preference("browser", "copy_on_import", False))
 
 
 def preference(section: str, name: str, default: Any) -> Any:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
+from napari_dicomdb.viewer.preferences import copies_by_default
 from napari_dicomdb.widgets._session import (
     ImportRequest,
     as_paths,
@@ -65,7 +66,7 @@ class DicomImport(QWidget):
         self.mode = RadioButtons(
             label="Store",
             choices=[_LINK, _COPY],
-            value=_COPY if recall("copy_on_import", False) else _LINK,
+            value=_COPY if recall("copy_on_import", copies_by_default()) else _LINK,
             orientation="horizontal",
         )
         self.workers = SpinBox(
