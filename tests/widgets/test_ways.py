@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,3 +99,13 @@ def test_a_tool_tip_fits_on_a_screen():
 def test_content_is_said_once():
     report = replace(VOLUME, kind="content", shape=(), dims=(), spacing=None, instance_count=1)
     assert _ways.way_facts(report) == "content · 1 file"
+
+
+def test_names_say_what_tells_ways_apart():
+    title = "7: Phantom CT, slices missing"
+    names = [f"{title} (missing slices filled)", f"{title}, part 1 of 2", f"{title}, part 2 of 2"]
+    ways = [SimpleNamespace(name=name) for name in names]
+    assert _ways.short_names(ways) == ["Missing slices filled", "Part 1 of 2", "Part 2 of 2"]
+    assert _ways.short_names(ways[1:]) == ["1 of 2", "2 of 2"]
+    assert _ways.short_names(ways[:1]) == names[:1]
+    assert _ways.short_names([ways[0], ways[0]]) == [names[0], names[0]]

@@ -65,15 +65,21 @@ def short_names(ways: Sequence[LoadableSummary]) -> list[str]:
     shared = 0
     while len({name[: shared + 1] for name in names}) == 1 and shared < len(names[0]):
         shared += 1
-    while shared and names[0][shared - 1].isalnum():
-        shared -= 1
-    rests = [name[shared:].strip(" ,:()") for name in names]
+    if any(name[shared : shared + 1].isalnum() for name in names):
+        while shared and names[0][shared - 1].isalnum():  # not amid a word
+            shared -= 1
+    rests = [_bare(name[shared:].strip(" ,:")) for name in names]
     if not any(rests):
         return names
     return [
         rest[:1].upper() + rest[1:] if rest else name
         for rest, name in zip(rests, names, strict=True)
     ]
+
+
+def _bare(text: str) -> str:
+    """Return what is in brackets without them, other texts as they are."""
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
 
 
 def ways_count(ways: Sequence[LoadableSummary]) -> str:
