@@ -21,7 +21,7 @@ def test_the_index_is_rebuilt_from_copies(
         pass
     shutil.copy(tmp_path / "empty" / "dicomdb.sqlite", new / "dicomdb.sqlite")
     with Database.open(new) as rebuilt:
-        report = rebuilt.repair()
+        report = rebuilt.repair(adopt=True)
         assert [(a.code, a.count) for a in report.acts] == [("orphans", 6)]
         before, after = dump(database), dump(rebuilt)
         for level in ("patients", "studies", "series", "text"):
@@ -39,14 +39,14 @@ def test_a_second_copy_is_kept_and_garbage_is_reported(database: Database, ct: P
     first = database.instances()[0]
     shutil.copy(first.path, folder / "second.dcm")
     (folder / "garbage.dcm").write_bytes(b"no DICOM")
-    report = database.repair()
+    report = database.repair(adopt=True)
     assert [(Path(p).name, reason) for p, reason, _ in report.rejected] == [
         ("garbage.dcm", "not-dicom")
     ]
     assert (folder / "garbage.dcm").exists()
     assert len(database.instances()) == 6
     first.path.unlink()
-    database.repair()
+    database.repair(adopt=True)
     assert {i.path.name for i in database.instances(uid=first.uid)} <= {
         "second.dcm",
         "00001.dcm",
@@ -61,7 +61,22 @@ def test_an_orphan_takes_the_place_of_a_lost_file(database: Database, ct: Path) 
     assert database.path is not None
     (database.path / "files").mkdir()
     shutil.move(ct / "a" / "00001.dcm", database.path / "files" / "found.dcm")
-    report = database.repair()
+    report = database.repair(adopt=True)
     assert report.ok, report.summary()
     assert database.verify(content=True).ok
     assert len(database.instances()) == 6
+
+
+def test_copies_that_a_removal_left_are_only_told_of(database: Database, ct: Path) -> None:
+    database.import_paths(ct, copy=True)
+    database.remove(patient="P1")
+    report = database.repair()
+    assert (report.left_copies, report.acts, report.ok) == (6, [], True)
+    assert "6 copies that the index does not list" in report.summary()
+    assert "--adopt" in report.summary()
+    assert database.instances() == []
+    assert database.path is not None
+    assert len(list((database.path / "files").rglob("*.dcm"))) == 6
+    assert database.repair(adopt=True).ok
+    assert len(database.instances()) == 6
+    assert database.repair().left_copies == 0

@@ -18,10 +18,21 @@ __all__ = ["import_", "print_report", "register"]
 SHOWN_REFUSALS = 20
 
 
+def _path(text: str) -> Path:
+    if not text:
+        # Path("") is the working folder, which nobody named.
+        raise typer.BadParameter("an empty path names nothing: say what to import")
+    return Path(text)
+
+
 def import_(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Folders, files, zip or tar archives, DICOMDIRs."),
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders, files, zip or tar archives, DICOMDIRs.",
+            parser=_path,
+        ),
     ],
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the files into the database directory.")

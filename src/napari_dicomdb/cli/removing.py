@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
-from napari_dicomdb.cli.output import print_json, say, say_error
+from napari_dicomdb.cli.output import print_json, say, say_error, visible
 from napari_dicomdb.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ def rm(
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Remove patients, studies, series or instances from the database."""
+    """Remove patients, studies, series or instances from the database.
+
+    Nothing of them stays in its files but the copies, unless --delete-copies is given; backups
+    that were made before have them still.
+    """
     if not uids and not patient:
         raise typer.BadParameter("say what to remove: UIDs, or --patient ID")
     with open_database(db) as database:
@@ -54,6 +58,15 @@ def rm(
     else:
         for level, name, report in reports:
             say(f"removed {level} {name}: {report.summary()}")
+    copies = sum(len(r.files_kept) for _, _, r in reports)
+    if copies and not json_:
+        text = (
+            f"{copies} copied files of what was removed are still in the database directory: "
+            "--delete-copies deletes them at the removal"
+        )
+        typer.echo(f"note: {text}", err=True)
+    for path, reason, text in dict.fromkeys(e for _, _, r in reports for e in r.notes):
+        typer.echo(f"note: {visible(path)}: {text} [{reason}]", err=True)
     refused = [entry for _, _, r in reports for entry in r.rejected]
     for path, reason, text in refused:
         say_error(f"{path}: {text}", reason)

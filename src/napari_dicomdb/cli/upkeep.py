@@ -72,6 +72,13 @@ def repair(
             "those on a drive that is away stay.",
         ),
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Also import copies in the database directory that the index does not list.",
+        ),
+    ] = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -84,7 +91,9 @@ def repair(
             with open_database(db) as database:
                 damaged = database.check(progress=progress).damaged
                 if not damaged:
-                    report = database.repair(forget_missing=forget_missing, progress=progress)
+                    report = database.repair(
+                        forget_missing=forget_missing, adopt=adopt, progress=progress
+                    )
         except DatabaseError as error:
             if error.reason != "database-damaged":
                 raise

@@ -68,7 +68,8 @@ def members(
     Yields
     ------
     FoundFile
-        With `temporary` set; at last the archive with `container` set.
+        With `temporary` set; at last the archive with `container` set, and with
+        `refusal` when it is not to be opened again.
     """
     path = archive.path
     yielded = 0
@@ -91,6 +92,7 @@ def members(
     except _Bomb:
         text = f"expands to more than {_MOST_EXPANSION} times its size: not unpacked further"
         report.rejected.append((path, "archive-bomb", text))
+        yield _refused(archive, "archive-bomb", text)
         return
     except OSError as error:
         if isinstance(error, DatabaseError):
@@ -105,6 +107,12 @@ def members(
         report.notes.append((path, "archive-copied", text))
     archive.container = True
     yield archive
+
+
+def _refused(archive: FoundFile, reason: str, text: str) -> FoundFile:
+    """Have an archive remembered, so that it is not unpacked again while it is the same."""
+    archive.container, archive.refusal = True, (reason, text)
+    return archive
 
 
 def _count_known(report: ImportReport, known: KnownFiles, row: Known, path: str) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import shutil
+import sqlite3
 import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from napari_dicomdb.database import integrity, schema, slicer
+from napari_dicomdb.database import integrity, interrupted, schema, slicer
 from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
@@ -22,11 +24,10 @@ from napari_dicomdb.database.removal import remove_instances
 from napari_dicomdb.database.thumbnails import Thumbnails
 from napari_dicomdb.database.upkeep import Upkeep
 from napari_dicomdb.database.watching import FolderKeeping
-from napari_dicomdb.errors import DatabaseError, NotFoundError
+from napari_dicomdb.errors import DatabaseError, DicomDbError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
 
@@ -85,6 +86,16 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             schema.prepare(connection, self._connections.where, read_only=read_only)
             if self._connections.path is not None:
                 integrity.check_tables(connection, self._connections.where)
+        if self._connections.path is not None and not read_only:
+            self._finish_interrupted()
+
+    def _finish_interrupted(self) -> None:
+        """Delete what a killed process was about to delete, unless somebody writes now."""
+        # What hinders it is said by the next write, which tries again.
+        with contextlib.suppress(DatabaseError, OSError, sqlite3.Error):
+            if interrupted.is_interrupted(self._connections, self._root):
+                with self._lock.held(wait_seconds=0):
+                    interrupted.finish(self._connections, self._root)
 
     @classmethod
     def open(
@@ -203,11 +214,16 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
 
         Raises
         ------
+        NotFoundError
+            If a path is empty.
         DatabaseBusyError
             If another writer does not finish within `wait_for_writer` seconds.
         """
         if isinstance(paths, str | os.PathLike):
             paths = [paths]
+        if not all(map(os.fspath, paths)):
+            # It would stand for the working folder.
+            raise NotFoundError("an empty path names nothing: say what to import")
         paths = slicer.expanded(paths)
         with contextlib.nullcontext() if dry_run else self._writing(progress or no_progress):
             return Import(
@@ -277,6 +293,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
                 reason="read-only",
             )
         with (
+            _told(self._connections.where),
             explained(self._connections.where),
             self._lock.held(wait_seconds=self.wait_for_writer, progress=progress),
         ):
@@ -310,6 +327,22 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             ("other-object") or cannot be read any more.
         """
         return refreshed(self._connections, self._root, record)
+
+
+@contextlib.contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Turn what the system says of the database directory into an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, DicomDbError):
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise DatabaseError(
+            f"{where}: {'the disk is full' if full else error.strerror or error}: make room, or "
+            "see that its directory is there and may be written",
+            reason="disk-full" if full else "not-writable",
+        ) from error
 
 
 def _temporary_directory() -> str:

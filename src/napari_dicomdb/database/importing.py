@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from napari_dicomdb.database import activity, archives, media
+from napari_dicomdb.database import activity, archives, interrupted, media
 from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.dry_run import DryRun
 from napari_dicomdb.database.known import KnownFiles
@@ -257,22 +257,11 @@ class _Batches:
         self._pending: list[tuple[Chunk, Scanned]] = []
         self._instances = 0
         self._last = time.monotonic()
-        self._copies = copies
-        self._copies.recover(self._has_file)
+        interrupted.finish(connections, root)
 
     def close(self) -> None:
         """Delete temporary copies that were not stored, and those of a failed batch."""
-        self._copies.recover(self._has_file)
-        self._copies.finish()
-
-    def _has_file(self, directory: str, name: str) -> bool:
-        with self._connections.borrow() as connection:
-            row = connection.execute(
-                "SELECT 1 FROM file JOIN directory ON directory.id = file.directory"
-                " WHERE path = ? AND name = ?",
-                (directory, name),
-            ).fetchone()
-        return row is not None
+        interrupted.finish(self._connections, self._root)
 
     def take(self, chunk: Chunk, scanned: Scanned) -> None:
         """Add a chunk; store the batch when it is large or old enough."""

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.connection import Connections
     from napari_dicomdb.progress import Progress
 
-__all__ = ["take"]
+__all__ = ["count", "take"]
 
 _CHUNK = 256
+
+
+def count(connections: Connections, root: Path) -> int:
+    """Count the copies that the index does not know."""
+    return sum(1 for _ in _unknown(connections, root))
 
 
 def take(connections: Connections, root: Path, progress: Progress) -> tuple[int, list[Remark]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.database import activity, counts, thumbnail_store
+from napari_dicomdb.database import activity, counts, interrupted, thumbnail_store, traces
 from napari_dicomdb.database.known import from_sql, path_of, to_sql
+from napari_dicomdb.database.places import is_under
 from napari_dicomdb.database.report import RemovalReport
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Iterable, Sequence
 
     from napari_dicomdb.database.connection import Connections
 
@@ -55,7 +58,8 @@ def remove_instances(
             (key,),
         )
         series = [row[0] for row in connection.execute("SELECT DISTINCT series FROM temp.going")]
-        copies = _forget_files(connection)
+        words = traces.names_of(connection, _patients_of(connection))
+        copies, folders = _forget_files(connection)
         counts.recount_series(connection, series)
         # Also of what is left: the middle image may be another one now, and what is
         # drawn on these images may show one that is gone.
@@ -63,6 +67,16 @@ def remove_instances(
         thumbnails += counts.remove_empty(connection, series)
         counts.refresh_parents(connection, series)
         connection.execute("DROP TABLE temp.going")
+        gone_patients = words.keys() - _existing_patients(connection, words)
+        traces.forget_named(connection, set().union(*(words[key] for key in gone_patients)))
+        traces.forget_folders(connection, folders)
+        going = [f"{thumbnail_store.FOLDER}/{name}" for name in thumbnails]
+        if delete_copies:
+            going += [f"{directory}/{name}" for directory, name in copies]
+        interrupted.plan_deletion(connection, going)
+        watched = [
+            from_sql(row[0]) for row in connection.execute("SELECT path FROM watched_folder")
+        ]
         # Search text is deleted by tombstones; only a merge drops the words.
         connection.execute("INSERT INTO series_text (series_text) VALUES ('rebuild')")
         after = _sizes(connection)
@@ -72,22 +86,55 @@ def remove_instances(
     report.patients, report.studies, report.series, report.instances = (
         b - a for b, a in zip(before, after, strict=True)
     )
-    for path, error in thumbnail_store.unlink(root, thumbnails):
-        text = f"the thumbnail could not be deleted: {error.strerror or error}"
-        report.rejected.append((str(path), "not-deleted", text))
+    # A picture that was not finished has no place of its own in the index.
+    thumbnail_store.unlink(root, [f"{name}.part" for name in thumbnails])
+    done = interrupted.delete_going(connections, root)
+    report.rejected += done.rejected
+    stuck = {path for path, _, _ in done.rejected}
     for directory, name in copies:
         path = path_of(root, directory, name)
         if not delete_copies:
             report.files_kept.append(str(path))
-            continue
-        try:
-            path.unlink(missing_ok=True)
+        elif str(path) not in stuck:
             report.files_deleted += 1
-        except OSError as error:
-            text = f"the copy could not be deleted: {error.strerror or error}"
-            report.rejected.append((str(path), "not-deleted", text))
-    report.vacuumed = scrub(connections)
+    _remark(report, root, folders, watched)
+    try:
+        report.vacuumed = scrub(connections)
+    except sqlite3.OperationalError as error:
+        # The rows are gone: that there is no room to write the index anew does not undo it.
+        if "SQLITE_FULL" not in str(getattr(error, "sqlite_errorname", "")):
+            raise
     return report
+
+
+def _patients_of(connection: sqlite3.Connection) -> list[int]:
+    """Return the patients that the instances in temp.going are shown with or at home in."""
+    rows = connection.execute(
+        "SELECT DISTINCT patient, home_patient FROM study WHERE id IN (SELECT study FROM series"
+        " WHERE id IN (SELECT series FROM temp.going))"
+    ).fetchall()
+    return sorted({key for row in rows for key in row if key is not None})
+
+
+def _existing_patients(connection: sqlite3.Connection, keys: Iterable[int]) -> set[int]:
+    return {
+        key
+        for key in keys
+        if connection.execute("SELECT 1 FROM patient WHERE id = ?", (key,)).fetchone()
+    }
+
+
+def _remark(
+    report: RemovalReport, root: Path, folders: Sequence[str], watched: Sequence[str]
+) -> None:
+    for place in watched:
+        if any(os.path.isabs(folder) and is_under(folder, place) for folder in folders):
+            text = "this folder is watched: files that lie in it still may be imported again"
+            report.notes.append((place, "watched-folder", text))
+    for pattern in ("dicomdb.damaged-*.sqlite*", "dicomdb.replaced-*.sqlite*"):
+        for kept in sorted(root.glob(pattern)):
+            text = "an index that was put aside; what was removed is in it: delete it"
+            report.notes.append((str(kept), "kept-index", text))
 
 
 def _sizes(connection: sqlite3.Connection) -> tuple[int, ...]:
@@ -97,8 +144,10 @@ def _sizes(connection: sqlite3.Connection) -> tuple[int, ...]:
     )
 
 
-def _forget_files(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Delete the rows of instances and files in temp.going; return their copies."""
+def _forget_files(
+    connection: sqlite3.Connection,
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Delete the rows of instances and files in temp.going; return copies and folders."""
     connection.execute("DROP TABLE IF EXISTS temp.gone")
     connection.execute("CREATE TEMP TABLE gone (file INTEGER PRIMARY KEY)")
     connection.execute(
@@ -138,7 +187,7 @@ def _forget_files(connection: sqlite3.Connection) -> list[tuple[str, str]]:
             " AND NOT EXISTS (SELECT 1 FROM file WHERE directory = ?1)",
             (key,),
         )
-    return copies
+    return copies, [from_sql(path) for _, path in directories]
 
 
 def scrub(connections: Connections, *, wholly: bool = False) -> bool:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.database import counts, integrity, orphans, second_copies, series_text
+from napari_dicomdb.database import (
+    counts,
+    integrity,
+    interrupted,
+    orphans,
+    second_copies,
+    series_text,
+)
 from napari_dicomdb.database import listing as lists
-from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.identities import forget_unused
 from napari_dicomdb.database.importing import Import
-from napari_dicomdb.database.known import from_sql, path_of
-from napari_dicomdb.database.places import is_foreign
+from napari_dicomdb.database.known import path_of
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances
 from napari_dicomdb.database.report import Remark, printable
@@ -56,6 +61,9 @@ class RepairReport:
         Drives and shares that are not there, with the number of files on them.
     kept : str
         Where a damaged index was put aside; "" when it was not damaged.
+    left_copies : int
+        Copies in the database directory that the index does not list, left where they are:
+        a removal that did not delete them leaves such.
     cancelled : bool
         The progress callback raised Cancelled; what was done stays done.
     """
@@ -67,6 +75,7 @@ class RepairReport:
     kept: str = ""
     cancelled: bool = False
     seconds: float = 0.0
+    left_copies: int = 0
 
     @property
     def ok(self) -> bool:
@@ -95,6 +104,11 @@ class RepairReport:
         line = "; ".join(f"{act.count} {act.text}" for act in self.acts) or "nothing to mend"
         if self.still_missing:
             line += f"; {self.still_missing} files are missing still: relink them, or forget them"
+        if self.left_copies:
+            line += (
+                f"; {self.left_copies} copies that the index does not list are left: import them "
+                "with --adopt, or delete them"
+            )
         for root in self.unavailable_roots:
             line += f"; {printable(root)} is not there"
         if self.kept:
@@ -107,6 +121,7 @@ def repair(
     root: Path,
     *,
     forget_missing: bool,
+    adopt: bool,
     progress: Progress,
     report: RepairReport | None = None,
 ) -> RepairReport:
@@ -127,9 +142,12 @@ def repair(
         changed = [path for path in seen.changed if not _is_inside(path, root)]
         _import(connections, root, [*again, *archives, *changed], report, progress)
         _read_copies_again(connections, root, report)
-        found, refused = orphans.take(connections, root, progress)
-        report.did("orphans", found, "copies that the index did not know imported")
-        report.rejected += refused
+        if adopt:
+            found, refused = orphans.take(connections, root, progress)
+            report.did("orphans", found, "copies that the index did not know imported")
+            report.rejected += refused
+        else:
+            report.left_copies = orphans.count(connections, root)
         if forget_missing:
             _forget(connections, root, started, report)
         progress(0, None, "Counting")
@@ -151,40 +169,10 @@ def _is_inside(path: str, root: Path) -> bool:
 
 
 def _finish_interrupted(connections: Connections, root: Path, report: RepairReport) -> None:
-    with connections.borrow() as connection:
-        going = [from_sql(row[0]) for row in connection.execute("SELECT path FROM going_file")]
-    deleted = 0
-    for place in going:
-        parts = PurePosixPath(place)
-        if parts.is_absolute() or ".." in parts.parts or is_foreign(place):
-            continue  # not one that we wrote
-        path = root / parts
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            text = f"it was to be deleted and cannot be: {error.strerror or error}"
-            report.rejected.append((str(path), "not-deleted", text))
-            continue
-        with connections.transaction() as connection:
-            connection.execute("DELETE FROM going_file WHERE path = ?", (place,))
-        deleted += 1
-    report.did("deleted", deleted, "deletions finished that were interrupted")
-
-    def is_known(directory: str, name: str) -> bool:
-        with connections.borrow() as connection:
-            row = connection.execute(
-                "SELECT 1 FROM file JOIN directory ON directory.id = directory"
-                " WHERE path = ? AND name = ?",
-                (directory, name),
-            ).fetchone()
-        return row is not None
-
-    incoming = root / "incoming"
-    left = len(list(incoming.iterdir())) if incoming.is_dir() else 0
-    copies = CopyStore(root)
-    copies.recover(is_known)
-    copies.finish()
-    report.did("leftovers", left, "leftovers of interrupted imports deleted")
+    done = interrupted.finish(connections, root)
+    report.rejected += done.rejected
+    report.did("deleted", done.deleted, "deletions finished that were interrupted")
+    report.did("leftovers", done.leftovers, "leftovers of interrupted work deleted")
 
 
 def _drop_orphaned_rows(connections: Connections, root: Path, report: RepairReport) -> list[str]:

@@ -123,7 +123,9 @@ class RemovalReport:
 
     `files_deleted` counts copies deleted from the database directory;
     `files_kept` lists copies left there because `delete_copies` was not set.
-    `rejected` lists copies that could not be deleted, as (path, reason, text).
+    `rejected` lists copies that could not be deleted, as (path, reason, text); that is
+    tried again when the database is next opened. `notes` says what else may hold or bring
+    back what was removed: an index put aside, a watched folder.
     `vacuumed` says that the index was written anew, so that no trace of what was
     removed is left in its files; a large index, or one that another process is just
     reading, is left to `Database.vacuum`.
@@ -137,6 +139,7 @@ class RemovalReport:
     files_kept: list[str] = field(default_factory=list)
     rejected: list[Remark] = field(default_factory=list)
     vacuumed: bool = False
+    notes: list[Remark] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a dict that `json.dumps` accepts."""
@@ -148,7 +151,10 @@ class RemovalReport:
         if self.files_deleted:
             line += f", {self.files_deleted} copies deleted"
         if self.files_kept:
-            line += f", {len(self.files_kept)} copies left in the database directory"
+            line += (
+                f", {len(self.files_kept)} copies left in the database directory, with all that"
+                " is in them"
+            )
         if self.instances and not self.vacuumed:
-            line += "; traces may be left in the index until it is written anew (Database.vacuum)"
+            line += "; traces may be left in the index until it is written anew (dicomdb vacuum)"
         return line

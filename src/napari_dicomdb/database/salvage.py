@@ -74,7 +74,14 @@ def salvage(directory: Path, progress: Progress) -> RepairReport:
         connections = Connections(index)
         try:
             folders = _folders(connections)
-            repair(connections, directory, forget_missing=False, progress=progress, report=report)
+            repair(
+                connections,
+                directory,
+                forget_missing=False,
+                adopt=True,
+                progress=progress,
+                report=report,
+            )
             if lost:
                 text = (
                     "parts of the index cannot be read: images that are not listed now come "

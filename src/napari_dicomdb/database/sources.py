@@ -52,6 +52,10 @@ class FoundFile:
         What the index says of the same path, from an earlier state of the file.
     temporary : str
         Where the bytes are, for members of archives; "" for plain files.
+    container : bool
+        An archive whose members have all been yielded.
+    refusal : tuple of (str, str) or None
+        Reason and text, of an archive that is not looked into again.
     """
 
     directory: str
@@ -61,6 +65,7 @@ class FoundFile:
     known: Known | None = None
     temporary: str = ""
     container: bool = field(default=False)
+    refusal: tuple[str, str] | None = None
 
     @property
     def path(self) -> str:

@@ -139,19 +139,26 @@ class Upkeep(Browsing):
         return find_moved(self._connections, self._root, places, progress or no_progress)
 
     def repair(
-        self, *, forget_missing: bool = False, progress: Progress | None = None
+        self,
+        *,
+        forget_missing: bool = False,
+        adopt: bool = False,
+        progress: Progress | None = None,
     ) -> RepairReport:
         """Mend what can be mended, image by image; nothing is thrown away unasked.
 
         Where a file is gone, another copy that the index knows takes its place; changed
-        files are read again; copies that the index does not know are imported; counts,
-        search text and pictures are made right; interrupted work is finished.
+        files are read again; counts, search text and pictures are made right; interrupted
+        work is finished. Copies that the index does not list are counted.
 
         Parameters
         ----------
         forget_missing : bool
             Also remove the rows of images whose only file was deleted. Files on a drive
             that is not there now do not count as deleted.
+        adopt : bool
+            Also import the copies in the database directory that the index does not
+            list. A removal that did not delete them leaves such.
         progress : Progress, optional
             May raise `Cancelled`; what was done stays done.
         """
@@ -160,7 +167,11 @@ class Upkeep(Browsing):
         told = progress or no_progress
         with self._writing(told):
             return repair(
-                self._connections, self._root, forget_missing=forget_missing, progress=told
+                self._connections,
+                self._root,
+                forget_missing=forget_missing,
+                adopt=adopt,
+                progress=told,
             )
 
     def check(self, *, full: bool = False, progress: Progress | None = None) -> CheckReport:

@@ -200,7 +200,10 @@ class Writer:
         for index in later:
             self._store_one(chunk.files[index], scanned, index, homes)
         for container in chunk.closing:
-            self.remember_file(container, "archive")
+            if container.refusal is None:
+                self.remember_file(container, "archive")
+            else:
+                self.remember_file(container, "refused", *container.refusal)
 
     def _store_one(
         self,

@@ -218,6 +218,11 @@ class SoundnessPage(UpkeepPage):
             self.repair,
             "Puts right what the check finds; no series is thrown away whole",
         )
+        self.adopt = QCheckBox("Import copies that are not listed")
+        self.adopt.setToolTip(
+            "Repair then also imports copied files in the database directory that the index does "
+            "not list: those, too, that a removal left behind"
+        )
         self.vacuum_button = make_button(
             "Shrink",
             self.vacuum,
@@ -231,6 +236,7 @@ class SoundnessPage(UpkeepPage):
         row.addWidget(self.check_button)
         row.addWidget(self.full)
         row.addStretch(1)
+        row.addWidget(self.adopt)
         row.addWidget(self.repair_button)
         row.addWidget(self.vacuum_button)
         self.column.addLayout(row)
@@ -276,7 +282,13 @@ class SoundnessPage(UpkeepPage):
         """Put right what can be, or read a damaged index into a new one."""
         database, failure = self.database, self.session.failure
         if database is not None:
-            self.work.run("Repairing", _repair, database, returned=self._repaired)
+            self.work.run(
+                "Repairing",
+                _repair,
+                database,
+                adopt=self.adopt.isChecked(),
+                returned=self._repaired,
+            )
         elif failure is not None:
             directory = failure.request.directory
             self.work.run("Reading what can be read", _salvage, directory, returned=self._saved)
@@ -304,10 +316,10 @@ class SoundnessPage(UpkeepPage):
         self.changed()
 
 
-def _repair(database: Any, progress: Any) -> str:
+def _repair(database: Any, progress: Any, *, adopt: bool = False) -> str:
     """Say what is to be done, do it, say what was done."""
     found = database.check(full=True, progress=progress)
-    done = database.repair(progress=progress)
+    done = database.repair(adopt=adopt, progress=progress)
     return f"Found\n{_lines(found)}\n\nDone\n{_lines(done)}"
 
 
