@@ -14,6 +14,8 @@ __all__ = [
     "LoadError",
     "MissingDecoderError",
     "MissingLibraryError",
+    "NetworkError",
+    "NodeError",
     "NotDicomError",
     "NotFoundError",
     "PixelError",
@@ -112,6 +114,18 @@ class MissingLibraryError(DicomDbError, ImportError):
     """An optional library is needed; the message says how to install it."""
 
     default_reason = "missing-library"
+
+
+class NetworkError(DicomDbError, ConnectionError):
+    """Another computer cannot be reached, or does not do what was asked of it."""
+
+    default_reason = "network"
+
+
+class NodeError(DicomDbError, ValueError):
+    """What is said of a node (name, address, AE titles ...) cannot be used."""
+
+    default_reason = "bad-node"
 
 
 class Cancelled(DicomDbError):

@@ -36,6 +36,7 @@ __all__ = [
     "save_settings",
     "saved_filters",
     "settings_path",
+    "write_whole",
 ]
 
 DATABASE_VARIABLE = "DICOMDB_DATABASE"
@@ -151,9 +152,25 @@ def load_settings() -> Settings:
 
 def save_settings(settings: Settings) -> None:
     """Write the settings: completely, or not at all."""
-    path = settings_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(settings.to_json(), indent=2, ensure_ascii=False) + "\n"
+    write_whole(settings_path(), text)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file: completely, or not at all. Only its owner may read it.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made when absent.
+    text : str
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there before stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,0 +1,134 @@
+"""The PDUs by which an association is negotiated, encoded and decoded by pynetdicom."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.errors import MissingLibraryError
+from napari_dicomdb.network.secrets import read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pynetdicom.pdu_primitives import A_ASSOCIATE
+
+    from napari_dicomdb.network.node import Node
+
+__all__ = ["MOST_CONTEXTS", "Proposal", "decode_answer", "encode_request"]
+
+MOST_CONTEXTS = 128
+"""Presentation contexts that one association can have: odd numbers of one byte."""
+
+Proposal = tuple[str, str]
+"""Abstract syntax (SOP class) and transfer syntax; each makes one presentation context."""
+
+_IMPLEMENTATION_UID = "2.25.269447812233184407110338021561190297011"
+_IMPLEMENTATION_NAME = "NAPARI_DICOMDB"
+_APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+
+
+def encode_request(node: Node, proposals: Sequence[Proposal]) -> bytes:
+    """Encode an A-ASSOCIATE-RQ.
+
+    Parameters
+    ----------
+    node : Node
+    proposals : sequence of Proposal
+        They get the numbers 1, 3, 5 ...
+
+    Raises
+    ------
+    ValueError
+        If there are none, or more than `MOST_CONTEXTS`.
+    MissingLibraryError
+        If pynetdicom is not installed.
+    NodeError
+        If the password cannot be had from the keyring.
+    """
+    try:
+        from pynetdicom.pdu import A_ASSOCIATE_RQ
+        from pynetdicom.pdu_primitives import A_ASSOCIATE
+        from pynetdicom.presentation import PresentationContext
+    except ImportError as error:
+        raise MissingLibraryError(
+            'the network needs pynetdicom: pip install "napari-dicomdb[network]"'
+        ) from error
+    if not 0 < len(proposals) <= MOST_CONTEXTS:
+        raise ValueError(f"{len(proposals)} presentation contexts: there can be {MOST_CONTEXTS}")
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = _APPLICATION_CONTEXT
+    primitive.calling_ae_title = node.calling_aet
+    primitive.called_ae_title = node.called_aet
+    contexts = []
+    for number, (abstract, transfer) in zip(range(1, 256, 2), proposals, strict=False):
+        context = PresentationContext()
+        context.context_id = number
+        context.abstract_syntax = abstract
+        context.transfer_syntax = [transfer]
+        contexts.append(context)
+    primitive.presentation_context_definition_list = contexts
+    _add_user_information(primitive, node)
+    request = A_ASSOCIATE_RQ()
+    request.from_primitive(primitive)
+    return request.encode()
+
+
+def _add_user_information(primitive: A_ASSOCIATE, node: Node) -> None:
+    from pynetdicom.pdu_primitives import (
+        ImplementationClassUIDNotification,
+        ImplementationVersionNameNotification,
+        MaximumLengthNotification,
+        UserIdentityNegotiation,
+    )
+
+    longest = MaximumLengthNotification()
+    longest.maximum_length_received = node.limits.max_pdu
+    uid = ImplementationClassUIDNotification()
+    uid.implementation_class_uid = _IMPLEMENTATION_UID
+    name = ImplementationVersionNameNotification()
+    name.implementation_version_name = _IMPLEMENTATION_NAME
+    items: list[Any] = [longest, uid, name]
+    if node.credentials != "none":
+        identity = UserIdentityNegotiation()
+        secret = read_secret(node.secret).encode()
+        if node.credentials == "basic":
+            identity.user_identity_type = 2
+            identity.primary_field, identity.secondary_field = node.user.encode(), secret
+        else:
+            identity.user_identity_type = 5  # JSON web token
+            identity.primary_field = secret
+        items.append(identity)
+    primitive.user_information = items
+
+
+def decode_answer(answer: bytes) -> tuple[int, dict[int, tuple[int, str]]]:
+    """Decode an A-ASSOCIATE-AC.
+
+    Returns
+    -------
+    max_pdu : int
+        Largest PDU that the node takes, bytes; 0: any.
+    contexts : dict of int to (int, str)
+        By number: result (PS3.8 Table 9-18) and transfer syntax.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    from pynetdicom.pdu import A_ASSOCIATE_AC
+
+    accepted = A_ASSOCIATE_AC()
+    try:
+        accepted.decode(answer)
+        said = {
+            int(item.context_id or 0): (int(item.result or 0), str(item.transfer_syntax or ""))
+            for item in accepted.presentation_context
+        }
+        information = accepted.user_information
+        longest = int(information.maximum_length or 0) if information else 0
+    # All that the bytes of a stranger make a decoder stumble over.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, struct.error) as error:
+        raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
+    return longest, said

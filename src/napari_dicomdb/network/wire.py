@@ -1,0 +1,247 @@
+"""A TCP or TLS connection to a node: patient, without Nagle's delay, and it says what is wrong.
+
+Whatever waits calls back a few times a second, so that it can be cancelled.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.errors import NetworkError
+from napari_dicomdb.network.tls import client_context, tls_error
+
+if TYPE_CHECKING:
+    from napari_dicomdb.network.node import Tls
+
+__all__ = ["Waiting", "Wire", "no_waiting"]
+
+Waiting = Callable[[], None]
+"""Called a few times a second while something is waited for; may raise `Cancelled`."""
+
+_TURN = 0.1  # seconds between two calls of `Waiting`
+_BUFFER = 1 << 20
+_IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)}
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+
+
+def no_waiting() -> None:
+    """Wait without being asked."""
+
+
+class Wire:
+    """Sends and receives bytes; every error is a `NetworkError` in plain words.
+
+    Parameters
+    ----------
+    host, port : str, int
+    tls : Tls, optional
+        Encrypt.
+    seconds : float
+        For name, connection and TLS together.
+    waiting : callable
+        See `Waiting`.
+
+    Raises
+    ------
+    NetworkError
+        If there is no connection; the reason code says why.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: Tls | None = None,
+        seconds: float = 10.0,
+        waiting: Waiting = no_waiting,
+    ) -> None:
+        self.host, self.port = host, port
+        self._waiting = waiting
+        self._has_received = False
+        self._is_tls = tls is not None
+        context = None if tls is None else client_context(tls)
+        deadline = time.monotonic() + seconds
+        self._socket: socket.socket = self._connect(deadline)
+        try:
+            # Nagle's algorithm makes each answer wait for an acknowledgement.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.settimeout(_TURN)
+            if context is not None:
+                self._encrypt(context, deadline)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    # -- connecting -----------------------------------------------------------------------
+
+    def _connect(self, deadline: float) -> socket.socket:
+        failure: OSError | None = None
+        for family, kind, protocol, _, address in self._addresses(deadline):
+            made = socket.socket(family, kind, protocol)
+            try:
+                self._connect_one(made, address, deadline)
+            except OSError as error:
+                made.close()
+                failure = error
+            except BaseException:
+                made.close()
+                raise
+            else:
+                return made
+        raise self._connect_error(failure) from failure
+
+    def _addresses(self, deadline: float) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
+        found: list[tuple[int, int, int, str, tuple[object, ...]]] = []
+        failures: list[OSError | UnicodeError] = []
+
+        def look_up() -> None:
+            try:
+                found.extend(socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as error:
+                failures.append(error)
+
+        # Nothing interrupts a name server that does not answer: a thread is left to it.
+        thread = threading.Thread(target=look_up, name="dicomdb-name", daemon=True)
+        thread.start()
+        thread.join(_TURN)
+        while thread.is_alive():
+            self._turn(deadline, f"no name server says where {self.host} is")
+            thread.join(_TURN)
+        if failures:
+            raise NetworkError(
+                f"no computer is known under the name {self.host}: look at its spelling",
+                reason="name-not-resolved",
+            ) from failures[0]
+        return found
+
+    def _connect_one(
+        self, made: socket.socket, address: tuple[object, ...], deadline: float
+    ) -> None:
+        made.setblocking(False)
+        code = made.connect_ex(address)
+        if code in _IN_PROGRESS:
+            while not select.select([], [made], [made], _TURN)[1]:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError
+                self._waiting()
+            code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, errno.errorcode.get(code, "error"))
+
+    def _connect_error(self, error: OSError | None) -> NetworkError:
+        where = f"{self.host} port {self.port}"
+        if isinstance(error, TimeoutError) or (error and error.errno == errno.ETIMEDOUT):
+            return NetworkError(
+                f"{where} does not answer: is the computer on, does a firewall keep us out?",
+                reason="timeout",
+            )
+        if error is not None and error.errno == errno.ECONNREFUSED:
+            return NetworkError(
+                f"nothing listens at {where}: is the server started, is the port right?",
+                reason="refused",
+            )
+        if error is not None and error.errno in _UNREACHABLE:
+            return NetworkError(f"there is no way to {self.host}", reason="unreachable")
+        why = "" if error is None else f": {error.strerror or error}"
+        return NetworkError(f"no connection to {where}{why}", reason="unreachable")
+
+    def _encrypt(self, context: ssl.SSLContext, deadline: float) -> None:
+        try:
+            encrypted = context.wrap_socket(
+                self._socket, server_hostname=self.host, do_handshake_on_connect=False
+            )
+        except (OSError, ValueError) as error:
+            raise tls_error(OSError(str(error)), self.host) from error
+        self._socket = encrypted
+        while True:
+            try:
+                encrypted.do_handshake()
+            except TimeoutError:
+                self._turn(
+                    deadline,
+                    f"{self.host} does not answer when TLS begins: perhaps it does not speak "
+                    "TLS on this port",
+                    "tls-closed",
+                )
+            except (ssl.SSLError, OSError) as error:
+                raise tls_error(error, self.host) from error
+            else:
+                return
+
+    # -- sending and receiving ------------------------------------------------------------
+
+    def send(self, content: bytes | bytearray | memoryview, seconds: float) -> None:
+        """Send all of `content`.
+
+        Raises
+        ------
+        NetworkError
+            If the peer has gone (reason "closed") or takes nothing for `seconds`
+            ("timeout").
+        """
+        view = memoryview(content)
+        deadline = time.monotonic() + seconds
+        while view:
+            try:
+                sent = self._socket.send(view)
+            except TimeoutError:
+                self._turn(deadline, f"{self.host} takes no more data")
+            except OSError as error:
+                raise self._lost(error) from error
+            else:
+                view = view[sent:]
+                deadline = time.monotonic() + seconds
+
+    def receive(self, length: int, seconds: float) -> bytes:
+        """Receive exactly `length` bytes.
+
+        Raises
+        ------
+        NetworkError
+            If the peer closes before (reason "closed") or is silent for `seconds`
+            ("timeout").
+        """
+        parts: list[bytes] = []
+        missing = length
+        deadline = time.monotonic() + seconds
+        while missing:
+            try:
+                part = self._socket.recv(min(missing, _BUFFER))
+            except TimeoutError:
+                self._turn(deadline, f"{self.host} does not answer")
+                continue
+            except OSError as error:
+                raise self._lost(error) from error
+            if not part:
+                raise NetworkError(f"{self.host} closed the connection", reason="closed")
+            self._has_received = True
+            parts.append(part)
+            missing -= len(part)
+            deadline = time.monotonic() + seconds
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """Close the connection; nothing more is said."""
+        self._socket.close()
+
+    def _lost(self, error: OSError) -> NetworkError:
+        if self._is_tls and not self._has_received:
+            # TLS 1.3: that our certificate is not wanted comes after the handshake.
+            return tls_error(error, self.host)
+        return NetworkError(
+            f"the connection to {self.host} broke: {error.strerror or type(error).__name__}",
+            reason="closed",
+        )
+
+    def _turn(self, deadline: float, text: str, reason: str = "timeout") -> None:
+        if time.monotonic() >= deadline:
+            raise NetworkError(text, reason=reason)
+        self._waiting()
