@@ -132,7 +132,7 @@ def patients(
         f"{_paged('patient', **paging)}"
     )
     found = [
-        PatientRecord(*row[:-1], bool(row[-1])) for row in connection.execute(sql, parameters)
+        PatientRecord(*(*row[:-1], bool(row[-1]))) for row in connection.execute(sql, parameters)
     ]
     others = merged_identities(connection, [record.key for record in found])
     if others:
@@ -167,7 +167,7 @@ def series(
     tables = _ALL_LEVELS if where else " FROM series"
     sql = f"SELECT {_SERIES}{_ALL_LEVELS}{_page('series', tables, where, **paging)}"
     return [
-        SeriesRecord(*row[:23], row[23:25] if row[23] is not None else None, *row[25:])
+        SeriesRecord(*(*row[:23], row[23:25] if row[23] is not None else None, *row[25:]))
         for row in connection.execute(sql, parameters)
     ]
 

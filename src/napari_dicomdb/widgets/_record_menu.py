@@ -64,6 +64,8 @@ def as_text(records: Sequence[Any]) -> str:
     """Return records as lines of text, a tab between what the columns say, titles first."""
     if not records:
         return ""
+    titles: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
     if isinstance(records[0], PatientRecord):
         titles = ("Patient", "ID", "Born", "Sex", "Studies", "Last study")
         rows = [

@@ -224,7 +224,7 @@ class TablesView(QSplitter):
             self.series_model.show(query, at_least=self._wanted.series_rows)
         self._settle.start()
 
-    def _chosen_patients(self) -> dict[str, list[Any]]:
+    def _chosen_patients(self) -> dict[str, Any]:
         chosen = self._chosen(self.patients)
         return {} if chosen is None else {"patient": chosen}
 

@@ -207,8 +207,9 @@ class SeriesTable(PagedTable):
         if role == Qt.ItemDataRole.DecorationRole:
             if column.name == "where":
                 return whereabouts(found)
-            wanted = column.name == "series" and self._thumbnail is not None
-            return self._thumbnail(found.uid) if wanted else None
+            if column.name != "series" or self._thumbnail is None:
+                return None
+            return self._thumbnail(found.uid)
         return self._of_series(found, role)
 
     def _of_series(self, series: SeriesRecord, role: int) -> Any:
@@ -225,8 +226,8 @@ class SeriesTable(PagedTable):
             return "open" if series.uid in self._open else "closed"
         if role == Qt.ItemDataRole.ToolTipRole:
             picture = "" if self._picture_tip is None else self._picture_tip(series.uid)
-            parts = (_tip(series), ways_text(self._of(series)), one_line(picture))
-            return tool_tip("\n\n".join(part for part in parts if part))
+            told = (_tip(series), ways_text(self._of(series)), one_line(picture))
+            return tool_tip("\n\n".join(part for part in told if part))
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return whereabouts_text(series)
         return None
