@@ -104,3 +104,75 @@ def test_cancelled_copy(closed: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "new").exists()
     with Database.open(closed) as database:
         assert database.verify(content=True).ok
+
+
+@pytest.fixture
+def other_drive(closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a rename of the database fail as between two drives."""
+    rename = os.rename
+    monkeypatch.setattr(
+        moving.os, "rename", lambda a, b: _refuse(a, b) if Path(a) == closed else rename(a, b)
+    )
+
+
+@pytest.mark.usefixtures("other_drive")
+def test_a_linked_folder_stays_linked(closed: Path, tmp_path: Path) -> None:
+    large = tmp_path / "large" / "files"
+    large.parent.mkdir()
+    os.rename(closed / "files", large)
+    (closed / "files").symlink_to(large)
+    Database.move(closed, tmp_path / "new")
+    assert (tmp_path / "new" / "files").is_symlink()
+    with Database.open(tmp_path / "new") as database:
+        assert database.verify(content=True).ok
+
+
+@pytest.mark.usefixtures("other_drive")
+def test_what_is_noted_while_it_is_copied_is_not_lost(closed: Path, tmp_path: Path) -> None:
+    def write(done: int, total: int | None, text: str) -> None:
+        if total and done == total:
+            with Database.open(closed) as other, other._connections.transaction() as connection:
+                connection.execute("UPDATE file SET missing = 1.0")
+
+    with pytest.raises(DatabaseBusyError):
+        Database.move(closed, tmp_path / "new", write)
+    assert not (tmp_path / "new").exists()
+    with Database.open(closed) as database:
+        assert database.statistics()["missing_files"] == 9
+
+
+@pytest.mark.usefixtures("other_drive")
+def test_nobody_imports_while_it_is_copied(closed: Path, ct: Path, tmp_path: Path) -> None:
+    class Hurried(Database):
+        wait_for_writer = 0.1
+
+    def write(done: int, total: int | None, text: str) -> None:
+        if done == 1:
+            with Hurried.open(closed) as other, pytest.raises(DatabaseBusyError):
+                other.import_paths(ct, workers=0)
+
+    with pytest.raises(DatabaseBusyError, match="opened while"):
+        Database.move(closed, tmp_path / "new", write)
+    assert Database.move(closed, tmp_path / "new") == tmp_path / "new"
+    with Database.open(tmp_path / "new") as database:
+        assert len(database.instances()) == 6
+
+
+@pytest.mark.usefixtures("other_drive")
+def test_an_old_one_that_cannot_be_deleted(
+    closed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete = moving.shutil.rmtree
+
+    def stuck(path: Path, ignore_errors: bool = False) -> None:
+        if Path(path) == closed:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        delete(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(moving.shutil, "rmtree", stuck)
+    with pytest.raises(DatabaseError, match="delete the rest") as raised:
+        Database.move(closed, tmp_path / "new")
+    assert raised.value.reason == "not-deleted"
+    assert load_settings().database == tmp_path / "new"
+    with Database.open(tmp_path / "new") as database:
+        assert database.verify(content=True).ok

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import sqlite3
+import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from napari_dicomdb.database import Database
+from napari_dicomdb.database import Database, restoring
 from napari_dicomdb.errors import Cancelled, DatabaseBusyError, DatabaseError, NotFoundError
 
 
@@ -99,4 +104,63 @@ def test_cancelled(tmp_path: Path, database: Database) -> None:
     with pytest.raises(Cancelled):
         Database.restore(tmp_path / "safe.zip", tmp_path / "new", stop)
     assert not (tmp_path / "new").exists()
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_no_file_elsewhere_is_touched(database: Database, ct: Path, tmp_path: Path) -> None:
+    database.import_paths(ct / "a", copy=True)
+    database.backup(tmp_path / "safe")
+    mine = tmp_path / "mine.txt"
+    mine.write_text("x", encoding="utf-8")
+    before = mine.stat().st_mtime_ns
+    with contextlib.closing(sqlite3.connect(tmp_path / "safe" / "dicomdb.sqlite")) as index:
+        (key,) = index.execute("SELECT id FROM file WHERE storage = 'copied'").fetchone()
+        index.execute("INSERT INTO directory (id, path) VALUES (999, ?)", (str(tmp_path),))
+        index.execute(
+            "UPDATE file SET directory = 999, name = 'mine.txt', mtime_ns = 5 WHERE id = ?",
+            (key,),
+        )
+        index.commit()
+    Database.restore(tmp_path / "safe", tmp_path / "new")
+    assert mine.stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_restored_database_is_as_private_as_the_user_wants(
+    database: Database, ct: Path, tmp_path: Path
+) -> None:
+    database.import_paths(ct / "a", copy=True)
+    database.backup(tmp_path / "safe", with_copies=True)
+    usual = os.umask(0o077)
+    try:
+        Database.restore(tmp_path / "safe", tmp_path / "new")
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+        os.umask(0o022)
+        Database.restore(tmp_path / "safe", tmp_path / "new", overwrite=True)
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+        Database.restore(tmp_path / "safe", tmp_path / "shared")
+        assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o755
+    finally:
+        os.umask(usual)
+
+
+def test_what_cannot_be_put_in_place_leaves_the_old_one(
+    database: Database, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.import_paths(ct / "a", copy=True)
+    database.backup(tmp_path / "safe", with_copies=True)
+    with Database.open(tmp_path / "db") as other:
+        other.import_paths(ct / "b")
+    rename = os.rename
+
+    def fail(source: Path, target: Path) -> None:
+        if Path(source).name == "database":
+            raise OSError(errno.EACCES, "no")
+        rename(source, target)
+
+    monkeypatch.setattr(restoring.os, "rename", fail)
+    with pytest.raises(DatabaseError):
+        Database.restore(tmp_path / "safe", tmp_path / "db", overwrite=True)
+    with Database.open(tmp_path / "db") as other:
+        assert len(other.instances()) == 3
     assert list(tmp_path.glob(".*")) == []

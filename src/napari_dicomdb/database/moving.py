@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["alone", "move"]
 
 _INDEX = "dicomdb.sqlite"
+_OF_THE_LOCK = frozenset({"writer.lock", "writer.json"})
 
 
 def move(source: Path, target: Path, progress: Progress) -> Path:
@@ -41,6 +42,7 @@ def move(source: Path, target: Path, progress: Progress) -> Path:
         )
     progress(0, None, "Looking whether it is in use")
     alone(source)
+    copied = False
     with disk_full(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
@@ -51,9 +53,12 @@ def move(source: Path, target: Path, progress: Progress) -> Path:
             if error.errno != errno.EXDEV:
                 raise
             _across(source, target, progress)
+            copied = True
         sync_folder(target.parent)
     _follow(source, target)
     rename_database(source, target)
+    if copied:
+        _delete(source, target)
     return target
 
 
@@ -85,30 +90,62 @@ def alone(directory: Path) -> None:
 
 
 def _across(source: Path, target: Path, progress: Progress) -> None:
+    """Copy a database to another drive and compare it; the old one is still there then."""
     stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
     try:
-        files = sorted(path for path in source.rglob("*") if not path.is_dir())
-        for number, path in enumerate(files):
-            progress(number, len(files), "Copying the database")
-            copy = stage / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy, follow_symlinks=False)
-            if path.is_symlink():
-                continue
-            with copy.open("rb+") as file:
-                os.fsync(file.fileno())
-            if not same_content(path, copy):
-                raise DatabaseError(
-                    f"{copy} does not read as it was written: the drive is failing; the "
-                    "database stays where it was",
-                    reason="not-writable",
+        with WriterLock(source).held(wait_seconds=0.2):
+            # A folder that is a link stays one: what it leads to is not ours.
+            files = sorted(
+                path for path in source.rglob("*") if path.is_symlink() or not path.is_dir()
+            )
+            files = [path for path in files if path.name not in _OF_THE_LOCK]
+            for number, path in enumerate(files):
+                progress(number, len(files), "Copying the database")
+                copy = stage / path.relative_to(source)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, copy, follow_symlinks=False)
+                if not path.is_symlink():
+                    with copy.open("rb+") as file:
+                        os.fsync(file.fileno())
+                    _compare(path, copy)
+            progress(len(files), len(files), "Copying the database")
+            if _was_opened(source, stage):
+                raise DatabaseBusyError(
+                    f"{source} was opened while it was copied, and stays where it is: close it "
+                    "in every program, then move it"
                 )
         os.chmod(stage, source.stat().st_mode & 0o7777)
         os.rename(stage, target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    sync_folder(target.parent)
-    shutil.rmtree(source)
+
+
+def _was_opened(source: Path, stage: Path) -> bool:
+    """Tell whether somebody opened the database for writing: that alone changes its index."""
+    log = source / f"{_INDEX}-wal"
+    return log.exists() or not same_content(source / _INDEX, stage / _INDEX)
+
+
+def _compare(path: Path, copy: Path) -> None:
+    if not same_content(path, copy):
+        raise DatabaseError(
+            f"{copy} does not read as it was written: the drive is failing; the database stays "
+            "where it was",
+            reason="not-writable",
+        )
+
+
+def _delete(source: Path, target: Path) -> None:
+    """Delete what was moved by copying; the index first, so that nobody opens it any more."""
+    try:
+        (source / _INDEX).unlink()
+        shutil.rmtree(source)
+    except OSError as error:
+        raise DatabaseError(
+            f"the database is in {target} now, but {source} cannot be deleted wholly "
+            f"({error.strerror or error}): delete the rest by hand",
+            reason="not-deleted",
+        ) from error
 
 
 def _follow(source: Path, target: Path) -> None:

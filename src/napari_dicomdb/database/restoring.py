@@ -31,6 +31,7 @@ __all__ = ["RestoreReport", "aside", "replace_index", "restore"]
 
 _MEMBER = re.compile(r"files/[0-9a-f]{2}/[0-9a-f]{2}/[^/\\\0]{1,255}")
 _BLOCK = 1 << 20
+_LATEST = 1 << 62  # ns: in the year 2116
 
 
 @dataclass(slots=True)
@@ -85,15 +86,21 @@ def restore(
     report = RestoreReport(str(directory))
     with disk_full(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(
+        # Nobody else may look in before it is known who may; what is within has the
+        # permissions that the user gives to new folders.
+        closed = Path(
             tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".part", dir=directory.parent)
         )
+        stage = closed / "database"
         try:
+            stage.mkdir()
             _unpack(backup, stage, report, progress)
             _check(stage / INDEX, backup, report)
+            if there:
+                shutil.copymode(directory, stage)
             _put_in_place(stage, directory, report, there=there)
         finally:
-            shutil.rmtree(stage, ignore_errors=True)
+            shutil.rmtree(closed, ignore_errors=True)
     report.seconds = time.perf_counter() - started
     return report
 
@@ -121,6 +128,8 @@ def _unpack(backup: Path, stage: Path, report: RestoreReport, progress: Progress
                 name = member.filename
                 if name == MANIFEST:
                     continue
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _no_backup(backup, f"{name[:100]!r} is packed as no backup is")
                 if name != INDEX and not _is_copy(name):
                     raise _no_backup(backup, f"it holds {name[:100]!r}")
                 target = stage / name
@@ -130,7 +139,9 @@ def _unpack(backup: Path, stage: Path, report: RestoreReport, progress: Progress
                     file.flush()
                     os.fsync(file.fileno())
                 report.copies += name != INDEX
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError
+    ) as error:  # fmt: skip
         raise _no_backup(backup, str(error)) from error
 
 
@@ -184,16 +195,17 @@ def _set_times(connection: sqlite3.Connection, stage: Path) -> None:
         " WHERE storage = 'copied'"
     )
     for _key, directory, name, mtime_ns in rows:
-        path = stage / str(directory) / str(name)
-        if path.is_file() and mtime_ns > 0:
-            os.utime(path, ns=(mtime_ns, mtime_ns))
+        # What the index of a backup says may be anything: of what came with it alone.
+        place = f"{directory}/{name}"
+        sane = isinstance(mtime_ns, int) and 0 < mtime_ns < _LATEST
+        if sane and _is_copy(place) and (stage / place).is_file():
+            os.utime(stage / place, ns=(mtime_ns, mtime_ns))
 
 
 def _put_in_place(stage: Path, directory: Path, report: RestoreReport, *, there: bool) -> None:
     if not there:
         if directory.exists():
             directory.rmdir()
-        os.chmod(stage, 0o755)
         os.rename(stage, directory)
         sync_folder(directory.parent)
         return
@@ -211,8 +223,12 @@ def _put_in_place(stage: Path, directory: Path, report: RestoreReport, *, there:
     kept = aside(directory, "replaced")
     report.kept = str(kept)
     os.rename(directory, kept)
-    os.chmod(stage, 0o755)
-    os.rename(stage, directory)
+    try:
+        os.rename(stage, directory)
+    except OSError:
+        os.rename(kept, directory)
+        report.kept = ""
+        raise
     sync_folder(directory.parent)
 
 
