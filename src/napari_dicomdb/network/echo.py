@@ -1,0 +1,172 @@
+"""The test of a node: does it answer, and if not, what is wrong, in plain words."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.dicom._meta import IMPLICIT_LITTLE
+from napari_dicomdb.errors import DicomDbError, NetworkError
+from napari_dicomdb.network.association import Association
+from napari_dicomdb.network.commands import C_ECHO_RQ, NO_DATA_SET
+from napari_dicomdb.network.node import Limits, Tls
+from napari_dicomdb.network.rejections import context_words
+from napari_dicomdb.network.wire import Wire, no_waiting
+
+if TYPE_CHECKING:
+    from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.wire import Waiting
+
+__all__ = ["EchoResult", "echo", "check_node"]
+
+_VERIFICATION = "1.2.840.10008.1.1"
+# Said when a connection ends before a word was spoken: perhaps one side speaks TLS.
+_SILENT = frozenset({"closed", "timeout", "aborted", "bad-answer"})
+_TLS_FAILED = frozenset({"tls-closed", "tls", "tls-no-common-cipher"})
+_PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class EchoResult:
+    """What a test of a node found.
+
+    Parameters
+    ----------
+    node : str
+        Its name.
+    ok : bool
+        It answered as it should.
+    reason : str
+        Reason code of what is wrong; "" when nothing is.
+    text : str
+        Plain words.
+    seconds : float
+        From the start to the answer.
+    """
+
+    node: str
+    ok: bool
+    reason: str
+    text: str
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as a dict that `json.dumps` accepts."""
+        return asdict(self)
+
+
+def check_node(node: Node, *, waiting: Waiting = no_waiting) -> EchoResult:
+    """Test a node; whatever is wrong is in the result.
+
+    Parameters
+    ----------
+    node : Node
+    waiting : callable
+        Called a few times a second; may raise `Cancelled`.
+    """
+    started = time.monotonic()
+    try:
+        text = echo(node, waiting=waiting)
+    except DicomDbError as error:
+        if error.reason == "cancelled":
+            raise
+        return EchoResult(node.name, False, error.reason, str(error), time.monotonic() - started)
+    return EchoResult(node.name, True, "", text, time.monotonic() - started)
+
+
+def echo(node: Node, *, waiting: Waiting = no_waiting) -> str:
+    """Ask a DIMSE node for an echo; return what to tell of it.
+
+    Raises
+    ------
+    NetworkError
+        If it does not answer as it should; the message says what is wrong.
+    NodeError
+        If its password cannot be had from the keyring.
+    MissingLibraryError
+        If pynetdicom is not installed.
+    """
+    if node.kind != "dimse":
+        raise NetworkError(
+            f"{node.name} is a DICOMweb node: it can be kept, but not yet be tested",
+            reason="wrong-kind",
+        )
+    proposal = (_VERIFICATION, IMPLICIT_LITTLE)
+    try:
+        association = Association.request(node, [proposal], waiting=waiting)
+    except NetworkError as error:
+        raise _explained(node, error, waiting) from error
+    if proposal not in association.accepted:
+        association.release()
+        raise NetworkError(
+            "the node is there and knows us, but does not offer verification (C-ECHO): "
+            + context_words(association.refused[proposal]),
+            reason="no-context",
+        )
+    try:
+        message = association.send_request(
+            association.accepted[proposal],
+            {
+                "AffectedSOPClassUID": _VERIFICATION,
+                "CommandField": C_ECHO_RQ,
+                "CommandDataSetType": NO_DATA_SET,
+            },
+        )
+        status = association.read_answer(message)["Status"]
+    except BaseException:
+        association.abort()
+        raise
+    association.release()
+    if status:
+        raise NetworkError(f"the node answered with status {status:04X}H", reason="bad-status")
+    with_tls = ", encrypted" if node.tls else ""
+    return f"{node.address} answers{with_tls}"
+
+
+def _explained(node: Node, error: NetworkError, waiting: Waiting) -> NetworkError:
+    """Find out whether one side speaks TLS and the other does not."""
+    if node.tls is None and error.reason in _SILENT and _speaks_tls(node, waiting):
+        return NetworkError(
+            f"{node.host} speaks TLS on this port: turn TLS on for this node", reason="tls-needed"
+        )
+    if node.tls is not None and error.reason in _TLS_FAILED and _speaks_plainly(node, waiting):
+        return NetworkError(
+            f"{node.host} does not speak TLS on this port: turn TLS off for this node, or use "
+            "the port for TLS",
+            reason="tls-not-spoken",
+        )
+    return error
+
+
+def _speaks_tls(node: Node, waiting: Waiting) -> bool:
+    try:
+        wire = Wire(
+            node.host,
+            node.port,
+            tls=Tls(check_hostname=False),
+            seconds=min(_PROBE_SECONDS, node.limits.connect_seconds),
+            waiting=waiting,
+        )
+    except NetworkError as error:
+        # That it shows us a certificate is enough, or that it wants one.
+        return error.reason in ("tls-unknown-ca", "tls-expired", "tls-client-certificate")
+    wire.close()
+    return True
+
+
+def _speaks_plainly(node: Node, waiting: Waiting) -> bool:
+    seconds = min(_PROBE_SECONDS, node.limits.connect_seconds)
+    # Without credentials: nothing secret goes over a line that is not encrypted.
+    plain = replace(
+        node, tls=None, credentials="none", user="", secret="",
+        limits=Limits(connect_seconds=seconds, answer_seconds=seconds),
+    )  # fmt: skip
+    try:
+        association = Association.request(
+            plain, [(_VERIFICATION, IMPLICIT_LITTLE)], waiting=waiting
+        )
+    except NetworkError as error:
+        return error.reason.startswith("wrong-") or error.reason in ("rejected", "busy")
+    association.release()
+    return True
