@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ __all__ = [
     "ExportReport",
     "Record",
     "cannot_write",
+    "check_target",
     "export_files",
     "instances_of",
     "series_folders",
@@ -86,6 +88,7 @@ def export_files(
     *,
     dicomdir: bool = False,
     archive: bool = False,
+    by_link: bool = False,
     progress: Progress = no_progress,
 ) -> ExportReport:
     """Copy the files of patients, studies, series or instances, byte for byte.
@@ -107,6 +110,9 @@ def export_files(
         and series.
     archive : bool
         Write one zip file, uncompressed: pixel data hardly shrink further.
+    by_link : bool
+        The originals are ours, and go afterwards: link to them where the file system
+        can, instead of copying.
     progress : Progress
         Called with the number of files done and their total; may raise
         `Cancelled`.
@@ -124,7 +130,7 @@ def export_files(
     if not found:
         raise NotFoundError("there is nothing to export: no files are selected")
     present = [i for i in found if _is_there(i, report)]
-    _check_target(place, dicomdir=dicomdir, archive=archive)
+    check_target(place, dicomdir=dicomdir, archive=archive)
     with staging_folder(place.parent if archive else place) as workplace:
         directory = b""
         if dicomdir:
@@ -133,7 +139,7 @@ def export_files(
             report.rejected += plan.rejected
         else:
             places = tidy_places(database, present)
-        write = _write_zip if archive else _write_folder
+        write = _write_zip if archive else partial(_write_folder, by_link=by_link)
         write(place, places, directory, workplace, report, progress)
     return report
 
@@ -224,7 +230,8 @@ def _is_there(instance: InstanceRecord, report: ExportReport) -> bool:
     return True
 
 
-def _check_target(place: Path, *, dicomdir: bool, archive: bool) -> None:
+def check_target(place: Path, *, dicomdir: bool, archive: bool) -> None:
+    """Raise ExportError when nothing can be written to `place`."""
     if archive:
         if place.exists():
             raise ExportError(f"{place} exists: choose another name", reason="file-exists")
@@ -261,6 +268,8 @@ def _write_folder(
     workplace: Path,
     report: ExportReport,
     progress: Progress,
+    *,
+    by_link: bool = False,
 ) -> None:
     staged = workplace / "files"
     pending: list[str] = []
@@ -273,7 +282,7 @@ def _write_folder(
                 continue
             copy = staged / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            if _copy(instance, copy, report):
+            if (by_link and _linked(instance.path, copy)) or _copy(instance, copy, report):
                 pending.append(name)
         if directory:
             staged.mkdir(exist_ok=True)
@@ -320,6 +329,14 @@ def _compare_existing(final: Path, instance: InstanceRecord, report: ExportRepor
         return
     text = f"{final} exists with another content and was left as it is"
     report.rejected.append((str(instance.path), "file-exists", text))
+
+
+def _linked(original: Path, copy: Path) -> bool:
+    try:
+        os.link(original, copy)
+    except OSError:  # a file system without links
+        return False
+    return True
 
 
 def _copy(instance: InstanceRecord, copy: Path, report: ExportReport) -> bool:

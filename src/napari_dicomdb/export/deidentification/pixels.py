@@ -1,0 +1,204 @@
+"""Text that is burned into images: which may have it, and rectangles made black."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.errors import PixelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pydicom import Dataset
+
+    from napari_dicomdb.export.deidentification.profile import Rectangle
+
+__all__ = ["burned_in", "clean_pixels", "overlay_bits"]
+
+Array = np.ndarray[Any, Any]
+
+_SC = "1.2.840.10008.5.1.4.1.1.7"
+_SUSPECT_CLASSES = (
+    _SC,
+    "1.2.840.10008.5.1.4.1.1.3",  # ultrasound multi-frame, retired and not
+    "1.2.840.10008.5.1.4.1.1.6",  # ultrasound
+    "1.2.840.10008.5.1.4.1.1.12.1",  # X-ray angiography and fluoroscopy
+    "1.2.840.10008.5.1.4.1.1.12.2",
+    "1.2.840.10008.5.1.4.1.1.77.1.1",  # endoscopy
+    "1.2.840.10008.5.1.4.1.1.77.1.4",  # photography
+)
+_SUSPECT_MODALITIES = frozenset(("US", "IVUS", "ES", "XA", "RF", "XC", "SC", "OT", "DOC"))
+
+
+def burned_in(dataset: Dataset, *, has_pixels: bool = True) -> str:
+    """Return why text may be burned into the pixels, "" when nothing speaks for it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The header, as it was.
+    has_pixels : bool
+    """
+    if not has_pixels:
+        return ""
+    said = str(dataset.get("BurnedInAnnotation", "") or "").strip().upper()
+    if said == "YES":
+        return "the header says that text is burned into the image"
+    kind = [str(part).upper() for part in dataset.get("ImageType") or ()]
+    if "LABEL" in kind or str(dataset.get("SpecimenLabelInImage", "")).upper() == "YES":
+        return "the image shows the label of a slide"
+    if said == "NO":
+        return ""
+    sop_class = str(dataset.get("SOPClassUID", ""))
+    modality = str(dataset.get("Modality", "")).upper()
+    suspect = any(sop_class == one or sop_class.startswith(f"{one}.") for one in _SUSPECT_CLASSES)
+    if suspect or modality in _SUSPECT_MODALITIES:
+        what = "of secondary capture" if sop_class.startswith(_SC) else f"of modality {modality}"
+        return f"images {what} often show names and dates, and the header does not deny it"
+    return ""
+
+
+def overlay_bits(dataset: Dataset) -> list[int]:
+    """Return the bits of the pixels in which overlays are drawn (a retired way)."""
+    bits: list[int] = []
+    for group in range(0x6000, 0x6020, 2):
+        if (group, 0x0102) in dataset and (group, 0x3000) not in dataset:
+            bits.append(int(dataset[group, 0x0102].value or 0))
+    return [bit for bit in bits if bit]
+
+
+def clean_pixels(
+    dataset: Dataset,
+    rectangles: Sequence[Rectangle],
+    *,
+    bits: Sequence[int] = (),
+    deface: Callable[[Dataset, Array], Array | None] | None = None,
+) -> bool:
+    """Black out rectangles in all frames; compressed pixels are decoded for it.
+
+    The pixels are native, little endian, afterwards.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With file meta information and pixels, as `pydicom.dcmread` returns it.
+    rectangles : sequence of Rectangle
+        Those for this image; what lies outside of it does nothing.
+    bits : sequence of int
+        Bits of each pixel that are made 0.
+    deface : callable, optional
+        See `Profile.deface`.
+
+    Returns
+    -------
+    bool
+        Whether `deface` changed anything.
+
+    Raises
+    ------
+    PixelError
+        If the pixels cannot be decoded, or are of a kind that we cannot change.
+    """
+    _decode(dataset)
+    keyword = next(
+        (k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in dataset), ""
+    )
+    if not keyword:
+        raise PixelError("it has no pixels", reason="no-pixels")
+    photometric = str(dataset.get("PhotometricInterpretation", ""))
+    if photometric.endswith(("_422", "_420")):
+        raise PixelError(f"pixels of {photometric} cannot be blacked out", reason="unsupported")
+    pixels, planar = _frames(dataset, keyword)
+    for rectangle in rectangles:
+        rows = slice(rectangle.y, rectangle.y + rectangle.height)
+        columns = slice(rectangle.x, rectangle.x + rectangle.width)
+        pixels[:, rows, columns] = _black(dataset, photometric, pixels.dtype)
+    for bit in bits:
+        if pixels.dtype.kind in "iu":
+            # Through unsigned numbers: the highest bit of signed ones is their sign.
+            view = pixels.view(f"u{pixels.dtype.itemsize}")
+            view &= view.dtype.type(~(1 << bit) & (256**pixels.dtype.itemsize - 1))
+    changed = False
+    if deface is not None:
+        squeezed = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+        made = deface(dataset, squeezed)
+        if made is not None:
+            if made.shape != squeezed.shape or made.dtype != squeezed.dtype:
+                raise PixelError("the defacing changed shape or type", reason="bad-deface")
+            squeezed[...] = made
+            changed = True
+    _put_back(dataset, keyword, pixels, planar)
+    return changed
+
+
+def _decode(dataset: Dataset) -> None:
+    """Decode compressed pixels, and turn native ones into little endian."""
+    from napari_dicomdb.dicom._attribute_reading import UNREADABLE
+
+    meta: Any = getattr(dataset, "file_meta", None)
+    syntax: Any = meta.get("TransferSyntaxUID") if meta is not None else None
+    if syntax is None or syntax.is_private:
+        raise PixelError("its transfer syntax is not known", reason="unsupported")
+    if not syntax.is_encapsulated:
+        bits = int(dataset.get("BitsAllocated", 8) or 8)
+        if not syntax.is_little_endian and bits > 8 and "PixelData" in dataset:
+            words = np.frombuffer(dataset.PixelData, f">u{bits // 8}")
+            dataset.PixelData = words.astype(f"<u{bits // 8}").tobytes()
+        return
+    try:
+        dataset.decompress(generate_instance_uid=False)
+    except UNREADABLE as error:
+        raise PixelError("its compressed pixels cannot be decoded", reason="no-decoder") from error
+
+
+def _frames(dataset: Dataset, keyword: str) -> tuple[Array, bool]:
+    """Return pixels, writable, as (frames, rows, columns, samples), and if planes were apart."""
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    samples = int(dataset.get("SamplesPerPixel", 1) or 1)
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    bits = int(dataset.get("BitsAllocated", 8) or 8)
+    count = frames * rows * columns * samples
+    data = bytearray(dataset[keyword].value)
+    if keyword == "PixelData" and bits == 1:
+        flat = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+    elif keyword == "PixelData":
+        if bits not in (8, 16, 32):
+            raise PixelError(f"pixels of {bits} bits cannot be changed", reason="unsupported")
+        sign = "i" if dataset.get("PixelRepresentation", 0) == 1 else "u"
+        flat = np.frombuffer(data, f"<{sign}{bits // 8}", len(data) * 8 // bits)
+    else:
+        flat = np.frombuffer(data, "<f4" if keyword == "FloatPixelData" else "<f8")
+    if flat.size < count:
+        raise PixelError("its pixels are incomplete", reason="truncated-pixels")
+    planar = samples > 1 and int(dataset.get("PlanarConfiguration", 0) or 0) == 1
+    if planar:
+        apart = flat[:count].reshape(frames, samples, rows, columns)
+        return np.ascontiguousarray(np.moveaxis(apart, 1, -1)), True
+    return flat[:count].reshape(frames, rows, columns, samples), False
+
+
+def _put_back(dataset: Dataset, keyword: str, pixels: Array, planar: bool) -> None:
+    if planar:
+        pixels = np.moveaxis(pixels, -1, 1)
+    if keyword == "PixelData" and dataset.get("BitsAllocated", 8) == 1:
+        data = np.packbits(np.ascontiguousarray(pixels).reshape(-1), bitorder="little").tobytes()
+    else:
+        data = np.ascontiguousarray(pixels).tobytes()
+    setattr(dataset, keyword, data + b"\0" * (len(data) % 2))
+    if keyword == "PixelData":
+        dataset["PixelData"].VR = "OB" if int(dataset.get("BitsAllocated", 8)) <= 8 else "OW"
+    for tag in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        if tag in dataset:
+            delattr(dataset, tag)
+
+
+def _black(dataset: Dataset, photometric: str, dtype: np.dtype[Any]) -> Any:
+    if photometric.startswith("YBR") and dtype.kind in "iu":
+        middle = 1 << (int(dataset.get("BitsStored", 8)) - 1)
+        return np.array([0, middle, middle], dtype)
+    if photometric == "MONOCHROME1" and dtype.kind in "iu":
+        stored = int(dataset.get("BitsStored", dtype.itemsize * 8))
+        return (1 << (stored - (1 if dtype.kind == "i" else 0))) - 1
+    return 0

@@ -1,0 +1,199 @@
+"""A file read up to its pixels, and written again with other attributes around them."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
+from napari_dicomdb.dicom._edited_file import Source, read_for_editing
+from napari_dicomdb.errors import HeaderError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydicom import Dataset
+
+__all__ = ["Source", "pixel_extents", "read_source", "write_copy", "write_decoded"]
+
+_IMPLEMENTATION = "2.25.269447812233184407110338021561190297011"  # as on the network
+_PIXEL_ELEMENTS = (0x0001, 0x0002, 0x0008, 0x0009, 0x0010)  # of group 7FE0
+_ITEM, _END_OF_ITEMS = 0xFFFEE000, 0xFFFEE0DD
+_LONG_VRS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN", b"SQ", b"UT", b"UC", b"UR",
+             b"SV", b"UV")  # fmt: skip
+_UNDEFINED = 0xFFFFFFFF
+
+read_source = read_for_editing
+"""Read a file up to its pixels; raises HeaderError, NotDicomError or LoadError."""
+
+
+def pixel_extents(
+    file: BinaryIO, start: int, *, implicit: bool, little: bool
+) -> list[tuple[int, int]]:
+    """Return where the pixels, and the tables of their frames, are in a file.
+
+    Parameters
+    ----------
+    file : binary file
+    start : int
+        Where the first element of group 7FE0 or later begins.
+    implicit, little : bool
+        How the data set is encoded.
+
+    Returns
+    -------
+    list of (begin, end)
+        Whole elements, with their tags. What else comes at the end of a file
+        (signatures, padding, private attributes) is in none of them.
+
+    Raises
+    ------
+    HeaderError
+        If the fragments of compressed pixels are damaged.
+    """
+    order = "<" if little else ">"
+    end = file.seek(0, io.SEEK_END)
+    extents: list[tuple[int, int]] = []
+    pos = start
+    while pos + 8 <= end:
+        file.seek(pos)
+        head = file.read(12)
+        group, element = struct.unpack_from(f"{order}HH", head)
+        if group != 0x7FE0:
+            break
+        size = 8
+        if implicit:
+            (length,) = struct.unpack_from(f"{order}L", head, 4)
+        elif head[4:6] in _LONG_VRS:
+            (length,) = struct.unpack_from(f"{order}L", head.ljust(12, b"\0"), 8)
+            size = 12
+        else:
+            (length,) = struct.unpack_from(f"{order}H", head, 6)
+        stop = _end_of_fragments(file, pos + size, end, order) if length == _UNDEFINED else (
+            pos + size + length
+        )  # fmt: skip
+        if element in _PIXEL_ELEMENTS:
+            extents.append((pos, min(stop, end)))
+        pos = stop
+    return extents
+
+
+def _end_of_fragments(file: BinaryIO, pos: int, end: int, order: str) -> int:
+    while pos + 8 <= end:
+        file.seek(pos)
+        group, element, length = struct.unpack(f"{order}HHL", file.read(8))
+        tag = group << 16 | element
+        if tag == _END_OF_ITEMS:
+            return pos + 8
+        if tag != _ITEM or length == _UNDEFINED:
+            break
+        pos += 8 + length
+    raise HeaderError(
+        "the compressed pixels end without their end mark: the file is damaged",
+        reason="truncated-pixels",
+    )
+
+
+def write_copy(source: Source, target: Path) -> int:
+    """Write the data set of `source`, which was changed, with the pixels as they are.
+
+    The file meta information is new, and the preamble empty.
+
+    Returns
+    -------
+    int
+        Bytes written.
+
+    Raises
+    ------
+    HeaderError
+        If a value cannot be written.
+    OSError
+        If the target cannot be.
+    """
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset
+
+    implicit, little = source.encoding
+    header = DicomBytesIO()
+    header.is_implicit_VR, header.is_little_endian = implicit, little
+    try:
+        with quiet():
+            write_dataset(header, source.dataset)
+            meta = _meta(source.dataset, source.syntax)
+    except UNREADABLE as error:
+        raise HeaderError("its attributes cannot be written again") from error
+    with target.open("xb") as out:
+        out.write(meta)
+        if source.inflated is None:
+            out.write(header.getvalue())
+            with source.path.open("rb") as original:
+                _copy_pixels(original, source, out)
+        else:
+            whole = io.BytesIO(source.inflated)
+            plain = io.BytesIO()
+            _copy_pixels(whole, source, plain)
+            packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+            packed = packer.compress(header.getvalue() + plain.getvalue()) + packer.flush()
+            out.write(packed + b"\0" * (len(packed) % 2))
+        return _finish(out)
+
+
+def _copy_pixels(original: BinaryIO, source: Source, out: BinaryIO) -> None:
+    implicit, little = source.encoding
+    for begin, end in pixel_extents(original, source.rest, implicit=implicit, little=little):
+        original.seek(begin)
+        left = end - begin
+        while left and (piece := original.read(min(left, 1 << 20))):
+            out.write(piece)
+            left -= len(piece)
+
+
+def write_decoded(dataset: Dataset, target: Path) -> int:
+    """Write a data set whose pixels were decoded: explicit VR, little endian.
+
+    Raises as `write_copy`.
+    """
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset
+
+    whole = DicomBytesIO()
+    whole.is_implicit_VR, whole.is_little_endian = False, True
+    try:
+        with quiet():
+            write_dataset(whole, dataset)
+            meta = _meta(dataset, "1.2.840.10008.1.2.1")
+    except UNREADABLE as error:
+        raise HeaderError("its attributes cannot be written again") from error
+    with target.open("xb") as out:
+        out.write(meta)
+        whole.seek(0)
+        shutil.copyfileobj(whole, out, 1 << 20)
+        return _finish(out)
+
+
+def _meta(dataset: Dataset, syntax: str) -> bytes:
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_file_meta_info
+
+    meta: Any = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = str(dataset.get("SOPClassUID", ""))
+    meta.MediaStorageSOPInstanceUID = str(dataset.get("SOPInstanceUID", ""))
+    meta.TransferSyntaxUID = syntax
+    meta.ImplementationClassUID = _IMPLEMENTATION
+    meta.ImplementationVersionName = "NAPARI_DICOMDB"
+    buffer = DicomBytesIO()
+    write_file_meta_info(buffer, meta, enforce_standard=True)
+    return b"\0" * 128 + b"DICM" + bytes(buffer.getvalue())
+
+
+def _finish(out: BinaryIO) -> int:
+    size = out.tell()
+    out.flush()
+    os.fsync(out.fileno())
+    return size
