@@ -129,3 +129,40 @@ def test_cancelled_changes_nothing(database: Database, ct: Path, tmp_path: Path)
     with pytest.raises(Cancelled):
         database.relink(ct, tmp_path / "new", progress=stop)
     assert paths(database) == before
+
+
+def test_two_names_that_are_one_now(
+    database: Database, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    # From a system whose names differ in case to one where they do not.
+    write_instance(tmp_path / "old" / "A.dcm")
+    shutil.copy2(tmp_path / "old" / "A.dcm", tmp_path / "old" / "a.dcm")
+    write_instance(tmp_path / "old" / "b.dcm", 2)
+    database.import_paths(tmp_path / "old", workers=0)
+    os.rename(tmp_path / "old", tmp_path / "new")
+    (tmp_path / "new" / "A.dcm").unlink()
+    report = database.relink(tmp_path / "old", tmp_path / "new")
+    assert [(Path(p).name, reason) for p, reason, _ in report.rejected] == [
+        ("a.dcm", "known-already")
+    ]
+    assert sorted(Path(p).name for p in paths(database)) == ["a.dcm", "b.dcm"]
+    assert all(Path(p).exists() for p in paths(database))
+    assert database.check(full=True).ok
+
+
+@pytest.mark.parametrize("how", ["relinked", "returned"])
+def test_pictures_are_tried_again_when_files_are_there_again(
+    database: Database, ct: Path, tmp_path: Path, how: str
+) -> None:
+    database.import_paths(ct)
+    os.rename(ct, tmp_path / "new")
+    first = database.series()[0]
+    assert database.thumbnail_image(first).reason == "file-missing"
+    if how == "relinked":
+        database.relink(ct, tmp_path / "new")
+    else:
+        database.verify()
+        os.rename(tmp_path / "new", ct)
+        database.verify()
+    assert database.thumbnail_image(first).reason == ""
+    assert database.thumbnail(first) is not None

@@ -26,6 +26,8 @@ _SAMPLES = 4
 """Files of each lost folder that are looked for."""
 _MOST_FOLDERS = 20_000
 
+_Wanted = dict[str, dict[int, dict[str, list[str]]]]
+
 
 @dataclass(frozen=True, slots=True)
 class MovedRoot:
@@ -54,9 +56,11 @@ def find_moved(
         if number % 16 == 0:
             progress(number, None, f"Looking in {printable(folder)}")
         for name in names:
-            for old, size, uid in wanted.get(name.casefold(), ()):
-                path = os.path.join(folder, name)
-                if os.path.join(old, name) == path or not _is_it(path, size, uid):
+            by_size = wanted.get(name.casefold())
+            if by_size is None:
+                continue
+            for old in _found(os.path.join(folder, name), by_size):
+                if old == folder:
                     continue
                 pair = _roots(old, folder)
                 met.setdefault(pair, set()).add(old)
@@ -65,8 +69,8 @@ def find_moved(
     return sorted(found, key=lambda one: (-one.folders, -one.files, one.new_root))
 
 
-def _wanted(connections: Connections, root: Path) -> dict[str, list[tuple[str, int, str]]]:
-    """Return a few files of each folder that lost some: folder, size and UID by name."""
+def _wanted(connections: Connections, root: Path) -> _Wanted:
+    """Return a few files of each folder that lost some: folders by name, size and UID."""
     with connections.borrow() as connection:
         folders = [
             (key, from_sql(path))
@@ -76,7 +80,7 @@ def _wanted(connections: Connections, root: Path) -> dict[str, list[tuple[str, i
                 "  WHERE directory = directory.id AND storage = 'linked') ORDER BY id"
             )
         ]
-        wanted: dict[str, list[tuple[str, int, str]]] = {}
+        wanted: _Wanted = {}
         lost = 0
         for key, folder in folders:
             gone = is_foreign(folder) or not (root / folder).is_dir()
@@ -87,8 +91,8 @@ def _wanted(connections: Connections, root: Path) -> dict[str, list[tuple[str, i
                 (key,),
             ).fetchall()
             for name, size, uid in rows:
-                entry = (folder, size, uid)
-                wanted.setdefault(from_sql(name).casefold(), []).append(entry)
+                by_size = wanted.setdefault(from_sql(name).casefold(), {})
+                by_size.setdefault(size, {}).setdefault(uid, []).append(folder)
             lost += bool(rows)
             if lost >= _MOST_FOLDERS:
                 break
@@ -105,13 +109,16 @@ def _walk(roots: Sequence[str], avoid: str) -> Iterator[tuple[str, list[str]]]:
             yield folder, names
 
 
-def _is_it(path: str, size: int, uid: str) -> bool:
+def _found(path: str, by_size: dict[int, dict[str, list[str]]]) -> list[str]:
+    """Return the folders that lost this file, which is read once however many they are."""
     try:
-        if os.stat(path).st_size != size:
-            return False
-        return scan_file(path, size).values.get("SOPInstanceUID") == uid
+        size = os.stat(path).st_size
+        if size not in by_size:
+            return []
+        uid = str(scan_file(path, size).values.get("SOPInstanceUID", ""))
     except (OSError, DicomDbError, RecursionError, MemoryError):
-        return False
+        return []
+    return by_size[size].get(uid, [])
 
 
 def _roots(old: str, new: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.database import thumbnail_store
 from napari_dicomdb.database.known import from_sql, to_sql
 from napari_dicomdb.database.places import parts_below
 from napari_dicomdb.database.report import Remark, printable
@@ -157,7 +158,8 @@ def _plan(
     """Fill temp.moved with what is found, file by file."""
     connection.execute("DROP TABLE IF EXISTS temp.moved")
     connection.execute(
-        "CREATE TEMP TABLE moved (file INTEGER PRIMARY KEY, folder, name, mtime_ns INTEGER)"
+        "CREATE TEMP TABLE moved (file INTEGER PRIMARY KEY, folder, name, mtime_ns INTEGER,"
+        " UNIQUE (folder, name))"
     )
     listings = _Listings()
     for number, (key, path, parts) in enumerate(folders):
@@ -176,7 +178,7 @@ def _plan(
             if os.path.isfile(place):
                 # An archive: its members are no files of their own.
                 moved = (file.id, to_sql(place), file.name, file.mtime_ns)
-                connection.execute("INSERT INTO temp.moved VALUES (?, ?, ?, ?)", moved)
+                connection.execute("INSERT OR IGNORE INTO temp.moved VALUES (?, ?, ?, ?)", moved)
                 continue
             name = listings.name(place, from_sql(file.name))
             if name is None:
@@ -184,7 +186,8 @@ def _plan(
                     _not_found(report, named)
                 continue
             there = os.path.join(place, name)
-            mtime = _compare(file, there, report, read=check_all or checked < _SAMPLES)
+            read = check_all or checked < _SAMPLES or name != from_sql(file.name)
+            mtime = _compare(file, there, report, read=read)
             if mtime is None:
                 continue
             checked += 1
@@ -192,10 +195,13 @@ def _plan(
                 text = "the database knows another object at that place: verify and repair first"
                 report.rejected.append((there, "known-already", text))
                 continue
-            connection.execute(
-                "INSERT INTO temp.moved VALUES (?, ?, ?, ?)",
+            if not connection.execute(
+                "INSERT OR IGNORE INTO temp.moved VALUES (?, ?, ?, ?)",
                 (file.id, to_sql(place), to_sql(name), mtime),
-            )
+            ).rowcount:
+                # Two names that differ in case alone are one file there.
+                report.rejected.append((there, "known-already", "another file is there as well"))
+                continue
             report.relinked += bool(file.uid)
         report.folders += report.relinked > before
         listings.forget()
@@ -323,6 +329,10 @@ def _apply(connection: sqlite3.Connection) -> None:
         [(key,) for key in left],
     )
     count_missing(connection)
+    series = connection.execute(
+        "SELECT DISTINCT series FROM instance WHERE file IN (SELECT file FROM temp.moved)"
+    ).fetchall()
+    thumbnail_store.forgive(connection, [row[0] for row in series])
 
 
 class _Listings:

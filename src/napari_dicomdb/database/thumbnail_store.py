@@ -24,6 +24,7 @@ __all__ = [
     "clear",
     "evict",
     "forget",
+    "forgive",
     "keep_failure",
     "keep_picture",
     "known",
@@ -211,6 +212,27 @@ def retry(connections: Connections, series: Iterable[int] | None = None) -> int:
             f"DELETE FROM thumbnail WHERE reason IS NOT NULL{where}", parameters
         ).rowcount
     return int(stale + failed)
+
+
+def forgive(connection: sqlite3.Connection, series: Iterable[int]) -> None:
+    """Forget failures of these series and of all in their studies: their files are there again.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        In a write transaction.
+    series : iterable of int
+        Keys.
+    """
+    where = (
+        "reason IS NOT NULL AND series IN (SELECT id FROM series WHERE study IN"
+        " (SELECT study FROM series WHERE id IN (SELECT value FROM json_each(?))))"
+    )
+    keys = (json.dumps(list(series)),)
+    connection.execute(f"DELETE FROM thumbnail WHERE name IS NULL AND {where}", keys)
+    connection.execute(
+        f"UPDATE thumbnail SET reason = NULL, tries = 0, made_by = '' WHERE {where}", keys
+    )
 
 
 def touch(connections: Connections, series: int, before: Known) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.database import integrity, statistics
+from napari_dicomdb.database import activity, integrity, statistics
 from napari_dicomdb.database.browsing import Browsing
 from napari_dicomdb.database.vacuuming import vacuum
+from napari_dicomdb.errors import DatabaseError
 from napari_dicomdb.progress import no_progress
 
 if TYPE_CHECKING:
@@ -54,9 +56,17 @@ class Upkeep(Browsing):
         """
         from napari_dicomdb.database.verify import verify
 
-        return verify(
+        report = verify(
             self._connections, self._root, content=content, progress=progress or no_progress
         )
+        counts = {
+            "files": report.checked,
+            "missing": report.missing_count,
+            "changed": report.changed_count,
+            "returned": report.returned_count,
+        }
+        self._note("verify", counts)
+        return report
 
     def relink(
         self,
@@ -98,7 +108,9 @@ class Upkeep(Browsing):
         if dry_run:
             return self._relink(relink, old, new, True, check_all, report)
         with self._writing(report):
-            return self._relink(relink, old, new, False, check_all, report)
+            done = self._relink(relink, old, new, False, check_all, report)
+        self._note("relink", {"files": done.relinked, "not found": done.not_found_count})
+        return done
 
     def _relink(
         self, relink: Any, old: str, new: str, dry_run: bool, check_all: bool, progress: Progress
@@ -166,13 +178,15 @@ class Upkeep(Browsing):
 
         told = progress or no_progress
         with self._writing(told):
-            return repair(
+            report = repair(
                 self._connections,
                 self._root,
                 forget_missing=forget_missing,
                 adopt=adopt,
                 progress=told,
             )
+        self._note("repair", {"mended": sum(act.count for act in report.acts)})
+        return report
 
     def check(self, *, full: bool = False, progress: Progress | None = None) -> CheckReport:
         """Check the index itself: its pages, relations, counts and search text.
@@ -210,7 +224,9 @@ class Upkeep(Browsing):
         """
         told = progress or no_progress
         with self._writing(told):
-            return vacuum(self._connections, told)
+            freed = vacuum(self._connections, told)
+        self._note("vacuum", {"bytes freed": freed})
+        return freed
 
     def statistics(self) -> dict[str, Any]:
         """Return what the database holds, what takes room, and what is oldest and newest."""
@@ -244,13 +260,23 @@ class Upkeep(Browsing):
         """
         from napari_dicomdb.database.backup import backup
 
-        return backup(
+        report = backup(
             self._connections,
             self._root,
             Path(os.path.abspath(os.fspath(target))),
             with_copies=with_copies,
             progress=progress or no_progress,
         )
+        self._note("backup", {"instances": report.instances, "copies": report.copies})
+        return report
+
+    def _note(self, kind: str, counts: dict[str, int]) -> None:
+        """Note what was done for the list of recent activity, where it can be written now."""
+        if self.read_only:
+            return
+        # What was done is done, whoever else writes just now.
+        with contextlib.suppress(DatabaseError), self._connections.transaction() as connection:
+            activity.record(connection, kind, {what: n for what, n in counts.items() if n})
 
     @classmethod
     def restore(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import deque
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_dicomdb.database import thumbnail_store
 from napari_dicomdb.database.collisions import same_content
 from napari_dicomdb.database.known import from_sql, path_of
 from napari_dicomdb.database.places import is_foreign, unavailable_root
@@ -399,6 +401,14 @@ class _Findings:
                 "UPDATE file SET missing = ? WHERE id = ? AND name = ?", marks
             )  # by name, too: the row may be another file's by now
             count_missing(connection, (file for _at, file, _name in marks))
+            back = [file for at, file, _name in marks if at is None]
+            if back:
+                series = connection.execute(
+                    "SELECT DISTINCT series FROM instance"
+                    " WHERE file IN (SELECT value FROM json_each(?))",
+                    (json.dumps(back),),
+                ).fetchall()
+                thumbnail_store.forgive(connection, [row[0] for row in series])
 
 
 def _note(paths: list[str], path: str) -> None:

@@ -43,6 +43,8 @@ _DONE = {
     "relink": "Moved files found again",
     "repair": "Repaired",
     "vacuum": "Compacted",
+    "backup": "Backed up",
+    "export": "Exported",
     "take-over": "Took over a database",
     "watch": "Arrived in a watched folder",
 }
