@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import tempfile
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +21,13 @@ from platformdirs import user_config_path, user_data_path
 from napari_dicomdb.errors import DicomDbError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "DATABASE_VARIABLE",
     "SETTINGS_VARIABLE",
     "Settings",
+    "change_settings",
     "default_database",
     "forget_database",
     "forget_filter",
@@ -45,6 +47,8 @@ SETTINGS_VARIABLE = "DICOMDB_SETTINGS"
 _APP = "napari-dicomdb"
 _RECENT_LIMIT = 50
 _log = logging.getLogger(__name__)
+_changing = threading.RLock()  # windows and workers change settings at the same time
+_parsed: tuple[tuple[Any, ...], Settings] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,22 +142,46 @@ def load_settings() -> Settings:
     A file that is no JSON object is set aside as ``settings.json.broken``, with
     a warning in the log: a slip in an editor must not keep the data away.
     """
+    global _parsed
     path = settings_path()
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            status = os.fstat(file.fileno())
+            # Each change puts another file in its place; editors change time or size.
+            state = (path, status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns)
+            known = _parsed
+            if known is not None and known[0] == state:
+                return known[1]
+            values = json.load(file)
     except FileNotFoundError:
         return Settings()
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         return _set_aside(path, str(error))
     if not isinstance(values, dict):
         return _set_aside(path, "it holds no JSON object")
-    return Settings.from_json(values)
+    settings = Settings.from_json(values)
+    _parsed = (state, settings)
+    return settings
 
 
 def save_settings(settings: Settings) -> None:
     """Write the settings: completely, or not at all."""
     text = json.dumps(settings.to_json(), indent=2, ensure_ascii=False) + "\n"
     write_whole(settings_path(), text)
+
+
+def change_settings(change: Callable[[Settings], Settings]) -> Settings:
+    """Write what `change` makes of the settings as they are, and return it.
+
+    Threads of one program wait for each other, so that no change is lost.
+    Nothing is written where nothing changes.
+    """
+    with _changing:
+        settings = load_settings()
+        changed = change(settings)
+        if changed != settings:
+            save_settings(changed)
+        return changed
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -194,43 +222,43 @@ def remember_database(path: str | os.PathLike[str], *, as_default: bool = False)
         Also open it from now on when none is named.
     """
     directory = Path(os.path.abspath(path))
-    settings = load_settings()
-    rest = (known for known in settings.recent_databases if known != directory)
-    recent = (directory, *rest)[:_RECENT_LIMIT]
-    chosen = directory if as_default else settings.database
-    changed = replace(settings, recent_databases=recent, database=chosen)
-    if changed != settings:
-        save_settings(changed)
-    return changed
+
+    def change(settings: Settings) -> Settings:
+        rest = (known for known in settings.recent_databases if known != directory)
+        recent = (directory, *rest)[:_RECENT_LIMIT]
+        chosen = directory if as_default else settings.database
+        return replace(settings, recent_databases=recent, database=chosen)
+
+    return change_settings(change)
 
 
 def forget_database(path: str | os.PathLike[str]) -> Settings:
     """Take `path` out of the settings; the database itself stays where it is."""
     directory = Path(os.path.abspath(path))
-    settings = load_settings()
-    changed = replace(
-        settings,
-        recent_databases=tuple(p for p in settings.recent_databases if p != directory),
-        database=None if settings.database == directory else settings.database,
-    )
-    if changed != settings:
-        save_settings(changed)
-    return changed
+
+    def change(settings: Settings) -> Settings:
+        return replace(
+            settings,
+            recent_databases=tuple(p for p in settings.recent_databases if p != directory),
+            database=None if settings.database == directory else settings.database,
+        )
+
+    return change_settings(change)
 
 
 def rename_database(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Settings:
     """Say that the database in `source` lies in `target` now; return the new settings."""
     old, new = Path(os.path.abspath(source)), Path(os.path.abspath(target))
-    settings = load_settings()
-    recent = dict.fromkeys(new if path == old else path for path in settings.recent_databases)
-    changed = replace(
-        settings,
-        recent_databases=tuple(recent),
-        database=new if settings.database == old else settings.database,
-    )
-    if changed != settings:
-        save_settings(changed)
-    return changed
+
+    def change(settings: Settings) -> Settings:
+        recent = dict.fromkeys(new if path == old else path for path in settings.recent_databases)
+        return replace(
+            settings,
+            recent_databases=tuple(recent),
+            database=new if settings.database == old else settings.database,
+        )
+
+    return change_settings(change)
 
 
 def saved_filters() -> dict[str, str]:
@@ -259,20 +287,19 @@ def save_filter(name: str, text: str) -> dict[str, str]:
             "a filter's name has 1 to 200 characters, no quotes and no control characters",
             reason="bad-name",
         )
-    settings = load_settings()
     text = text.encode("utf-8", "replace").decode("utf-8")
-    changed = replace(settings, filters=MappingProxyType({**settings.filters, name: text}))
-    if changed != settings:
-        save_settings(changed)
+    change_settings(lambda s: replace(s, filters=MappingProxyType({**s.filters, name: text})))
     return saved_filters()
 
 
 def forget_filter(name: str) -> dict[str, str]:
     """Forget a saved search, if there is one of that name; return those that are left."""
-    settings = load_settings()
-    left = {known: text for known, text in settings.filters.items() if known != name}
-    if len(left) != len(settings.filters):
-        save_settings(replace(settings, filters=MappingProxyType(left)))
+
+    def change(settings: Settings) -> Settings:
+        left = {known: text for known, text in settings.filters.items() if known != name}
+        return replace(settings, filters=MappingProxyType(left))
+
+    change_settings(change)
     return saved_filters()
 
 

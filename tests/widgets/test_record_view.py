@@ -74,3 +74,18 @@ def test_double_click_opens(qtbot, view):
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     with qtbot.waitSignal(view.opened):
         qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+def test_all_of_many_rows_are_selected_without_asking_for_each(qtbot, view, monkeypatch):
+    """Qt asks for every row when a header draws a title over selected ones."""
+    asked = []
+    monkeypatch.setattr(
+        PagedTable, "flags", lambda self, index: asked.append(index.row()) or Qt.ItemFlag(37)
+    )
+    rows = [SimpleNamespace(key=k, name=f"Row {k:04}") for k in range(3000)]
+    with qtbot.waitSignal(view.model().loaded):
+        view.model().show(lambda limit, offset: rows[offset : offset + limit], at_least=3000)
+    qtbot.keyClick(view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert len(view.selected_rows()) == 3000
+    view.horizontalHeader().viewport().repaint()
+    assert len(asked) < 200

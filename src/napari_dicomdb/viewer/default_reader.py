@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from napari_dicomdb.settings import load_settings, save_settings
+from napari_dicomdb.settings import Settings, change_settings, load_settings
 from napari_dicomdb.viewer.browse import PLUGIN
 
 __all__ = ["PATTERNS", "ReaderState", "reader_state", "restore_readers", "use_for_dicom"]
@@ -98,8 +98,10 @@ def _before() -> dict[str, str] | None:
 
 
 def _keep(readers: dict[str, str] | None) -> None:
-    settings = load_settings()
-    others = {key: value for key, value in settings.others.items() if key != _BEFORE}
-    if readers is not None:
-        others[_BEFORE] = readers
-    save_settings(replace(settings, others=MappingProxyType(others)))
+    def change(settings: Settings) -> Settings:
+        others = {key: value for key, value in settings.others.items() if key != _BEFORE}
+        if readers is not None:
+            others[_BEFORE] = readers
+        return replace(settings, others=MappingProxyType(others))
+
+    change_settings(change)

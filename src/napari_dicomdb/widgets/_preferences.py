@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_dicomdb.settings import load_settings, save_settings
+from napari_dicomdb.settings import change_settings, load_settings
 from napari_dicomdb.viewer.preferences import preference, preference_events
 
 if TYPE_CHECKING:
@@ -92,6 +92,4 @@ class BrowserPreferences(QObject):
         chosen = int(preference(_SECTION, "thumbnail_limit", 500))
         if present is not None and chosen == 500:
             return  # not chosen here: what the file says holds
-        settings = load_settings()
-        if settings.thumbnail_limit_mb != chosen:
-            save_settings(replace(settings, thumbnail_limit_mb=chosen))
+        change_settings(lambda settings: replace(settings, thumbnail_limit_mb=chosen))

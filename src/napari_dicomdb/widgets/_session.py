@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from napari_dicomdb.settings import rename_database
 from napari_dicomdb.widgets._drive import DriveWatch
 from napari_dicomdb.widgets._opening import OpenFailure, OpenRequest, open_database
 from napari_dicomdb.widgets._remembered import (
+    flush,
     move_view,
     recall,
     recall_view,
@@ -89,6 +91,7 @@ class DatabaseSession(QObject):
         self.drive.found.connect(self._on_drive_found)
         self.folders = FolderWatch(self)
         self.users = 0
+        self._is_closed = False
 
     # -- database ---------------------------------------------------------------------
 
@@ -340,7 +343,11 @@ class DatabaseSession(QObject):
 
     def close(self) -> None:
         """Stop all work, then close the database."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._waiting.clear()
+        flush()
         self.drive.close()
         self.folders.close()
         self._importer.close()
@@ -389,6 +396,10 @@ def _close(session: DatabaseSession) -> None:
 def _close_shared() -> None:
     if _shared is not None:
         _close(_shared)
+
+
+# A script may end without closing its window: before Qt takes the timers down.
+atexit.register(_close_shared)
 
 
 def end_with(dock: QObject, let_go: Callable[..., None], *parts: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ExaminePanel"]
 
-_SHOWN = 24  # cards made at once; a series split in hundreds shows the rest on demand
+_SHOWN = 24  # cards; a series split in hundreds shows the rest on demand
+_AT_ONCE = 4  # cards made in one go; the window answers between two of them
 
 
 class ExaminePanel(QWidget):
@@ -75,6 +76,10 @@ class ExaminePanel(QWidget):
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.more_button = QPushButton()
         self.more_button.clicked.connect(self._show_rest)
+        self._wanted = 0  # cards there will be
+        self._growing = QTimer(self)
+        self._growing.setInterval(0)
+        self._growing.timeout.connect(self._grow)
 
         self.referenced = ReferencedSeries()
         self.referenced.chosen.connect(self.series_requested)
@@ -123,12 +128,11 @@ class ExaminePanel(QWidget):
         self._loadables = list(loadables)
         self.referenced.show_series(())
         self._remove_cards()
-        self._add_cards(self._loadables[:_SHOWN])
+        self._want_cards(_SHOWN)
         rest = len(self._loadables) - _SHOWN
         if rest > 0:
             self.more_button.setText(f"Show {count(rest, 'more way', 'more ways')} to open it")
-            self._cards_layout.insertWidget(len(self.cards), self.more_button)
-            self.more_button.show()
+            self._offer_more()
         ways = count(len(self._loadables), "way", "ways")
         self.heading.setText(f"{ways} to open {heading}")
         self.heading.setToolTip(tool_tip(heading))
@@ -144,11 +148,15 @@ class ExaminePanel(QWidget):
         self.referenced.apply_palette(palette)
         if self._loadables:
             chosen = {id(c.loadable): c.is_chosen for c in self.cards}
-            shown = len(self.cards)
+            wanted = self._wanted
+            more = not self.more_button.isHidden()
             self._remove_cards()
-            self._add_cards(self._loadables[:shown])
+            self._add_cards(self._loadables[: len(chosen)])
             for card in self.cards:
                 card.check.setChecked(chosen[id(card.loadable)])
+            self._want_cards(wanted)
+            if more:
+                self._offer_more()
 
     def _add_cards(self, loadables: Sequence[Loadable]) -> None:
         for loadable in loadables:
@@ -158,12 +166,30 @@ class ExaminePanel(QWidget):
             self._cards_layout.insertWidget(len(self.cards), card)
             self.cards.append(card)
 
+    def _want_cards(self, number: int) -> None:
+        """Make the first cards up to `number`, and the others by and by."""
+        self._wanted = min(number, len(self._loadables))
+        if not self.cards:
+            self._grow()
+        if len(self.cards) < self._wanted:
+            self._growing.start()
+
+    def _grow(self) -> None:
+        end = min(len(self.cards) + _AT_ONCE, self._wanted)
+        self._add_cards(self._loadables[len(self.cards) : end])
+        if end >= self._wanted:
+            self._growing.stop()
+
+    def _offer_more(self) -> None:
+        self._cards_layout.insertWidget(len(self.cards), self.more_button)
+        self.more_button.show()
+
     def _show_rest(self) -> None:
         self.more_button.hide()
-        self._add_cards(self._loadables[len(self.cards) :])
-        self._update_footer()
+        self._want_cards(len(self._loadables))
 
     def _remove_cards(self) -> None:
+        self._growing.stop()
         for card in self.cards:
             self._cards_layout.removeWidget(card)
             card.hide()
@@ -176,8 +202,9 @@ class ExaminePanel(QWidget):
 
     def choose(self, loadables: Sequence[Loadable]) -> None:
         """Check these of the loadables shown, and no others."""
-        if len(self.cards) < len(self._loadables):
-            self._show_rest()
+        self.more_button.hide()
+        self._add_cards(self._loadables[len(self.cards) :])
+        self._growing.stop()
         wanted = {id(loadable) for loadable in loadables}
         for card in self.cards:
             card.check.setChecked(id(card.loadable) in wanted)

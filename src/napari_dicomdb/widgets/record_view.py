@@ -14,6 +14,7 @@ from napari_dicomdb.widgets.models import ExpandRole, SeriesTable, place_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qtpy.QtCore import QAbstractItemModel
 
 __all__ = ["RecordView"]
 
@@ -67,6 +68,15 @@ class RecordView(QTableView):
         header.setSortIndicatorClearable(True)
         self.setSortingEnabled(True)
         self.doubleClicked.connect(self._on_double_click)
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        """Show a model; its header is not told what is selected.
+
+        To draw a column's title it would ask for each of all rows whether it is.
+        """
+        super().setModel(model)
+        if model is not None:
+            self.horizontalHeader().setSelectionModel(QItemSelectionModel(model, self))
 
     # -- selection --------------------------------------------------------------------
 
