@@ -319,3 +319,22 @@ def test_similar_patients(database: Database, people: Path) -> None:
     doe = by(database, "Doe^Jane", "P1")
     database.split_patient(doe, "1.2.1")
     assert all(not p.is_split for s in database.similar_patients() for p in s.patients)
+
+
+def test_merged_patients_are_found_by_either_sex_and_birth_date(
+    database: Database, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    for number, (sex, born) in enumerate((("F", "19700101"), ("M", "19800202")), start=1):
+        write_instance(
+            tmp_path / "in" / f"{number}.dcm", number, number,
+            PatientID=f"P{number}", PatientName=f"Doe^{number}", PatientSex=sex,
+            PatientBirthDate=born, StudyInstanceUID=f"1.2.{number}",
+        )  # fmt: skip
+    database.import_paths(tmp_path / "in", workers=0)
+    first, second = database.patients(order="patient_id")
+    merged = database.merge_patients(first, second)
+    for text in ("sex:F", "sex:M", "birth:1970", "birth:1980-02-02", "birth:<1975", "sex:f,m"):
+        assert [p.key for p in database.patients(text=text)] == [merged.key], text
+    assert len(database.series(text="sex:M")) == 1
+    assert len(database.series(text="-sex:M birth:1970")) == 1
+    assert database.series(text="sex:O") == database.series(text="birth:1990..") == []

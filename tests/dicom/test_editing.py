@@ -1,4 +1,5 @@
 """Copies that differ in what was edited and in nothing else."""
+# ruff: noqa: RUF001 - digits of other scripts are what is tested
 
 from __future__ import annotations
 
@@ -97,6 +98,36 @@ def test_uids_of_the_levels_that_were_edited(tmp_path: Path) -> None:
     kept = dcmread(edited_copy(CT, [parse_edit("PatientID", "x")], tmp_path, keep_uids=True))
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
         assert kept[keyword].value == old[keyword].value
+
+
+def test_a_series_is_in_one_study_alone(tmp_path: Path) -> None:
+    before = dcmread(CT)
+    for edits in (
+        [parse_edit("StudyInstanceUID", "1.2.3")],
+        [parse_edit("StudyInstanceUID", "1.2.4"), parse_edit("PatientID", "x")],
+    ):
+        after = dcmread(edited_copy(CT, edits, tmp_path))
+        assert after.StudyInstanceUID == edits[0].value
+        assert after.SeriesInstanceUID != before.SeriesInstanceUID
+    named = [parse_edit("StudyInstanceUID", "1.2.5"), parse_edit("SeriesInstanceUID", "1.2.6")]
+    assert dcmread(edited_copy(CT, named, tmp_path)).SeriesInstanceUID == "1.2.6"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PatientBirthDate", "١٩٧٠٠١٠١"),
+        ("SliceThickness", "١.٥"),
+        ("InstanceNumber", "١٢"),
+        ("Rows", "١٢"),
+        ("PatientAge", "٠١٨M"),
+        ("StudyTime", "١٢٠٠"),
+        ("FrameOfReferenceUID", "1.٢"),
+        ("RealWorldValueSlope", "١.٥"),
+    ],
+)
+def test_digits_of_other_scripts_are_no_numbers(keyword: str, value: str) -> None:
+    assert validate(keyword, "", value)
 
 
 def test_references_lead_to_the_copies(tmp_path: Path) -> None:

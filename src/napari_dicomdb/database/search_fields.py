@@ -223,6 +223,26 @@ def _id(value: str) -> Sql:
     return f"(study.patient IN {keys} OR study.home_patient IN {keys})", [*parameters, *parameters]
 
 
+def _of_patient(condition: Sql | str) -> Sql | str:
+    """Ask it of the patient that a study is shown with, and of the one that its files name."""
+    if isinstance(condition, str):
+        return condition
+    sql, values = condition
+    home = f"SELECT 1 FROM patient WHERE patient.id = study.home_patient AND ({sql})"
+    return (
+        f"(({sql}) OR (study.home_patient IS NOT NULL AND EXISTS ({home})))",
+        [*values, *values],
+    )
+
+
+def _sex(value: str) -> Sql | str:
+    return _of_patient(_listed("patient.sex")(value))
+
+
+def _birth(value: str) -> Sql | str:
+    return _of_patient(_dates("patient.birth_date")(value))
+
+
 def _dates(column: str) -> Callable[[str], Sql | str]:
     def add(value: str) -> Sql | str:
         if not value.strip("."):
@@ -379,11 +399,11 @@ def _thickness(value: str) -> Sql | str:
 
 _ADDERS: dict[str, Callable[[str], Sql | str]] = {
     "modality": _listed("series.modality"),
-    "sex": _listed("patient.sex"),
+    "sex": _sex,
     "id": _id,
     "accession": _accession,
     "date": _dates("study.date"),
-    "birth": _dates("patient.birth_date"),
+    "birth": _birth,
     "time": _times,
     "added": _added,
     "uid": _uid,

@@ -69,7 +69,7 @@ def problems_of(vr: str, value: str, charset: str) -> list[str]:
         found.append(f"it has {len(value)} characters, {vr} takes at most {longest}")
     if vr in _PATTERNS and vr not in _RANGES:
         pattern, words = _PATTERNS[vr]
-        if not re.fullmatch(pattern, value):
+        if not re.fullmatch(pattern, value, re.ASCII):
             found.append(f"{vr} takes {words}")
         elif vr in _PARSED and not _PARSED[vr][0](value):
             found.append(_PARSED[vr][1])
@@ -139,7 +139,7 @@ def _has(codec: str, character: str) -> bool:
 
 
 def _range_problems(vr: str, value: str) -> list[str]:
-    if not re.fullmatch(r" *[+-]?\d{1,40} *", value):
+    if not re.fullmatch(r" *[+-]?\d{1,40} *", value, re.ASCII):
         return [f"{vr} takes a whole number"]
     low, high = _RANGES[vr]
     if not low <= int(value) <= high:
@@ -151,7 +151,7 @@ def _float_problems(vr: str, value: str) -> list[str]:
     if vr == "DS":
         return []  # its pattern says all
     try:
-        number = float(value)
+        number = float(value if value.isascii() else "")
     except ValueError:
         return [f"{vr} takes a number"]
     if vr == "FL" and math.isfinite(number) and abs(number) > 3.4028235e38:

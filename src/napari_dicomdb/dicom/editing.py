@@ -321,7 +321,9 @@ def _renew(source: Any, edits: Sequence[Edit], uids: UidMap, whole_series: bool)
     touched = {edit.keyword for edit in edits if not edit.is_nested}
     levels = ["SOPInstanceUID"]
     new_study = bool(touched & _STUDY_LEVEL) and "StudyInstanceUID" not in touched
-    if (whole_series or new_study or touched & _SERIES_LEVEL) and (
+    # A series belongs to one study and one patient alone.
+    elsewhere = new_study or "StudyInstanceUID" in touched
+    if (whole_series or elsewhere or touched & _SERIES_LEVEL) and (
         "SeriesInstanceUID" not in touched
     ):
         levels.append("SeriesInstanceUID")
