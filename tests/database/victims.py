@@ -1,0 +1,132 @@
+"""A process whose children do one thing to a database each, and are killed at a counted call.
+
+It is asked by a line of JSON on stdin, and answers by one on stdout. What is counted are
+the calls that reach the disk: statements of SQLite, writes, renames and the like.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from napari_dicomdb.database import Database, importing
+from napari_dicomdb.errors import DicomDbError
+
+_ON_DISK = {"fsync", "ftruncate", "link", "mkdir", "open", "remove", "rename", "replace", "rmdir"}
+_ON_DISK |= {"symlink", "unlink", "utime", "write", "sendfile"}
+_SQL = (sqlite3.Connection, sqlite3.Cursor)
+
+
+def act(what: str, root: str, **how: Any) -> Any:
+    """Do one thing to the database in `root`."""
+    if what == "restore":
+        return Database.restore(how["backup"], root, overwrite=how["overwrite"])
+    if what == "salvage":
+        return Database.salvage(root)
+    if what == "move":
+        if how["across"]:
+            _refuse_to_rename(root)
+        return Database.move(root, how["target"])
+    with Database.open(root) as database:
+        if what == "import":
+            importing.BATCH_INSTANCES, importing.CHUNK_SIZE = 4, 2
+            return database.import_paths(how["paths"], copy=how["copy"], workers=0)
+        if what == "thumbnails":
+            return database.make_thumbnails()
+        if what == "merge":
+            one, *others = sorted(database.patients(), key=lambda p: p.patient_id)
+            return database.merge_patients(one, others)
+        if what == "split":
+            (patient,) = database.patients()
+            return database.split_patient(patient, database.studies()[:1])
+        if what == "undo":
+            return database.undo_patient_change()
+        if what == "open":
+            return None
+        return getattr(database, what)(**how)
+
+
+def _refuse_to_rename(root: str) -> None:
+    """Have the database on another file system than everything else."""
+    rename = os.rename
+
+    def far(old: Any, new: Any, **how: Any) -> None:
+        if os.fspath(old) == root:
+            raise OSError(errno.EXDEV, "another file system")
+        rename(old, new, **how)
+
+    os.rename = far
+
+
+def child(request: dict[str, Any], answer: int) -> None:
+    fatal = request.pop("fatal")
+    count = 0
+
+    def look(frame: Any, event: str, called: Any) -> None:
+        nonlocal count
+        if event != "c_call":
+            return
+        owner = getattr(called, "__self__", None)
+        if isinstance(owner, _SQL) or (
+            called.__name__ in _ON_DISK
+            and (isinstance(owner, io.IOBase) or getattr(owner, "__name__", "") in _SYSTEM)
+        ):
+            count += 1
+            if count == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    told: dict[str, Any] = {}
+    threading.setprofile(look)
+    sys.setprofile(look)
+    try:
+        act(**request)
+    except DicomDbError as error:
+        told = {"refused": error.reason, "text": str(error)}
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    with os.fdopen(answer, "w") as pipe:
+        json.dump({"calls": count, **told}, pipe)
+
+
+_SYSTEM = {"posix", "io", "_io"}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["fatal"] < 0:  # here, so that the children need not import what it takes
+            del request["fatal"]
+            act(**request)
+            print(json.dumps({"code": 0}), flush=True)
+            continue
+        reading, writing = os.pipe()
+        process = os.fork()
+        if not process:
+            os.close(reading)
+            try:
+                child(request, writing)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                sys.stderr.flush()
+                os._exit(1)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            said = pipe.read()
+        _, status = os.waitpid(process, 0)
+        code = os.waitstatus_to_exitcode(status)
+        print(json.dumps({"code": code, **json.loads(said or "{}")}), flush=True)
+
+
+if __name__ == "__main__":
+    Path.cwd()
+    main()
