@@ -124,8 +124,9 @@ class LayerLoader(QObject):
         return f"Loading {one_line(loadable.name)}{more}"
 
     def _tell(self, loadable: Loadable, bar: _ActivityBar, done: int, total: int | None) -> None:
-        bar.show_progress(done, total)
+        # In this order: napari's bar handles events, the end of the work among them.
         self.progressed.emit(self._said(loadable), done, total)
+        bar.show_progress(done, total)
 
     def _add(self, loadable: Loadable, volume: Volume) -> None:
         from napari_dicomdb.viewer.open import add_volume
