@@ -13,7 +13,6 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.volume import Volume, VolumeGeometry
-from napari_dicomdb.widgets import loading as loading_module
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets.loading import LayerLoader
 
@@ -109,21 +108,16 @@ def test_errors_found_are_told_once_more(qtbot, loading, monkeypatch):
 
 def test_nothing_is_said_after_the_end(qtbot, loading, monkeypatch):
     """napari's bar handles events while it is drawn, and the end of the work may be one."""
+    slow = Slow()
+    one = loadable(slow)
+    loading.load([one])
+    ((task, bar),) = loading._bars.items()
     told = []
     loading.progressed.connect(lambda *said: told.append("progressed"))
     loading.idle.connect(lambda: told.append("idle"))
-    show = loading_module._ActivityBar.show_progress
-
-    def show_and_end(bar, done, total):
-        show(bar, done, total)
-        for task in list(loading._bars):
-            loading._end(task)
-
-    monkeypatch.setattr(loading_module._ActivityBar, "show_progress", show_and_end)
-    slow = Slow()
-    loading.load([loadable(slow)])
-    qtbot.waitUntil(lambda: "idle" in told)
-    assert told[-1] == "idle"
+    monkeypatch.setattr(bar, "show_progress", lambda done, total: loading._end(task))
+    loading._tell(one, bar, 4, 5)
+    assert told == ["progressed", "idle"]
     slow.go.set()
 
 
