@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database import ImportReport
     from napari_dicomdb.database.thumbnail_pictures import Picture
+    from napari_dicomdb.export.deidentification.profile import Profile
+    from napari_dicomdb.export.deidentification.report import DeidentificationReport
     from napari_dicomdb.export.files import ExportReport, Record
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.stored import LoadableSummary
@@ -272,6 +274,63 @@ class Database(_IndexDatabase):
             for key in keys
         )
         return volumes.export_volumes(chosen, len(keys), target, ending=form, progress=tell)
+
+    def deidentify(
+        self,
+        records: Sequence[Record],
+        target: str | PathLike[str],
+        profile: Profile | None = None,
+        *,
+        dicomdir: bool = False,
+        archive: bool = False,
+        dry_run: bool = False,
+        mapping: str | PathLike[str] | None = None,
+        add_to: _IndexDatabase | None = None,
+        progress: Progress | None = None,
+    ) -> DeidentificationReport:
+        """Write de-identified copies of patients, studies, series or instances.
+
+        Parameters
+        ----------
+        records : sequence of records
+        target : path-like
+            A folder, or with `archive` a zip file that does not exist yet.
+        profile : Profile, optional
+            What to keep beyond the Basic Profile of PS3.15 annex E, and how patients
+            are named; see `export.deidentification.profile`.
+        dicomdir, archive : bool
+            Lay out as on a CD; write one zip.
+        dry_run : bool
+            Only tell what would happen to which attribute.
+        mapping : path-like, optional
+            File for whoever must find back: pseudonyms and UIDs by the original ones.
+        add_to : Database, optional
+            Import what was written, into this one or another.
+        progress : Progress, optional
+            May raise `Cancelled`.
+
+        Raises
+        ------
+        ExportError
+            If the target cannot be written, or two patients would become one.
+        NotFoundError
+            If there is nothing to de-identify.
+        """
+        from napari_dicomdb.export.deidentification import running
+        from napari_dicomdb.export.deidentification.profile import Profile
+
+        return running.deidentify(
+            self,
+            records,
+            target,
+            profile or Profile(),
+            dicomdir=dicomdir,
+            archive=archive,
+            dry_run=dry_run,
+            mapping=mapping,
+            add_to=add_to,
+            progress=progress or no_progress,
+        )
 
     def _paint_series(self, series: SeriesRecord) -> Picture:
         from napari_dicomdb.loading import pictures

@@ -62,9 +62,9 @@ _SPACED = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 def patient_folder(patient: PatientRecord) -> str:
-    """Return the folder name of a patient: ID and name."""
-    name = display_name(patient.name)
-    return safe_name(" ".join(x for x in (patient.patient_id, name) if x), "unknown patient")
+    """Return the folder name of a patient: ID and name, once when they are the same."""
+    named = dict.fromkeys((patient.patient_id, display_name(patient.name)))
+    return safe_name(" ".join(x for x in named if x), "unknown patient")
 
 
 def study_folder(study: StudyRecord) -> str:

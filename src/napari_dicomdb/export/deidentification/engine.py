@@ -299,7 +299,7 @@ class Deidentifier:
         if not new or None in new:
             return False
         self._set(dataset, tag, vr, new[0] if len(new) == 1 else new)
-        self._count(tag, "shifted")
+        self._count(tag, "kept" if vr == "TM" else "shifted")  # by whole days
         return True
 
     @staticmethod

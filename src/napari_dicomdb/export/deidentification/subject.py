@@ -65,8 +65,8 @@ def name_words(dataset: Dataset) -> frozenset[str]:
         if vr != "PN" and tag not in _IDS:
             continue
         values = text.values_of(element, vr, charsets)
-        if isinstance(values, bytes):
-            values = (values.decode("latin_1"),)
-        for value in values:
-            words.update(word.casefold() for word in re.findall(r"[^\W_]+", str(value)))
+        whole = (
+            values.decode("latin_1") if isinstance(values, bytes) else " ".join(map(str, values))
+        )
+        words.update(word.casefold() for word in re.findall(r"[^\W_]+", whole))
     return frozenset(words) - {DUMMY_TEXT.casefold()}
