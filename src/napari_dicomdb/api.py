@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from napari_dicomdb import loading
 from napari_dicomdb.database import Database as _IndexDatabase
-from napari_dicomdb.database import examinations
+from napari_dicomdb.database import activity, examinations
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
-from napari_dicomdb.errors import ExportError, LoadError, NotFoundError
+from napari_dicomdb.errors import DatabaseError, ExportError, LoadError, NotFoundError
 from napari_dicomdb.loading import stored
 from napari_dicomdb.loading.together import with_joined
 from napari_dicomdb.progress import Progress, no_progress
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.stored import LoadableSummary
     from napari_dicomdb.loading.volume import Volume
+    from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.send_report import SendReport
 
 __all__ = ["Database", "examine"]
 
@@ -331,6 +333,62 @@ class Database(_IndexDatabase):
             add_to=add_to,
             progress=progress or no_progress,
         )
+
+    def send(
+        self,
+        records: Sequence[Record],
+        node: Node | str,
+        *,
+        transcode: bool = True,
+        progress: Progress | None = None,
+    ) -> SendReport:
+        """Send patients, studies, series or instances to a node.
+
+        Parameters
+        ----------
+        records : sequence of records
+            What to send.
+        node : Node or str
+            A DIMSE node, or the name of one that is kept (`network.nodes`).
+        transcode : bool
+            False refuses instances rather than decompress them for a node that does
+            not take the transfer syntax of their files.
+        progress : Progress, optional
+            May raise `Cancelled`: the report then tells what was not sent.
+
+        Returns
+        -------
+        SendReport
+            What became of each instance; see `network.sending.send_instances`.
+
+        Raises
+        ------
+        NetworkError
+            If the node cannot be reached at all.
+        NotFoundError
+            If there is no such node, or nothing to send.
+        """
+        from napari_dicomdb.export.files import instances_of
+        from napari_dicomdb.network.nodes import find_node
+        from napari_dicomdb.network.sending import send_instances
+
+        to = find_node(node) if isinstance(node, str) else node
+        instances = instances_of(self, records)
+        report = send_instances(
+            instances, to, transcode=transcode, progress=progress or no_progress
+        )
+        self._note_sending(report)
+        return report
+
+    def _note_sending(self, report: SendReport) -> None:
+        if self.read_only or not report.stored:
+            return
+        counts = {"instances": report.stored, "failed": len(report.rejected)}
+        try:
+            with self._connections.transaction() as connection:
+                activity.record(connection, "send", {k: n for k, n in counts.items() if n})
+        except DatabaseError as error:  # what was sent is sent
+            _log.warning("sending is not noted among recent activity: %s", error.reason)
 
     def _paint_series(self, series: SeriesRecord) -> Picture:
         from napari_dicomdb.loading import pictures

@@ -95,10 +95,12 @@ def decode_command(raw: bytes) -> Command:
             found[name] = _SHORT.unpack(value)[0]
         elif name:
             text = value.decode("latin_1").strip(" \0")
-            found[name] = "".join(
-                c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
-            )
+            found[name] = text if text.isprintable() else _shown(text)
     return found
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _bad(why: str) -> NetworkError:
