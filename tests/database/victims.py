@@ -87,7 +87,9 @@ def child(request: dict[str, Any], answer: int) -> None:
     threading.setprofile(look)
     sys.setprofile(look)
     try:
-        act(**request)
+        report = act(**request)
+        told["stopped"] = getattr(report, "stopped", "")
+        told["vacuumed"] = getattr(report, "vacuumed", None)
     except DicomDbError as error:
         told = {"refused": error.reason, "text": str(error)}
     finally:
