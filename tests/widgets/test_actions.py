@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_dicomdb.database.locking import WriterLock
 from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.widgets import _actions
 from napari_dicomdb.widgets._actions import RecordActions
@@ -119,3 +121,17 @@ def test_a_copy_that_stays_is_told(qtbot, actions, database, phantom_folder):
         actions.remove(database.patients(), delete_copies=True)
     assert caught.args[0].reason == "not-deleted"
     assert str(copy) in str(caught.args[0])
+
+
+def test_who_waits_for_another_writer_is_told_and_can_leave(qtbot, actions, database):
+    said = []
+    actions.progressed.connect(lambda text, *_: said.append(text))
+    with WriterLock(database.path).held(wait_seconds=1):
+        actions.remove(database.patients(), delete_copies=False)
+        qtbot.waitUntil(lambda: any(f"process {os.getpid()}" in text for text in said))
+        with qtbot.waitSignal(actions.idle):
+            actions.cancel()
+    assert len(database.patients()) == 1
+    with qtbot.waitSignal(actions.idle, timeout=20_000):
+        actions.remove(database.patients(), delete_copies=False)
+    assert database.patients() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 from qtpy.QtCore import Qt
@@ -133,6 +134,7 @@ def test_a_3d_slicer_database_is_taken_over(browser, qtbot, tmp_path, phantom, m
     connection.execute("CREATE TABLE Images (Filename TEXT)")
     paths = phantom["axial-ct"].paths
     connection.executemany("INSERT INTO Images VALUES (?)", [(str(p),) for p in paths])
+    connection.execute("INSERT INTO Images VALUES (?)", [str(tmp_path / "gone.dcm")])
     connection.commit()
     connection.close()
     before = (slicer / "ctkDICOM.sql").read_bytes()
@@ -141,8 +143,11 @@ def test_a_3d_slicer_database_is_taken_over(browser, qtbot, tmp_path, phantom, m
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(answers))
     with qtbot.waitSignal(browser._session.import_finished, timeout=30_000) as caught:
         entry(browser, "Take over a 3D Slicer database…").trigger()
-    assert caught.args[1].added == len(paths)
+    report = caught.args[1]
+    assert report.added == len(paths)
+    assert [Path(place).name for place, *_ in report.missing] == ["gone.dcm"]
     assert browser.database.path == tmp_path / "mine"
+    assert "take-over" in [one.kind for one in browser.database.activity(5)]
     assert (slicer / "ctkDICOM.sql").read_bytes() == before
 
 

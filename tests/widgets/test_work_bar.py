@@ -13,7 +13,9 @@ def test_progress_and_cancel(qtbot, palette):
     bar.apply_palette(palette)
     assert bar.isHidden()
     bar.show_work("Loading head", 3, 10)
-    assert (bar.bar.value(), bar.bar.maximum()) == (3, 10)
+    assert (bar.bar.value(), bar.bar.maximum()) == (300, 1000)
+    bar.show_work("Copying", 1 << 39, 1 << 40)
+    assert bar.bar.value() == 500, "more bytes than Qt can count to"
     bar.show_work("Loading head")
     assert bar.bar.maximum() == 0, "busy, without an end in sight"
     with qtbot.waitSignal(bar.cancelled):

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QMenu, QWidget
 
 from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
 from napari_dicomdb.database.report import RemovalReport
-from napari_dicomdb.errors import DatabaseError
+from napari_dicomdb.errors import Cancelled, DatabaseError
 from napari_dicomdb.viewer.preferences import preference
 from napari_dicomdb.widgets._record_menu import MenuEntry, as_text, filled_menu
 from napari_dicomdb.widgets._session import ImportRequest
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.progress import Progress
     from napari_dicomdb.widgets._record_menu import EntryProvider
     from napari_dicomdb.widgets._session import DatabaseSession
-    from napari_dicomdb.widgets._tasks import TaskRunner
+    from napari_dicomdb.widgets._tasks import Task, TaskRunner
 
 __all__ = ["RecordActions", "show_in_folder"]
 
@@ -53,6 +54,8 @@ class RecordActions(QObject):
 
     failed = Signal(object)
     removed = Signal(object)  # RemovalReport
+    progressed = Signal(str, object, object)  # what, how many are done, of how many
+    idle = Signal()  # nothing is being removed any more
     pictures_dropped = Signal(object)  # UIDs of series whose pictures are to be drawn again
 
     def __init__(self, session: DatabaseSession, runner: TaskRunner, host: QWidget) -> None:
@@ -62,6 +65,8 @@ class RecordActions(QObject):
         self._host = host
         self.dialog: RemoveDialog | None = None
         self._providers: list[tuple[str, EntryProvider]] = []
+        self._removal: Task | None = None
+        self._removals = 0
 
     def add_entries(self, provider: EntryProvider, group: str = "send") -> None:
         """Have the menus offer more.
@@ -227,10 +232,21 @@ class RecordActions(QObject):
         if database is None:
             return
 
-        def work() -> RemovalReport:
+        def work(progress: Progress) -> RemovalReport:
             whole = RemovalReport()
-            for record in _outermost(records):
-                part = database.remove(**{_kind([record]): record}, delete_copies=delete_copies)
+            chosen = _outermost(records)
+            for place, record in enumerate(chosen):
+
+                def tell(_done: int, _total: int | None, text: str, place: int = place) -> None:
+                    progress(place, len(chosen), text)
+
+                try:
+                    tell(0, None, "Removing")
+                    part = database.remove(
+                        **{_kind([record]): record}, delete_copies=delete_copies, progress=tell
+                    )
+                except Cancelled:
+                    break  # what is removed is removed
                 for name in ("patients", "studies", "series", "instances", "files_deleted"):
                     setattr(whole, name, getattr(whole, name) + getattr(part, name))
                 whole.files_kept += part.files_kept
@@ -238,12 +254,29 @@ class RecordActions(QObject):
                 whole.vacuumed = part.vacuumed  # the last one wrote all of the index
             return whole
 
-        self._runner.submit(
+        self.progressed.emit("Removing", 0, None)
+        self._removals += 1
+        self._removal = self._runner.submit(
             work,
+            pass_progress=True,
+            keep_late_result=True,
+            progressed=lambda done, total, text: self.progressed.emit(text, done, total),
             returned=self._tell_removed,
             failed=self.failed.emit,
-            finished=self._session.changed.emit,
+            finished=self._end_removal,
         )
+
+    def cancel(self) -> None:
+        """Stop removing; what is removed is removed."""
+        if self._removal is not None:
+            self._removal.cancel()
+
+    def _end_removal(self) -> None:
+        self._removals -= 1
+        if not self._removals:
+            self._removal = None
+            self.idle.emit()
+        self._session.changed.emit()
 
     def _tell_removed(self, report: RemovalReport) -> None:
         self.removed.emit(report)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal
 
+from napari_dicomdb.database import slicer
 from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError
 from napari_dicomdb.settings import rename_database
@@ -53,6 +54,25 @@ class ImportRequest:
     copy: bool = False
     workers: int | None = None
     dry_run: bool = False
+    slicer_directory: Path | None = None  # take this over, rather than `paths`
+
+
+def _take(
+    database: Database, request: ImportRequest, *, report: ImportReport, progress: Progress
+) -> ImportReport:
+    """Import what was asked for; of 3D Slicer's databases as `dicomdb db take-over` does."""
+    if request.from_slicer:
+        return slicer.take_over_into(
+            database, request.paths[0], copy=request.copy, progress=progress, report=report
+        )
+    return database.import_paths(
+        list(request.paths),
+        copy=request.copy,
+        workers=request.workers,
+        dry_run=request.dry_run,
+        progress=progress,
+        report=report,
+    )
 
 
 class DatabaseSession(QObject):
@@ -132,8 +152,15 @@ class DatabaseSession(QObject):
         """Open a database in `directory` with all that 3D Slicer's one lists.
 
         Slicer's own stays as it is; the report comes as that of an import.
+
+        Raises
+        ------
+        NotFoundError, DatabaseError
+            If Slicer's is not there, or `directory` lies in it.
         """
-        self.open(directory, create=True, first_import=ImportRequest((slicer_directory,)))
+        slicer.index_to_take(slicer_directory, directory)
+        request = ImportRequest((slicer_directory,), slicer_directory=slicer_directory)
+        self.open(directory, create=True, first_import=request)
 
     def _on_open_failed(self, failure: OpenFailure) -> None:
         self.failure = failure
@@ -300,11 +327,9 @@ class DatabaseSession(QObject):
             self.import_reported.emit(request, so_far)
 
         self._task = self._importer.submit(
-            self.database.import_paths,
-            list(request.paths),
-            copy=request.copy,
-            workers=request.workers,
-            dry_run=request.dry_run,
+            _take_over if request.slicer_directory is not None else _import,
+            self.database,
+            request,
             report=so_far,
             pass_progress=True,
             keep_late_result=True,
@@ -355,6 +380,21 @@ class DatabaseSession(QObject):
         if self.database is not None:
             self.database.close()
             self.database = None
+
+
+def _import(database: Database, request: ImportRequest, **told: Any) -> ImportReport:
+    return database.import_paths(
+        list(request.paths),
+        copy=request.copy,
+        workers=request.workers,
+        dry_run=request.dry_run,
+        **told,
+    )
+
+
+def _take_over(database: Database, request: ImportRequest, **told: Any) -> ImportReport:
+    assert request.slicer_directory is not None and database.path is not None
+    return slicer.take_over(request.slicer_directory, database.path, copy=request.copy, **told)
 
 
 _shared: DatabaseSession | None = None

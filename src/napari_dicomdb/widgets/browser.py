@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 __all__ = ["DicomBrowser"]
 
 _PANEL_KEY = "panel_sizes"
+_SEARCH_KEY = "search"
 _PANEL_SIZES = [430, 230]
 _KEEP = 1000  # ms after the last change, until the selection is remembered
 
@@ -113,6 +114,7 @@ class DicomBrowser(QWidget):
         self.recent = RecentActivity(self._queries, self.thumbnails, self)
         self.load_bar = WorkBar("Cancel loading; layers that are there stay")
         self.query_bar = WorkBar("Stop waiting for the list")
+        self.removal_bar = WorkBar("Stop removing; what is removed is removed")
         self.examiner = Examiner(
             self._session, self._queries, self.panel, self.loader, self.contents, self.load_bar,
             napari_viewer,
@@ -168,6 +170,7 @@ class DicomBrowser(QWidget):
     def show_series(self, series: Sequence[SeriesRecord]) -> None:
         """Select these series."""
         self.bar.search.reset()
+        self._keep_search("")
         self.views.current.search("")
         self.views.current.select_series(series)
 
@@ -217,6 +220,7 @@ class DicomBrowser(QWidget):
             self.import_bar,
             self.databases.notice,
             self.notice,
+            self.removal_bar,
             self.query_bar,
         ):
             layout.addWidget(part)
@@ -246,6 +250,7 @@ class DicomBrowser(QWidget):
         self.databases.back.connect(self.show_what_is_there)
         session.changed.connect(self._on_changed)
         bar.search.searched.connect(views.search)
+        bar.search.searched.connect(self._keep_search)
         self.several.attach(bar.search, bar.scope, self._stack, self.show_what_is_there)
         self.several.found_series.connect(self._show_one)
         self.several.examined.connect(self.loader.load)
@@ -260,6 +265,9 @@ class DicomBrowser(QWidget):
         views.series_opened.connect(self._on_opened)
         self.query_bar.cancelled.connect(views.cancel)
         self.actions_.failed.connect(self.notice.tell)
+        self.actions_.progressed.connect(self.removal_bar.show_work)
+        self.actions_.idle.connect(self.removal_bar.end)
+        self.removal_bar.cancelled.connect(self.actions_.cancel)
         self.actions_.pictures_dropped.connect(self.thumbnails.forget)
         self.actions_.removed.connect(lambda *_: self.thumbnails.refresh())
         # What the user waits for comes before pictures.
@@ -307,7 +315,7 @@ class DicomBrowser(QWidget):
         self.setStyleSheet(style_sheet(palette))
         parts: Iterable[Any] = (
             self.bar, self.import_bar, self.notice, self.empty, self.panel, self.views,
-            self.recent, self.load_bar, self.query_bar, self.view_bar,
+            self.recent, self.load_bar, self.query_bar, self.removal_bar, self.view_bar,
         )  # fmt: skip
         for part in parts:
             if part is not None:
@@ -324,6 +332,10 @@ class DicomBrowser(QWidget):
         self.bar.search.reset()
         self.views.show_database(database)
         self.bar.show_view(self.views.name)
+        words = recall_view(database.path, _SEARCH_KEY, "")
+        if words:
+            self.search.setText(words)
+            self.bar.search.run()
         sizes = recall_view(database.path, _PANEL_KEY, _PANEL_SIZES)
         self._content.setSizes(sizes if len(sizes) == 2 else _PANEL_SIZES)
         self._count()
@@ -372,6 +384,10 @@ class DicomBrowser(QWidget):
             self.query_bar.show_work("Asking the database…")
         else:
             self.query_bar.end()
+
+    def _keep_search(self, text: str) -> None:
+        if self.database is not None:
+            remember_view(self.database.path, _SEARCH_KEY, text)
 
     def _keep_sizes(self, *_: object) -> None:
         if self.database is not None:

@@ -53,8 +53,9 @@ class WorkBar(QWidget):
     def show_work(self, text: str, done: int = 0, total: int | None = None) -> None:
         """Say what is being done, and how far it is; without `total` it is just busy."""
         self.label.setText(text)
-        self.bar.setRange(0, total or 0)
-        self.bar.setValue(min(done, total or 0))
+        # In thousandths: a count of bytes may exceed Qt's 32 bits.
+        self.bar.setRange(0, 1000 if total else 0)
+        self.bar.setValue(1000 * min(done, total) // total if total else 0)
         self.show()
 
     def end(self) -> None:
