@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 
 import pytest
@@ -60,6 +61,31 @@ def test_imports_queue_until_the_database_is_open(qtbot, session, phantom):
     assert [request for request, _ in done] == requests
     assert [report.added for _, report in done] == [8, 8]
     assert not session.is_importing
+
+
+def test_slicer_is_taken_over_as_by_the_command(qtbot, session, phantom_folder, tmp_path):
+    slicer, gone = tmp_path / "slicer", tmp_path / "gone.dcm"
+    slicer.mkdir()
+    files = [path for path in phantom_folder.rglob("*") if path.is_file()][:3]
+    with contextlib.closing(sqlite3.connect(slicer / "ctkDICOM.sql")) as index:
+        index.execute("CREATE TABLE Images (SOPInstanceUID, Filename, URL)")
+        index.executemany(
+            "INSERT INTO Images VALUES (?, ?, NULL)",
+            [(n, str(path)) for n, path in enumerate([*files, gone])],
+        )
+        index.commit()
+    with pytest.raises(DatabaseError) as raised:
+        session.take_over(slicer, slicer / "mine")
+    assert raised.value.reason == "slicer-directory"
+    with qtbot.waitSignal(session.import_finished, timeout=30_000) as ended:
+        session.take_over(slicer, tmp_path / "taken")
+    _request, report = ended.args
+    assert report.missing == [
+        (str(gone), "slicer-file-missing", "3D Slicer lists it, and it is not there any more")
+    ]
+    assert report.rejected == []
+    assert "take-over" in [deed.kind for deed in session.database.activity()]
+    assert [path.name for path in slicer.iterdir()] == ["ctkDICOM.sql"]
 
 
 def test_a_dry_run_changes_nothing(qtbot, session, phantom_folder):

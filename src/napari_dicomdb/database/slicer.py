@@ -17,16 +17,19 @@ from napari_dicomdb.errors import DatabaseError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_dicomdb.database.database import Database
     from napari_dicomdb.database.report import ImportReport, Remark
     from napari_dicomdb.progress import Progress
 
 __all__ = [
     "SLICER_INDEX",
     "expanded",
+    "index_to_take",
     "is_slicer_directory",
     "listed_files",
     "refuse_slicer_directory",
     "take_over",
+    "take_over_into",
 ]
 
 SLICER_INDEX = "ctkDICOM.sql"
@@ -113,6 +116,47 @@ def take_over(
     """
     from napari_dicomdb.database.database import Database
 
+    target = Path(os.path.abspath(os.fspath(directory)))
+    index_to_take(slicer_directory, target)
+    with Database.open(target) as database:
+        return take_over_into(
+            database, slicer_directory, copy=copy, progress=progress, report=report
+        )
+
+
+def take_over_into(
+    database: Database,
+    slicer_directory: str | os.PathLike[str],
+    *,
+    copy: bool = False,
+    progress: Progress | None = None,
+    report: ImportReport | None = None,
+) -> ImportReport:
+    """Do what `take_over` does, in a database that is open."""
+    listed, missing = _present_files(index_to_take(slicer_directory, database.path))
+    done = database.import_paths(listed, copy=copy, progress=progress, report=report)
+    done.missing += missing
+    counts = {
+        "added": done.added,
+        "updated": done.updated,
+        "refused": len(done.rejected),
+        "missing": len(missing),
+    }
+    with database._connections.transaction() as connection:
+        activity.record(connection, "take-over", counts)
+    return done
+
+
+def index_to_take(slicer_directory: str | os.PathLike[str], target: Path | None) -> Path:
+    """Return Slicer's index to take over into `target`.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no Slicer database.
+    DatabaseError
+        If `target` lies in its directory.
+    """
     index = Path(os.path.abspath(os.fspath(slicer_directory)))
     if index.name != SLICER_INDEX:
         index /= SLICER_INDEX
@@ -122,26 +166,13 @@ def take_over(
             "directory that Slicer shows as its database location",
             reason="no-slicer-database",
         )
-    target = Path(os.path.abspath(os.fspath(directory)))
-    if target.resolve().is_relative_to(index.parent.resolve()):
+    if target is not None and target.resolve().is_relative_to(index.parent.resolve()):
         raise DatabaseError(
             f"{target} lies in Slicer's own directory, which is left as it is: choose another "
             "directory for the new database",
             reason="slicer-directory",
         )
-    listed, missing = _present_files(index)
-    with Database.open(target) as database:
-        done = database.import_paths(listed, copy=copy, progress=progress, report=report)
-        done.missing += missing
-        counts = {
-            "added": done.added,
-            "updated": done.updated,
-            "refused": len(done.rejected),
-            "missing": len(missing),
-        }
-        with database._connections.transaction() as connection:
-            activity.record(connection, "take-over", counts)
-    return done
+    return index
 
 
 def listed_files(index: Path) -> list[str]:

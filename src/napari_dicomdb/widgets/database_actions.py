@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_dicomdb.database.slicer import SLICER_INDEX
-from napari_dicomdb.errors import DatabaseError
+from napari_dicomdb.errors import DatabaseError, DicomDbError
 from napari_dicomdb.viewer.preferences import preference
 from napari_dicomdb.widgets._actions import show_in_folder
 
@@ -119,7 +119,10 @@ class DatabaseActions(QObject):
             return
         target = self._ask("Choose or make a folder for the new database; Slicer's stays as it is")
         if target is not None:
-            self.session.take_over(source, own_folder(target))
+            try:
+                self.session.take_over(source, own_folder(target))
+            except DicomDbError as error:
+                self.failed.emit(error)
 
     def move(self) -> None:
         """Move the database that is shown; the dialog of all databases tells how far it is."""
