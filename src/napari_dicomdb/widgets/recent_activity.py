@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.widgets._text import count, number, one_line, series_title
-from napari_dicomdb.widgets._theme import style_sheet
+from napari_dicomdb.widgets._theme import mix, style_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,12 +124,15 @@ class RecentActivity(QFrame):
 
     def apply_palette(self, palette: Palette) -> None:
         """Follow the theme: a popup has its own style sheet."""
+        selected = mix(palette.current, palette.background, 0.55 if palette.is_dark else 0.8)
         self.setStyleSheet(
             style_sheet(palette)
             + f"QFrame#popup {{ background-color: {palette.background.name()};"
             f" border: 1px solid {palette.primary.name()}; border-radius: 4px; }}"
             f"QListWidget {{ background-color: {palette.foreground.name()}; border: 0px;"
-            f" font-size: {palette.font_size}pt; border-radius: 3px; }}"
+            f" font-size: {palette.font_size}pt; border-radius: 3px; outline: 0; }}"
+            f"QListWidget::item:selected {{ background-color: {selected.name()};"
+            f" color: {palette.text.name()}; }}"
             f"QLabel {{ background: transparent; color: {palette.text.name()}; }}"
         )
 

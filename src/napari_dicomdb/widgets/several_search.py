@@ -110,7 +110,7 @@ class SeveralResults(QWidget):
         header = self.tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 42), (2, 96), (3, 110), (4, 78), (5, 40)):
+        for column, width in ((1, 42), (2, 110), (3, 110), (4, 92), (5, 46)):
             self.tree.setColumnWidth(column, width)
         self.tree.itemDoubleClicked.connect(lambda *_: self.choose())
         self.tree.entered.connect(self.choose)
