@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "Cancelled",
+    "ClusterError",
     "DatabaseBusyError",
     "DatabaseError",
     "DatabaseVersionError",
@@ -96,6 +97,12 @@ class DatabaseVersionError(DatabaseError):
     """The index was made by a newer version of this package."""
 
     default_reason = "database-version"
+
+
+class ClusterError(DicomDbError, OSError):
+    """The cluster that should do the work cannot be reached, or has no usable worker."""
+
+    default_reason = "cluster"
 
 
 class ExportError(DicomDbError, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,14 @@ def import_(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes that read headers.")
     ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask",
+            metavar="ADDRESS",
+            help="Read headers on this Dask cluster: tcp://host:8786, or a scheduler file.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")
     ] = False,
@@ -50,9 +59,12 @@ def import_(
     json_: JsonOption = False,
 ) -> None:
     """Import DICOM by reference (default) or by copy; refused files are listed with reasons."""
+    if dask is not None:
+        # What it says of lost connections is in the report, in our words.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with open_database(db, create=True) as database, progress_bar(quiet=json_) as progress:
         report = database.import_paths(
-            paths, copy=copy, workers=workers, progress=progress, dry_run=dry_run
+            paths, copy=copy, workers=workers, progress=progress, dask=dask, dry_run=dry_run
         )
     if json_:
         print_json(report.to_json())

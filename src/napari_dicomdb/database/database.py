@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from napari_dicomdb.database import integrity, interrupted, schema, slicer
 from napari_dicomdb.database.connection import Connections, explained
@@ -185,6 +185,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
         workers: int | None = None,
         progress: Progress | None = None,
         executor: Executor | None = None,
+        dask: Any = None,
         dry_run: bool = False,
         report: ImportReport | None = None,
     ) -> ImportReport:
@@ -201,7 +202,11 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
         progress : Progress, optional
             Called at most 20 times a second; may raise `Cancelled`.
         executor : Executor, optional
-            Scan there instead, for example on a Dask cluster.
+            Scan there instead.
+        dask : str or distributed.Client, optional
+            Scan on this Dask cluster: a scheduler's address (``tcp://host:8786``), its
+            file (``*.json``), or a client. Its workers need this version of this package
+            and the same paths.
         dry_run : bool
             Only report what would be done.
         report : ImportReport, optional
@@ -210,7 +215,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
         Returns
         -------
         ImportReport
-            Also when cancelled, or stopped by a full disk.
+            Also when cancelled, or stopped by a full disk or a lost cluster.
 
         Raises
         ------
@@ -218,6 +223,8 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             If a path is empty.
         DatabaseBusyError
             If another writer does not finish within `wait_for_writer` seconds.
+        ClusterError
+            If no scheduler answers, or no worker of the cluster can be used.
         """
         if isinstance(paths, str | os.PathLike):
             paths = [paths]
@@ -232,6 +239,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
                 copy=copy,
                 workers=workers,
                 executor=executor,
+                dask=dask,
                 dry_run=dry_run,
                 progress=progress,
                 report=report,
@@ -245,6 +253,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
         series: Key | None = None,
         instance: Key | None = None,
         delete_copies: bool = False,
+        progress: Progress | None = None,
     ) -> RemovalReport:
         """Remove a patient, study, series or instance from the index.
 
@@ -257,6 +266,8 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             Exactly one: the record, its key, or its UID.
         delete_copies : bool
             Also delete the files that were copied into the database directory.
+        progress : Progress, optional
+            Told whom it waits for while somebody else writes; may raise `Cancelled` then.
 
         Raises
         ------
@@ -276,7 +287,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
         }[table]
         if table == "patient":
             self._refuse_merged(which)
-        with self._writing(no_progress):
+        with self._writing(progress or no_progress):
             return remove_instances(
                 self._connections,
                 self._root,

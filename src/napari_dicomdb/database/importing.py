@@ -6,9 +6,10 @@ import contextlib
 import os
 import tempfile
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_dicomdb.database import activity, archives, interrupted, media
+from napari_dicomdb.database.cluster import ClusterPool, client_of
 from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.dry_run import DryRun
 from napari_dicomdb.database.known import KnownFiles
@@ -17,7 +18,7 @@ from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.database.scanning import Refused, Scanned, reason_of
 from napari_dicomdb.database.sources import FoundFile, Walk, is_archive
 from napari_dicomdb.database.writing import Writer
-from napari_dicomdb.errors import Cancelled, DatabaseError
+from napari_dicomdb.errors import Cancelled, ClusterError, DatabaseError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Import:
         copy: bool = False,
         workers: int | None = None,
         executor: Executor | None = None,
+        dask: Any = None,
         dry_run: bool = False,
         progress: Progress | None = None,
         report: ImportReport | None = None,
@@ -66,11 +68,13 @@ class Import:
         self.report.dry_run = dry_run
         self._copies = CopyStore(root)
         self._known = KnownFiles(connections)
-        self._pool = ScanPool(
-            workers,
-            executor=executor,
-            copy_to=self._copies.begin() if copy and not dry_run else None,
-        )
+        copy_to = self._copies.begin() if copy and not dry_run else None
+        cluster = dask if dask is not None else client_of(executor)
+        self._pool: ScanPool | ClusterPool
+        if cluster is not None:
+            self._pool = ClusterPool(cluster, copy_to=copy_to, waiting=self._tell_waiting)
+        else:
+            self._pool = ScanPool(workers, executor=executor, copy_to=copy_to)
         self._walk = Walk(
             self._known,
             self.report,
@@ -87,6 +91,12 @@ class Import:
         """Import; see `Database.import_paths`."""
         started = time.perf_counter()
         places = [os.path.abspath(os.fspath(path)) for path in paths]
+        try:
+            self._pool.begin(places)
+        except BaseException:
+            self._pool.close()
+            self._copies.finish()
+            raise
         store: _Store
         if self._dry_run:
             store = DryRun(self._connections, self.report)
@@ -104,8 +114,8 @@ class Import:
         except Cancelled:
             self.report.cancelled = True
             store.flush()
-        except DatabaseError as error:
-            if error.reason != "disk-full":
+        except (DatabaseError, ClusterError) as error:
+            if error.reason not in ("disk-full", "cluster"):
                 raise
             self.report.stopped = str(error)
             with contextlib.suppress(DatabaseError):  # as much of the batch as still fits
@@ -114,6 +124,8 @@ class Import:
             self._pool.close()
             self._cleanup.close()
             store.close()
+        if isinstance(self._pool, ClusterPool):
+            self.report.notes += self._pool.remarks
         # Two DICOMDIRs may list the same file.
         self.report.missing = list({entry[0]: entry for entry in self.report.missing}.values())
         self.report.seconds = time.perf_counter() - started
@@ -153,6 +165,9 @@ class Import:
             done = self.report.seen
             total = None if self._total is None else max(self._total, done)
             self._progress(done, total, text)
+
+    def _tell_waiting(self) -> None:
+        self._tell("Waiting for the cluster")
 
     def _count(self, places: Sequence[str]) -> int:
         """Count the files below, so that progress has an end; 1 microsecond each."""
@@ -239,9 +254,7 @@ def _full(root: Path) -> DatabaseError:
 
 
 def _disk_full(scanned: Scanned) -> bool:
-    return len(scanned.accepted) < len(scanned.files) and any(
-        isinstance(entry, Refused) and entry.reason == "disk-full" for entry in scanned.files
-    )
+    return any(type(entry) is Refused and entry.reason == "disk-full" for entry in scanned.files)
 
 
 class _Batches:

@@ -19,7 +19,7 @@ from napari_dicomdb.database.workers import Workers, cpu_count
 from napari_dicomdb.dicom.header import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_dicomdb.database.sources import FoundFile
 
@@ -118,6 +118,9 @@ class ScanPool:
         while waiting:
             yield from self._take(waiting)
 
+    def begin(self, places: Sequence[str]) -> None:
+        """Get ready to scan what is in these places; workers start when there is work."""
+
     def close(self) -> None:
         """Stop the workers at once; what they were doing is not needed any more."""
         executor, self._own = self._own, None
@@ -143,7 +146,7 @@ class ScanPool:
                 if isinstance(known, Scanned):
                     yield suspect, known
                 else:
-                    yield suspect, self._scan_carefully(suspect)
+                    yield suspect, self.scan_carefully(suspect)
             return
         yield chunk, scanned
 
@@ -177,7 +180,7 @@ class ScanPool:
         self._given = None
         self.close()
 
-    def _scan_carefully(self, chunk: Chunk) -> Scanned:
+    def scan_carefully(self, chunk: Chunk) -> Scanned:
         """Scan a chunk alone, and file by file when that kills the worker."""
         try:
             return self._scan_alone(chunk)

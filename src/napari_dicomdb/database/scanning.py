@@ -20,7 +20,7 @@ from napari_dicomdb.errors import DicomDbError
 if TYPE_CHECKING:
     from napari_dicomdb.dicom.header import Header
 
-__all__ = ["Refused", "Scanned", "reason_of", "scan_chunk", "scan_paths", "serve"]
+__all__ = ["Refused", "Scanned", "copied", "reason_of", "scan_chunk", "scan_paths", "serve"]
 
 _COPY_BLOCK = 1 << 20
 
@@ -127,6 +127,14 @@ def reason_of(error: OSError) -> str:
 
 def _said(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def copied(path: str, folder: str) -> str | Refused:
+    """Make a temporary copy of a file in a folder; return its path, or why there is none."""
+    try:
+        return _copy(path, folder)
+    except OSError as error:
+        return Refused(reason_of(error), _said(error), lasting=False)
 
 
 def _copy(path: str, folder: str) -> str:
