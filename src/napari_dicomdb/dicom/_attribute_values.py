@@ -192,7 +192,8 @@ def _converted(value: Any, most: int | None) -> list[str | int | float] | bytes:
     for one in list(value)[:most]:
         if type(one).__name__ == "BaseTag":
             found.append(tag_text(int(one)))
-        elif hasattr(one, "original_string"):  # DS, IS: as it is written
+        elif hasattr(one, "original_string") and not hasattr(one, "components"):
+            # DS and IS as they are written; names have bytes there, or nothing.
             found.append(str(one.original_string))
         else:
             found.append(one if type(one) in (int, float) else str(one))

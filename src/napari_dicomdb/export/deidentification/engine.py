@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -274,6 +275,9 @@ class Deidentifier:
         if vr in ("DA", "DT", "TM"):
             return self._shift(dataset, tag, vr, place)
         if tag == 0x00080201:  # time zone: the shifted times are still in it
+            zones = self._texts(dataset, tag, vr)
+            if not all(re.fullmatch(r"[+-]\d{4}", zone) for zone in zones):
+                return False
             self._count(tag, "kept")
             return True
         if tag >> 24 == 0x60:  # an overlay that draws a region

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
+from string import Formatter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -304,6 +305,9 @@ class Profile:
 
 def _check_template(template: str) -> None:
     try:
+        names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        if not names <= {"code", "number"}:
+            raise KeyError(*names)
         made = template.format(code="ABCDEFGH", number=1)
     except (AttributeError, IndexError, KeyError, ValueError) as error:
         raise ExportError(

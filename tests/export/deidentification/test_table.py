@@ -1,0 +1,99 @@
+"""What the standard says of some attributes, checked by hand against PS3.15 and PS3.3."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom.datadict import tag_for_keyword
+
+from napari_dicomdb.export.deidentification.table import (
+    COLUMNS,
+    attribute_type,
+    edition,
+    row_of,
+    rows,
+    safe_private_rows,
+)
+
+ACTIONS = {"D", "Z", "X", "U", "Z/D", "X/Z", "X/D", "X/Z/D", "X/Z/U*"}
+
+
+def test_table_is_whole() -> None:
+    table = rows()
+    assert len(table) > 650
+    assert {row.basic for row in table.values()} == ACTIONS
+    assert {c for row in table.values() for c in row.options} == set(COLUMNS)
+    assert {code for row in table.values() for code in row.options.values()} == {"K", "C"}
+    assert "2026c" in edition()
+
+
+@pytest.mark.parametrize(
+    ("keyword", "basic", "options"),
+    [
+        ("PatientName", "Z", {}),
+        ("PatientID", "Z/D", {}),
+        ("PatientBirthDate", "Z", {}),
+        ("PatientSex", "Z", {"characteristics": "K"}),
+        ("PatientAge", "X", {"characteristics": "C"}),
+        ("PatientWeight", "X", {"characteristics": "K"}),
+        ("StudyInstanceUID", "U", {"uids": "K"}),
+        ("StudyDate", "Z", {"full_dates": "K", "modified_dates": "C"}),
+        ("SeriesDescription", "X", {"descriptors": "C"}),
+        ("DeviceSerialNumber", "X/Z/D", {"device": "K"}),
+        ("InstitutionName", "X/Z/D", {"institution": "K"}),
+        ("ContentSequence", "D", {"structured": "C"}),
+        ("GraphicAnnotationSequence", "D", {"graphics": "C"}),
+        ("ReferencedImageSequence", "X/Z/U*", {"uids": "K"}),
+        ("PyramidUID", "U", {"uids": "K"}),
+    ],
+)
+def test_rows_of_the_standard(keyword: str, basic: str, options: dict[str, str]) -> None:
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    row = row_of(tag)
+    assert row is not None
+    assert (row.basic, row.options) == (basic, options)
+
+
+def test_what_stays_has_no_row() -> None:
+    for keyword in ("Rows", "PixelSpacing", "Modality", "SOPClassUID", "CodingSchemeUID"):
+        tag = tag_for_keyword(keyword)
+        assert tag is not None
+        assert row_of(tag) is None
+
+
+def test_repeating_groups_and_the_unknown() -> None:
+    for tag in (0x60003000, 0x601E4000, 0x60020010, 0x50000005, 0x501E3000, 0x00180003):
+        row = row_of(tag)
+        assert row is not None
+        assert row.basic == "X"
+
+
+def test_names_and_days_that_the_table_lacks() -> None:
+    for keyword, basic in (
+        ("EvaluatorName", "X/Z/D"),
+        ("ExpiryDate", "X/Z/D"),
+        ("RadiopharmaceuticalAdministrationEventUID", "U"),
+        ("TextValue", "D"),
+    ):
+        tag = tag_for_keyword(keyword)
+        assert tag is not None
+        row = row_of(tag)
+        assert row is not None
+        assert (row.basic, row.listed) == (basic, False)
+
+
+def test_types() -> None:
+    ct, pet = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.128"
+    assert attribute_type(ct, "ContentDate") == "2C"
+    assert attribute_type(ct, "DeviceSerialNumber") == "3"
+    assert attribute_type(pet, "SeriesDate") == "1"
+    assert attribute_type("1.2.3", "ContentDate") == ""
+    nested = attribute_type(ct, "PatientID", "GroupOfPatientsIdentificationSequence")
+    assert nested == "1"
+
+
+def test_safe_private_attributes() -> None:
+    safe = safe_private_rows()
+    assert (0x7053, 0x00, "Philips PET Private Group", "DS") in safe
+    assert (0x0019, 0x0C, "SIEMENS MR HEADER", "IS") in safe
+    assert len(safe) > 80
