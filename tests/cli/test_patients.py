@@ -100,3 +100,16 @@ def test_refusals(
     assert outcome.code == code
     assert said in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_the_id_of_a_merged_patient(
+    dicomdb: Callable[..., Any], people: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    assert dicomdb("patients", "merge", "P1", "P2").code == 0
+    outcome = dicomdb("export", "--patient", "P2", "--to", tmp_path / "out", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["written"] == len(list((tmp_path / "out").rglob("*.dcm"))) > 0
+    outcome = dicomdb("rm", "--patient", "P2", "--yes")
+    assert outcome.code == 1
+    assert "[merged]" in outcome.err
+    assert "[not-found]" in dicomdb("rm", "--patient", "nobody", "--yes").err

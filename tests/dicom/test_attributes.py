@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,22 @@ def test_what_pydicom_gives_up_on_is_read_element_by_element(
     found = {one.tag: one.value for one in tree.top()}
     assert found[0x00100020] == "1CT1"
     assert found[0x00020010].startswith("1.2.840.10008.1.2.1")
+
+
+def test_a_deflated_file_is_inflated_up_to_its_pixels(tmp_path: Path) -> None:
+    source = dcmread(str(get_testdata_file("image_dfl.dcm")))
+    source.Rows = source.Columns = 9000
+    source.PixelData = bytes(9000 * 9000)
+    path = tmp_path / "large.dcm"
+    source.save_as(path)
+    assert path.stat().st_size < 1 << 20
+    read_attributes(CT)  # what is loaded once
+    tracemalloc.start()
+    tree = read_attributes(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not tree.problems
+    assert peak < 9000 * 9000 / 4
+    known = {one.keyword: one.value for one in tree.top()}
+    assert known["Rows"] == "9000"
+    assert known["Modality"] == source.Modality

@@ -95,6 +95,17 @@ def test_sets_of_values() -> None:
     assert "Modality" in {d.path for d in compare_value_sets(left, right, everything=True)}
 
 
+def test_more_values_than_are_kept() -> None:
+    def numbered(*numbers: int) -> ValueSets:
+        return sets(*({"InstanceNumber": n, "ImageComments": f"no. {n}"} for n in numbers))
+
+    (number, comments) = compare_value_sets(numbered(*range(1, 2001)), numbered(*range(1, 1501)))
+    assert (number.left, number.right) == ("varies: 1 to 2000", "varies: 1 to 1500")
+    assert comments.left.startswith("varies: 2000 values")
+    assert comments.right.startswith("varies: 1500 values")
+    assert compare_value_sets(numbered(*range(2000)), numbered(*range(1999, -1, -1))) == []
+
+
 def test_values_that_are_no_numbers() -> None:
     left = sets({"Laterality": "R"}, {"Laterality": "L"})
     (one,) = compare_value_sets(left, sets({"Laterality": "L"}))

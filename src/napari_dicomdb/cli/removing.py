@@ -81,7 +81,12 @@ def _targets(
     for patient_id in patients:
         found = [p for p in database.patients() if p.patient_id == patient_id]
         if not found:
-            raise NotFoundError(f"no patient has the ID {patient_id!r}")
+            database.series(patient=patient_id)  # raises when nobody ever had the ID
+            raise NotFoundError(
+                f"the patient with the ID {patient_id!r} was merged into another one: remove "
+                "that one, its studies, or undo the merge first (dicomdb patients)",
+                reason="merged",
+            )
         targets += [("patient", patient_id, p.key) for p in found]
     for uid in uids:
         targets.append((_level(database, uid), uid, uid))

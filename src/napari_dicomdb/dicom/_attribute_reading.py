@@ -8,7 +8,9 @@ import threading
 import warnings
 import zlib
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from napari_dicomdb.dicom._inflate import MAX_INFLATED, Inflated, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,12 +80,22 @@ def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
     """Return meta information and data set, and what went wrong."""
     from pydicom import Dataset, dcmread
     from pydicom.errors import BytesLengthException, InvalidDicomError
-    from pydicom.filereader import data_element_generator, read_file_meta_info, read_preamble
+    from pydicom.filereader import (
+        data_element_generator,
+        read_dataset,
+        read_file_meta_info,
+        read_preamble,
+    )
 
     with quiet():
         try:
-            defer = None if _syntax_of(path) == DEFLATED else _DEFERRED
-            dataset = dcmread(path, stop_before_pixels=True, force=True, defer_size=defer)
+            if _syntax_of(path) == DEFLATED:
+                # As far as it is read: pydicom would inflate the whole file first.
+                told = read_file_meta_info(path)
+                with path.open("rb") as file:
+                    stream = _inflated(file, 144 + int(told.FileMetaInformationGroupLength))
+                    return [told, read_dataset(stream, False, True, stop_when=_at_pixels)], []
+            dataset = dcmread(path, stop_before_pixels=True, force=True, defer_size=_DEFERRED)
             return [dataset.file_meta, dataset], []
         except (BytesLengthException, InvalidDicomError, *UNREADABLE) as error:
             first = str(error).partition("\n")[0]
@@ -96,18 +108,29 @@ def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
             with path.open("rb") as file:
                 read_preamble(file, force=True)
                 length = meta.get("FileMetaInformationGroupLength")
-                file.seek(128 + 4 + 12 + int(length or 0))
-                stream: Any = file
-                if syntax == DEFLATED:
-                    stream = io.BytesIO(
-                        zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read())
-                    )
+                start = 128 + 4 + 12 + int(length or 0)
+                file.seek(start)
+                rest: Any = _inflated(file, start) if syntax == DEFLATED else file
                 implicit, little = syntax == "1.2.840.10008.1.2", syntax != "1.2.840.10008.1.2.2"
                 for element in data_element_generator(
-                    stream, implicit, little, stop_when=lambda tag, vr, length: tag >= 0x7FE00000
+                    rest, implicit, little, stop_when=_at_pixels
                 ):
                     found._dict[element.tag] = element
         return [meta, found], [problem]
+
+
+def _at_pixels(tag: Any, _vr: Any, _length: int) -> bool:
+    return bool(tag >= 0x7FE00000)
+
+
+def _inflated(file: BinaryIO, start: int) -> Any:
+    """Return a deflated data set as a stream of bounded length."""
+
+    def read(offset: int, count: int) -> bytes:
+        file.seek(offset)
+        return file.read(count)
+
+    return io.BufferedReader(Reading(Inflated(read, start).read, MAX_INFLATED))
 
 
 def _syntax_of(path: Path) -> str:

@@ -31,6 +31,7 @@ _GOOD_UID = re.compile(r"[0-9.]{1,64}")
 _IMPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _CHARSET = 0x00080005
+_MOST_INFLATED = 1 << 30  # bytes of a deflated file that is copied
 _SERIES_AND_STUDY = (0x0020000D, 0x0020000E)
 
 Steps = tuple[tuple[int, int], ...]
@@ -94,7 +95,10 @@ def _read(path: Path, syntax: str) -> Source:
     if syntax == DEFLATED:
         meta = read_file_meta_info(path)
         start = 144 + int(meta.FileMetaInformationGroupLength)
-        whole = zlib.decompressobj(-zlib.MAX_WBITS).decompress(path.read_bytes()[start:])
+        engine = zlib.decompressobj(-zlib.MAX_WBITS)
+        whole = engine.decompress(path.read_bytes()[start:], _MOST_INFLATED)
+        if engine.unconsumed_tail:
+            raise HeaderError(f"{path}: inflated it is too large to be edited")
         stream = io.BytesIO(whole)
         dataset: Dataset = read_dataset(stream, False, True, stop_when=at_pixels)
         return Source(path, meta, dataset, syntax, stream.tell(), (False, True), whole)

@@ -198,12 +198,24 @@ class ValueSet:
     vr: str
     counts: Counter[str] = field(default_factory=Counter)
     total: int = 0  # objects that have it
+    # Of all values, also of those beyond the ones that are kept: their hashes, and the
+    # least and the greatest as long as all are numbers.
+    hashes: set[int] = field(default_factory=set)
+    span: tuple[str, str] | None = None
+    is_numeric: bool = True
 
     def add(self, value: str) -> None:
         """Count one object's value."""
         self.total += 1
-        if value in self.counts or len(self.counts) < _KEPT:
+        self.hashes.add(hash(value))
+        if value in self.counts:
             self.counts[value] += 1
+            return
+        if len(self.counts) < _KEPT:
+            self.counts[value] = 1
+        if self.is_numeric:
+            self.span = _span([value, *(self.span or ())])
+            self.is_numeric = self.span is not None
 
     def told(self, of: int) -> str:
         """Return the values in words: the one value, or what it varies over.
@@ -216,12 +228,12 @@ class ValueSet:
         values = list(self.counts)
         if len(values) == 1:
             text = values[0]
-        elif (span := _span(values)) is not None:
-            text = f"varies: {span[0]} to {span[1]}"
+        elif self.span is not None:
+            text = f"varies: {self.span[0]} to {self.span[1]}"
         else:
             few = ", ".join(sorted(values)[:_TOLD])
             more = ", ..." if len(values) > _TOLD else ""
-            text = f"varies: {len(values)} values ({few}{more})"
+            text = f"varies: {len(self.hashes)} values ({few}{more})"
         return text if self.total >= of else f"{text} (in {self.total} of {of})"
 
 
@@ -283,7 +295,7 @@ def compare_value_sets(
             continue
         kind: Kind = "left-only" if others is None else "right-only"
         if mine is not None and others is not None:
-            same = mine.counts.keys() == others.counts.keys() and (
+            same = mine.hashes == others.hashes and (
                 (mine.total == left.objects) == (others.total == right.objects)
             )
             kind = "same" if same else "changed"
