@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from napari_dicomdb.database import Database
+import pytest
+
+from napari_dicomdb.database import Database, counts, second_copies
 
 
 def test_a_duplicate_takes_over(database: Database, ct: Path, tmp_path: Path) -> None:
@@ -19,6 +22,23 @@ def test_a_duplicate_takes_over(database: Database, ct: Path, tmp_path: Path) ->
     assert {i.path.parent.parent for i in database.instances()} == {tmp_path / "again"}
     assert report.ok
     assert database.check(full=True).ok
+
+
+def test_a_series_is_counted_once(
+    database: Database, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ct, tmp_path / "again")
+    database.import_paths([ct, tmp_path / "again"])
+    shutil.rmtree(ct)
+    recount, counted = counts.recount_series, []
+
+    def noted(connection: sqlite3.Connection, series: Iterable[int]) -> None:
+        counted.extend(series := list(series))
+        recount(connection, series)
+
+    monkeypatch.setattr(second_copies.counts, "recount_series", noted)
+    assert database.repair().ok
+    assert sorted(counted) == sorted(series.key for series in database.series())
 
 
 def test_a_conflicting_copy_is_read(

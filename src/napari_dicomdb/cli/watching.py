@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,7 +115,7 @@ def _once(watcher: FolderWatcher, json_: bool) -> None:
 def _set_paused(database: Database, paths: list[Path], paused: bool) -> None:
     watched = {folder.path: folder for folder in database.watched_folders()}
     for path in paths:
-        folder = watched.get(path.absolute())
+        folder = watched.get(Path(os.path.abspath(path)))
         if folder is None:
             raise NotFoundError(f"{path} is not watched", reason="not-watched")
         database.watch_folder(folder.path, copy=folder.copy, paused=paused)

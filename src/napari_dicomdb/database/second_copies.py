@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["take"]
 
+_AT_ONCE = 10_000
+
 _CANDIDATES = (
     "SELECT file.id, path, name, size, mtime_ns, identical FROM alternate"
     " JOIN file ON file.id = alternate.file JOIN directory ON directory.id = directory"
@@ -33,6 +35,12 @@ class _Lost(NamedTuple):
     series: int
     file: int
     uid: str
+
+
+class _Found(NamedTuple):
+    lost: _Lost
+    file: int
+    read_again: bool
 
 
 def take(
@@ -61,13 +69,18 @@ def take(
             _Lost(*row)
             for row in connection.execute(
                 "SELECT instance.id, series, instance.file, uid FROM instance"
-                " JOIN file ON file.id = instance.file WHERE missing >= ? ORDER BY instance.id",
+                " JOIN file ON file.id = instance.file WHERE missing >= ?"
+                " ORDER BY series, instance.id",
                 (since,),
             )
         ]
     taken = 0
     archives: dict[str, None] = {}
+    found: list[_Found] = []
     for number, one in enumerate(lost):
+        # A series at a time: it is counted anew as a whole.
+        if found and (one.series != found[-1].lost.series or len(found) >= _AT_ONCE):
+            taken += _replace(connections, found)
         if number % 64 == 0:
             progress(number, len(lost), "Looking for other copies")
         with connections.borrow() as connection:
@@ -81,9 +94,9 @@ def take(
             state = look(path, size, mtime_ns)
             if state in ("missing", "unreadable") or (state and not _holds(path, one.uid)):
                 continue
-            _replace(connections, one, file, read_again=bool(state) or not identical)
-            taken += 1
+            found.append(_Found(one, file, bool(state) or not identical))
             break
+    taken += _replace(connections, found)
     _forget_members(connections, archives)
     return taken, list(archives)
 
@@ -95,18 +108,25 @@ def _holds(path: Path, uid: str) -> bool:
         return False
 
 
-def _replace(connections: Connections, lost: _Lost, file: int, *, read_again: bool) -> None:
+def _replace(connections: Connections, found: list[_Found]) -> int:
+    """Let files take the places of lost ones; empty the list and return how many."""
+    if not found:
+        return 0
     with connections.transaction() as connection:
-        connection.execute("DELETE FROM alternate WHERE file = ?", (file,))
-        connection.execute(
-            "UPDATE file SET missing = NULL, mtime_ns = iif(?, -1, mtime_ns),"
-            " storage = iif(storage = 'source', 'linked', storage) WHERE id = ?",
-            (read_again, file),
-        )
-        connection.execute("UPDATE instance SET file = ? WHERE id = ?", (file, lost.instance))
-        connection.execute("DELETE FROM file WHERE id = ?", (lost.file,))
-        counts.recount_series(connection, [lost.series])
-        count_missing(connection, [file])
+        for lost, file, read_again in found:
+            connection.execute("DELETE FROM alternate WHERE file = ?", (file,))
+            connection.execute(
+                "UPDATE file SET missing = NULL, mtime_ns = iif(?, -1, mtime_ns),"
+                " storage = iif(storage = 'source', 'linked', storage) WHERE id = ?",
+                (read_again, file),
+            )
+            connection.execute("UPDATE instance SET file = ? WHERE id = ?", (file, lost.instance))
+            connection.execute("DELETE FROM file WHERE id = ?", (lost.file,))
+        counts.recount_series(connection, dict.fromkeys(one.lost.series for one in found))
+        count_missing(connection, [one.file for one in found])
+    count = len(found)
+    found.clear()
+    return count
 
 
 def _forget_members(connections: Connections, archives: dict[str, None]) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -183,14 +184,14 @@ class Thumbnails:
             If the database was opened read-only.
         """
         self._must_be_writable()
-        wanted = self.series() if series is None else [self.find_series(one) for one in series]
+        wanted = self._series_keys(series)
         report = ThumbnailReport()
         say, lock = progress or no_progress, threading.Lock()
         say(0, len(wanted), "Drawing pictures")
         threads = workers or min(4, os.cpu_count() or 1)
         stop = threading.Event()
 
-        def make(one: SeriesRecord) -> None:
+        def make(one: int) -> None:
             if not stop.is_set():
                 self._make_into(report, one, lock)
 
@@ -201,6 +202,13 @@ class Thumbnails:
                 stop.set()
         report.evicted += self._keep_limit()
         return report
+
+    def _series_keys(self, series: Iterable[Key] | None) -> list[int]:
+        # Keys alone: there may be half a million, and a record takes a kilobyte.
+        if series is not None:
+            return [self.find_series(one).key for one in series]
+        with self._connections.borrow() as connection:
+            return [row[0] for row in connection.execute("SELECT id FROM series ORDER BY study")]
 
     def retry_thumbnails(self, series: Iterable[Key] | None = None) -> int:
         """Forget that pictures could not be made, so that they are tried again.
@@ -287,7 +295,8 @@ class Thumbnails:
                 return Thumbnail(picture.png, "not-kept", str(error), picture.note)
             self._stored += 1
             if self._stored % _STORED_BETWEEN_CHECKS == 0:
-                self._keep_limit()
+                with suppress(OSError):  # somebody writes: the next check will do it
+                    self._keep_limit()
         return Thumbnail(picture.png, note=picture.note, path=path)
 
     def _not_made(
@@ -316,15 +325,14 @@ class Thumbnails:
         again = time.time() + _FIRST_WAIT if reason in PASSING else None
         return Thumbnail(None, reason, str(error), again=again)
 
-    def _make_into(
-        self, report: ThumbnailReport, series: SeriesRecord, lock: threading.Lock
-    ) -> None:
-        before = store.known(self._connections, series.key)
+    def _make_into(self, report: ThumbnailReport, key: int, lock: threading.Lock) -> None:
+        before = store.known(self._connections, key)
         try:
+            series = self.find_series(key)
             made = self._thumbnail(series)
-        except NotFoundError as error:  # removed meanwhile
-            made = Thumbnail(None, error.reason, str(error))
-        after = store.known(self._connections, series.key)
+        except NotFoundError:  # removed meanwhile
+            return
+        after = store.known(self._connections, key)
         with lock:
             if made.reason == NO_IMAGE:
                 report.without_image += 1
@@ -340,7 +348,7 @@ class Thumbnails:
 
 
 def _in_turn(
-    pool: ThreadPoolExecutor, make: Any, wanted: list[SeriesRecord], ahead: int, say: Progress
+    pool: ThreadPoolExecutor, make: Any, wanted: list[int], ahead: int, say: Progress
 ) -> None:
     """Make all, with no more than `ahead` waiting, so that it can be stopped at once."""
     waiting: set[Future[None]] = set()
