@@ -9,6 +9,7 @@ from napari_dicomdb.widgets._theme import (
     SEVERITY_COLOURS,
     ThemeWatcher,
     current_palette,
+    popup_sheet,
     style_sheet,
 )
 
@@ -88,3 +89,11 @@ def test_watcher_follows_the_viewer(qtbot, appearance):
     watcher.disconnect_settings()
     viewer.events.theme()
     assert seen == [False]
+
+
+def test_popups_have_the_colours_of_the_theme(appearance):
+    for theme in ("dark", "light"):
+        palette = current_palette(theme)
+        sheet = popup_sheet(palette)
+        assert palette.foreground.name() in sheet and palette.text.name() in sheet
+        assert sheet.count("{") == sheet.count("}")

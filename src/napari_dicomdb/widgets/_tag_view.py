@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.dicom.attributes import AttributeTree
 
 _NAMES = 36  # percent of the width
-_FIXED = 92, 30, 30  # tag, VR, VM
+_FIXED = 94, 34, 30  # tag, VR, VM
 
 __all__ = ["TagView", "copy_text", "export_tree"]
 

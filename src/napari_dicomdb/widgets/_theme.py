@@ -11,7 +11,14 @@ from qtpy.QtGui import QColor
 if TYPE_CHECKING:
     from napari_dicomdb.dicom.findings import Severity
 
-__all__ = ["SEVERITY_COLOURS", "Palette", "ThemeWatcher", "current_palette", "style_sheet"]
+__all__ = [
+    "SEVERITY_COLOURS",
+    "Palette",
+    "ThemeWatcher",
+    "current_palette",
+    "popup_sheet",
+    "style_sheet",
+]
 
 # The only colours of our own: they mean the same in every theme and stand out
 # from the grey of both of napari's.
@@ -190,6 +197,18 @@ QFrame#dropFrame {{
 QFrame#dropFrame QLabel {{ background-color: transparent; }}
 {boxes}
 """
+
+
+def popup_sheet(p: Palette) -> str:
+    """Return the style of a list that pops up: a window that napari's style does not reach."""
+    selected = mix(p.current, p.background, 0.55 if p.is_dark else 0.8)
+    return (
+        f"QAbstractItemView {{ background-color: {p.foreground.name()}; color: {p.text.name()};"
+        f" border: 1px solid {p.primary.name()}; font-size: {p.font_size}pt; outline: 0;"
+        f" selection-background-color: {selected.name()};"
+        f" selection-color: {p.text.name()}; }}"
+        "QAbstractItemView::item { padding: 3px 6px; }"
+    )
 
 
 class ThemeWatcher(QObject):

@@ -23,6 +23,7 @@ from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.loading.columns import column_of, values_over
 from napari_dicomdb.widgets._metadata_table import MetadataTable, ask_for_file
 from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets._theme import popup_sheet
 from napari_dicomdb.widgets.metadata_plot import MetadataPlot, PlotLine
 from napari_dicomdb.widgets.models.plain_table import PlainRow
 from napari_dicomdb.widgets.notice import NoticeBox
@@ -123,6 +124,7 @@ class MetadataColumns(QWidget):
 
     def apply_palette(self, palette: Palette) -> None:
         """Draw everything in the colours of another theme."""
+        self.input.completer().popup().setStyleSheet(popup_sheet(palette))
         self.notice.apply_palette(palette)
         self.plot.apply_palette(palette)
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
+    QStyledItemDelegate,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -23,6 +24,7 @@ from napari_dicomdb import settings
 from napari_dicomdb.database import search
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._text import one_line, tool_tip
+from napari_dicomdb.widgets._theme import popup_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +60,7 @@ class _Line(QLineEdit):
         self.known = QStringListModel(self)
         self.words = QCompleter(self.known, self)
         self.words.setWidget(self)
+        self.words.popup().setItemDelegate(QStyledItemDelegate(self))  # heeds the style sheet
         self.words.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.words.activated[str].connect(self._complete)
 
@@ -84,6 +87,7 @@ class _Line(QLineEdit):
             return
         place = self.cursorRect()
         place.setWidth(180)
+        place.setBottom(self.rect().bottom() + 2)  # below the box, not over its letters
         self.words.complete(place)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -171,6 +175,7 @@ class SearchBox(QWidget):
     def apply_palette(self, palette: Palette) -> None:
         """Draw the icons in the colours of the theme."""
         self._action.setIcon(icon("search", palette.dim))
+        self.edit.words.popup().setStyleSheet(popup_sheet(palette))
         self.star.setIcon(icon("star", palette.icon))
 
     # -- searching --------------------------------------------------------------------
