@@ -24,8 +24,8 @@ def empty_and_full(stage: Stage) -> None:
     shipped = Path(pydicom.data.__file__).parent / "test_files"
     stage.import_all(stage.browser, shipped)
     stage.browser.show_report(stage.browser.import_bar.report)
-    stage.picture("import-report", stage.browser._report_dialog)
-    stage.browser._report_dialog.close()
+    stage.both("import-report", stage.browser.importing.dialog)
+    stage.browser.importing.dialog.close()
     stage.import_all(stage.browser, stage.data)
     stage.browser.import_bar.outcome._on_close()
     stage.wait(1500)  # thumbnails

@@ -142,13 +142,13 @@ def take(stage: Stage, kind: str, *, work: Path) -> None:
     stage.browser.import_bar.outcome._on_close()
     series = stage.browser.database.series()
     (chosen,) = [s for s in series if s.description == description][:1] or series[-1:]
-    stage.browser.lists.select_series([chosen])
+    stage.browser.show_series([chosen])
     stage.wait(1200)
     if kind in WITHOUT_IMAGE:
-        stage.browser.lists.series_opened.emit([chosen])
+        stage.browser.views.series_opened.emit([chosen])
         stage.wait(1500)
     else:
-        stage.browser.lists.series_opened.emit([chosen])
+        stage.browser.views.series_opened.emit([chosen])
         stage.until(lambda: len(stage.viewer.layers) > 0)
     stage.viewer.reset_view()
     scene(stage)

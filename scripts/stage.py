@@ -1,6 +1,6 @@
 """A napari window with the docks, and what it takes to photograph it.
 
-Shared by ``screenshots.py`` and ``screenshots_kinds.py``; nothing to run.
+Shared by ``screenshots*.py``; nothing to run.
 """
 
 from __future__ import annotations
@@ -75,6 +75,25 @@ class Stage:
         shrink(path, self.largest)
         print(f"{path.name}: {path.stat().st_size // 1000} kB")
 
+    def screen(self, name: str, widget: Any, *, height: int = 10_000) -> None:
+        """Save the upper part of a widget from the screen, with what pops up before it."""
+        from qtpy.QtCore import QPoint
+
+        self.wait()
+        path = self.folder / f"{name}.png"
+        corner = widget.mapToGlobal(QPoint())
+        size = widget.width(), min(height, widget.height())
+        widget.screen().grabWindow(0, corner.x(), corner.y(), *size).save(str(path))
+        shrink(path, self.largest)
+        print(f"{path.name}: {path.stat().st_size // 1000} kB")
+
+    def both(self, name: str, widget: Any = None) -> None:
+        """Save a picture in dark, and one in light under the name with "-light"."""
+        self.picture(name, widget)
+        self.theme("light")
+        self.picture(f"{name}-light", widget)
+        self.theme("dark")
+
     def theme(self, name: str) -> None:
         """Change napari's theme."""
         from napari.settings import get_settings
@@ -93,9 +112,9 @@ class Stage:
     def select(self, description: str) -> Any:
         """Select the series of this description and wait until it is examined."""
         (series,) = self.browser.database.search(f'series:"{description}"')[:1]
-        self.browser.lists.select_series([series])
         examined: list[Any] = []
         self.browser.examined.connect(examined.append)
+        self.browser.show_series([series])
         self.until(lambda: bool(examined) and not self.browser._queries.is_busy)
         return series
 
@@ -103,7 +122,7 @@ class Stage:
         """Load a series as a double click does."""
         number = len(self.viewer.layers)
         series = self.select(description)
-        self.browser.lists.series_opened.emit([series])
+        self.browser.views.series_opened.emit([series])
         self.until(lambda: len(self.viewer.layers) > number)
 
 
@@ -124,9 +143,9 @@ def shrink(path: Path, largest: int) -> None:
 @contextmanager
 def own_settings() -> Iterator[Path]:
     """Give a temporary folder, with a database and settings in it that nobody else uses."""
-    with tempfile.TemporaryDirectory(prefix="dicomdb-screenshots-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="dicom-") as temporary:
         work = Path(temporary)
-        os.environ["DICOMDB_DATABASE"] = str(work / "database")
+        os.environ["DICOMDB_DATABASE"] = str(work / "Clinic")
         os.environ["DICOMDB_SETTINGS"] = str(work / "settings.json")
         os.environ["NAPARI_CONFIG"] = str(work / "napari-settings.yaml")
         yield work
