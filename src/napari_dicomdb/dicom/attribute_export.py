@@ -28,6 +28,7 @@ __all__ = ["csv_text", "json_model", "safe_cell", "tree_csv", "tree_json", "tree
 BYTE_ORDER_MARK = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _INLINE = 1024  # bytes
+_CHARSET = 0x00080005
 
 
 def safe_cell(value: object) -> str:
@@ -99,7 +100,7 @@ def tree_lines(tree: AttributeTree) -> Iterator[str]:
 
 
 def tree_json(tree: AttributeTree) -> dict[str, Any]:
-    """Return the DICOM JSON model (PS3.18 Annex F), file meta information first."""
+    """Return the DICOM JSON model (PS3.18 Annex F), which has no file meta information."""
     model: dict[str, Any] = {}
     with quiet():
         for part in tree.parts:
@@ -111,11 +112,16 @@ def json_model(dataset: Dataset) -> dict[str, Any]:
     """Return the DICOM JSON model (PS3.18 Annex F); what contradicts its VR as bytes."""
     model: dict[str, Any] = {}
     for tag in sorted(dataset.keys()):
+        if tag >> 16 == 2 or tag & 0xFFFF == 0:
+            continue  # what belongs to the encoding as a file
         raw = raw_bytes(dataset.get_item(tag)) or b""  # until the element has been made out
         element = _element(dataset, tag)
         try:
             if element is not None and element.VR == "SQ":
-                value: Any = {"vr": "SQ", "Value": [json_model(item) for item in element.value]}
+                items = [json_model(item) for item in element.value]
+                value: Any = {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
+            elif tag == _CHARSET:
+                value = {"vr": "CS", "Value": ["ISO_IR 192"]}  # JSON is UTF-8
             elif element is not None:
                 value = element.to_json_dict(None, _INLINE)
             else:
