@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.widgets._session import DatabaseSession
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
 
-__all__ = ["RecordActions", "show_in_folder"]
+__all__ = ["RecordActions", "named", "outermost", "show_in_folder"]
 
 Record = PatientRecord | StudyRecord | SeriesRecord
 
@@ -215,13 +215,13 @@ class RecordActions(QObject):
         def ask(series: list[SeriesRecord]) -> None:
             files = sum(s.instance_count for s in series)
             has_copies = any(s.storage != "linked" for s in series)
-            what = f"{_named(records)} with {count(files, 'file')}"
+            what = f"{named(records)} with {count(files, 'file')}"
             self.dialog = RemoveDialog(what, has_copies=has_copies, parent=self._host)
             self.dialog.confirmed.connect(lambda copies: self.remove(records, copies))
             self.dialog.open()
 
         self._runner.submit(
-            lambda: self._series_of(database, _outermost(records)),
+            lambda: self._series_of(database, outermost(records)),
             returned=ask,
             failed=self.failed.emit,
         )
@@ -234,7 +234,7 @@ class RecordActions(QObject):
 
         def work(progress: Progress) -> RemovalReport:
             whole = RemovalReport()
-            chosen = _outermost(records)
+            chosen = outermost(records)
             for place, record in enumerate(chosen):
 
                 def tell(_done: int, _total: int | None, text: str, place: int = place) -> None:
@@ -287,7 +287,7 @@ class RecordActions(QObject):
             self.failed.emit(DatabaseError(f"{path}: {text}{others}", reason=reason))
 
 
-def _outermost(records: Sequence[Record]) -> list[Record]:
+def outermost(records: Sequence[Record]) -> list[Record]:
     """Leave out what goes with a patient or study that is selected as well."""
     patients = {r.key for r in records if isinstance(r, PatientRecord)}
     studies = {r.key for r in records if isinstance(r, StudyRecord)}
@@ -312,7 +312,8 @@ def _copy_label(kind: str, number: int) -> str:
     return f"Copy {kind} UID" if number == 1 else f"Copy {kind} UIDs"
 
 
-def _named(records: Sequence[Record]) -> str:
+def named(records: Sequence[Record]) -> str:
+    """Return "2 patients and 1 study"."""
     kinds = {"patient": "patients", "study": "studies", "series": "series"}
     numbers: dict[str, int] = {}
     for record in records:

@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, Qt
 
 from napari_dicomdb.database.records import PatientRecord, SeriesRecord
 from napari_dicomdb.widgets._record_menu import MenuEntry
+from napari_dicomdb.widgets.export_actions import ExportActions
 from napari_dicomdb.widgets.patient_actions import PatientActions
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class BrowserMenu(QObject):
         actions.add_entries(self._looking, "view")
         actions.add_entries(self._missing, "files")
         actions.add_entries(self.patients.entries, "patients")
+        self.exports = ExportActions(browser.session, browser._theme, browser)
+        actions.add_entries(self.exports.entries, "send")
         views = browser.views
         views.menu_requested.connect(self._show)
         views.remove_requested.connect(lambda: self._act("ask_to_remove"))

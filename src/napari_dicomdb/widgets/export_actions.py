@@ -1,0 +1,73 @@
+"""What the menus of rows offer for writing: export, and anonymised copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+from napari_dicomdb.widgets._actions import named, outermost
+from napari_dicomdb.widgets._record_menu import MenuEntry
+from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets.deidentify_dialog import DeidentifyDialog
+from napari_dicomdb.widgets.export_dialog import ExportDialog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+    from napari_dicomdb.widgets._session import DatabaseSession
+    from napari_dicomdb.widgets._theme import ThemeWatcher
+
+__all__ = ["ExportActions"]
+
+
+class ExportActions(QObject):
+    """Contributes *Export…* and *Anonymise…* to the menus of patients, studies and series.
+
+    Parameters
+    ----------
+    session : DatabaseSession
+    theme : ThemeWatcher
+    host : QWidget
+        Parent of the dialogs.
+    """
+
+    def __init__(self, session: DatabaseSession, theme: ThemeWatcher, host: QWidget) -> None:
+        super().__init__(host)
+        self._session = session
+        self._theme = theme
+        self._host = host
+        self.dialog: ExportDialog | DeidentifyDialog | None = None
+
+    def entries(self, records: Sequence[Any]) -> list[MenuEntry]:
+        """Return what can be written of `records`."""
+        return [
+            MenuEntry(
+                "Export…",
+                lambda: self.show(ExportDialog, records),
+                tip="Copy the files, or write volumes",
+            ),
+            MenuEntry(
+                "Anonymise…",
+                lambda: self.show(DeidentifyDialog, records),
+                tip="Copies that do not tell who the patient is; the originals stay",
+            ),
+        ]
+
+    def show(
+        self, kind: type[ExportDialog] | type[DeidentifyDialog], records: Sequence[Any]
+    ) -> None:
+        """Open a dialog for `records`."""
+        database = self._session.database
+        if database is None or not records:
+            return
+        chosen = outermost(records)
+        files = sum(record.instance_count for record in chosen)
+        what = f"{named(chosen)} with {count(files, 'file')}"
+        dialog = kind(database, chosen, what, self._theme.palette, self._host)
+        dialog.exported.connect(lambda *_: self._session.changed.emit())
+        dialog.finished.connect(dialog.deleteLater)
+        self.dialog = dialog
+        dialog.open()
