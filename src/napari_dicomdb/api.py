@@ -263,9 +263,11 @@ class Database(_IndexDatabase):
 
         tell = progress or no_progress
         if form == "dicom":
-            return files.export_files(
+            report = files.export_files(
                 self, records, target, dicomdir=dicomdir, archive=archive, progress=tell
             )
+            self._note("export", {"files": report.written, "refused": len(report.rejected)})
+            return report
         if form not in volumes.VOLUME_ENDINGS:
             known = ", ".join(("dicom", *volumes.VOLUME_ENDINGS))
             raise ExportError(f"cannot export as {form!r}: use one of {known}")
@@ -275,7 +277,9 @@ class Database(_IndexDatabase):
             (folders[key], [x for x in self.examine(self.find_series(key)) if x.selected])
             for key in keys
         )
-        return volumes.export_volumes(chosen, len(keys), target, ending=form, progress=tell)
+        report = volumes.export_volumes(chosen, len(keys), target, ending=form, progress=tell)
+        self._note("export", {"volumes": report.written, "refused": len(report.rejected)})
+        return report
 
     def deidentify(
         self,

@@ -28,6 +28,8 @@ def test_nifti_of_a_study_with_sidecars(study: dict[str, list[Path]], tmp_path: 
     with Database.in_memory() as database:
         database.import_paths([p for paths in study.values() for p in paths], workers=0)
         report = database.export(database.studies(), tmp_path / "out", form=".nii.gz")
+        assert dict(database.activity()[0].counts) == {"volumes": report.written}
+        assert database.activity()[0].kind == "export"
         series = {s.uid: s for s in database.series()}
     files = sorted((tmp_path / "out").rglob("*.nii.gz"))
     assert (report.written, report.rejected) == (len(files), [])
