@@ -223,10 +223,14 @@ class ClusterPool:
         while True:
             try:
                 error = sent.future.exception(timeout=_POLL_SECONDS)
-            except TimeoutError:
+                # The worker that has the result may be gone by now; then it is made again.
+                data = sent.future.result(timeout=_POLL_SECONDS) if error is None else b""
+            except OSError as silent:  # nothing came in time, or a connection was closed
                 self._tell_waiting()
                 now = time.monotonic()
-                if now - self._looked < _LOOK_SECONDS:
+                if not isinstance(silent, TimeoutError):
+                    time.sleep(_POLL_SECONDS)
+                elif now - self._looked < _LOOK_SECONDS:
                     continue
                 if alive := self._look():
                     silent_since = now
@@ -234,7 +238,7 @@ class ClusterPool:
                     if not alive & sent.workers:
                         self._submitted(sent)
                 elif now - silent_since > PATIENCE_SECONDS:
-                    raise self._gone() from None
+                    raise self._gone() from silent
                 continue
             except CancelledError as lost:
                 # The scheduler was started anew, or lost.
@@ -243,7 +247,7 @@ class ClusterPool:
                 self._submitted(sent)
                 continue
             if error is None:
-                answers: list[bytes] = pickle.loads(sent.future.result())
+                answers: list[bytes] = pickle.loads(data)
                 return [pickle.loads(answer) for answer in answers]
             if isinstance(error, KilledWorker):
                 if self._careful is None:
