@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.wire import Waiting
 
-__all__ = ["EchoResult", "echo", "check_node"]
+__all__ = ["EchoResult", "check_node", "echo"]
 
 _VERIFICATION = "1.2.840.10008.1.1"
 # Said when a connection ends before a word was spoken: perhaps one side speaks TLS.

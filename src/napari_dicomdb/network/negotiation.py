@@ -25,6 +25,7 @@ Proposal = tuple[str, str]
 
 _IMPLEMENTATION_UID = "2.25.269447812233184407110338021561190297011"
 _IMPLEMENTATION_NAME = "NAPARI_DICOMDB"
+_SHORTEST_ANSWER = 74  # bytes before the variable items (PS3.8 Section 9.3.3)
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 
 
@@ -119,6 +120,8 @@ def decode_answer(answer: bytes) -> tuple[int, dict[int, tuple[int, str]]]:
     """
     from pynetdicom.pdu import A_ASSOCIATE_AC
 
+    if len(answer) < _SHORTEST_ANSWER:
+        raise ValueError("no A-ASSOCIATE-AC: it is too short")
     accepted = A_ASSOCIATE_AC()
     try:
         accepted.decode(answer)

@@ -41,7 +41,8 @@ def rejection_error(node: Node, source: int, reason: int) -> NetworkError:
     """
     if (source, reason) == (_USER, 7):
         return NetworkError(
-            f"the node is not called {node.called_aet!r}: wrong called AE title",
+            f"the node says that it is not called {node.called_aet!r}: wrong called AE title (or "
+            f"it does not know us as {node.calling_aet!r})",
             reason="wrong-called-aet",
         )
     if (source, reason) == (_USER, 3):

@@ -221,7 +221,7 @@ class Wire:
             except OSError as error:
                 raise self._lost(error) from error
             if not part:
-                raise NetworkError(f"{self.host} closed the connection", reason="closed")
+                raise self._closed()
             self._has_received = True
             parts.append(part)
             missing -= len(part)
@@ -235,11 +235,21 @@ class Wire:
     def _lost(self, error: OSError) -> NetworkError:
         if self._is_tls and not self._has_received:
             # TLS 1.3: that our certificate is not wanted comes after the handshake.
-            return tls_error(error, self.host)
+            told = tls_error(error, self.host)
+            return self._closed() if told.reason == "tls-closed" else told
         return NetworkError(
             f"the connection to {self.host} broke: {error.strerror or type(error).__name__}",
             reason="closed",
         )
+
+    def _closed(self) -> NetworkError:
+        if self._is_tls and not self._has_received:
+            return NetworkError(
+                f"{self.host} closed the connection as soon as it was encrypted: perhaps it "
+                "wants a certificate of ours that it trusts",
+                reason="tls-client-certificate",
+            )
+        return NetworkError(f"{self.host} closed the connection", reason="closed")
 
     def _turn(self, deadline: float, text: str, reason: str = "timeout") -> None:
         if time.monotonic() >= deadline:

@@ -1,0 +1,427 @@
+"""Real peers on free loopback ports: DCMTK's storescp, Orthanc, with and without TLS."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import os
+import socket
+import struct
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keyring
+import keyring.backend
+import keyring.errors
+import pytest
+
+from napari_dicomdb import Database
+from napari_dicomdb.network.node import Limits, Node
+from napari_dicomdb.viewer.phantom import write_phantom_study
+
+PATIENCE = 20.0
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface where nobody listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def data_set_bytes(path: Path | bytes) -> bytes:
+    """Return what follows the file meta information, by its group length (PS3.10 7.1)."""
+    raw = path if isinstance(path, bytes) else path.read_bytes()
+    assert raw[128:132] == b"DICM"
+    group, element, vr, length = struct.unpack_from("<HH2sH", raw, 132)
+    assert (group, element, vr, length) == (2, 0, b"UL", 4)
+    return raw[144 + struct.unpack_from("<L", raw, 140)[0] :]
+
+
+@contextmanager
+def running(words: list[str], port: int, folder: Path, **environment: str) -> Iterator[None]:
+    """Run a server until its port takes connections; end it afterwards."""
+    log = folder / f"{Path(words[0]).name}-{port}.log"
+    with open(log, "wb") as said:
+        process = subprocess.Popen(
+            words, stdout=said, stderr=said, env={**os.environ, **environment}, cwd=folder
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            assert process.poll() is None, log.read_text(errors="replace")
+            assert time.monotonic() < deadline, log.read_text(errors="replace")
+            time.sleep(0.02)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[Callable[[int], list[str]]], int]]:
+    """Run a server whose words are made of its port; returns that."""
+    with ExitStack() as stack:
+
+        def start(words: Callable[[int], list[str]]) -> int:
+            port = free_port()
+            stack.enter_context(running(words(port), port, tmp_path))
+            return port
+
+        yield start
+
+
+@pytest.fixture
+def data_set_of() -> Callable[[Path | bytes], bytes]:
+    """Give the bytes of a file after its file meta information."""
+    return data_set_bytes
+
+
+@dataclass
+class StoreScp:
+    """A running storescp and what it has written."""
+
+    node: Node
+    folder: Path
+
+    @property
+    def received(self) -> dict[str, Path]:
+        """Files by SOP Instance UID."""
+        return {
+            p.name.partition(".")[2]: p  # storescp names files by modality and UID
+            for p in self.folder.iterdir()
+            if p.is_file()
+        }
+
+
+@pytest.fixture
+def storescp(tmp_path: Path, program: Callable[[str], str]) -> Iterator[Callable[..., StoreScp]]:
+    """Start storescp with these options; it writes data sets bit by bit as they come."""
+    with ExitStack() as stack:
+
+        def start(*options: str, bit_preserving: bool = True, **of_node: Any) -> StoreScp:
+            port = free_port()
+            folder = tmp_path / f"received-{port}"
+            folder.mkdir()
+            keep = ["--bit-preserving"] if bit_preserving else []
+            words = [program("storescp"), *keep, "-od", str(folder), *options, str(port)]
+            stack.enter_context(running(words, port, tmp_path, TCP_NODELAY="1"))
+            return StoreScp(Node("scp", host="127.0.0.1", port=port, **of_node), folder)
+
+        yield start
+
+
+@dataclass
+class Orthanc:
+    """A running Orthanc."""
+
+    node: Node
+    url: str
+
+    def ask(self, path: str, content: bytes | None = None) -> Any:
+        """Ask its REST interface; JSON or bytes."""
+        with urllib.request.urlopen(f"{self.url}{path}", data=content, timeout=10) as answer:
+            raw = answer.read()
+            is_json = "json" in answer.headers.get("Content-Type", "")
+        return json.loads(raw) if is_json else raw
+
+    def file(self, uid: str) -> bytes:
+        """Return the file of an instance."""
+        (found,) = self.ask("/tools/lookup", uid.encode())
+        return bytes(self.ask(f"/instances/{found['ID']}/file"))
+
+
+@pytest.fixture
+def orthanc(tmp_path: Path, program: Callable[[str], str]) -> Iterator[Callable[..., Orthanc]]:
+    """Start Orthanc with these entries of its configuration."""
+    with ExitStack() as stack:
+
+        def start(tls: Any = None, **entries: Any) -> Orthanc:
+            port, http = free_port(), free_port()
+            folder = tmp_path / f"orthanc-{port}"
+            folder.mkdir()
+            configuration = {
+                "Name": "test",
+                "StorageDirectory": str(folder),
+                "IndexDirectory": str(folder),
+                "HttpPort": http,
+                "DicomPort": port,
+                "DicomAet": "ORTHANC",
+                "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": False,
+                "DicomAlwaysAllowEcho": True,
+                "DicomAlwaysAllowStore": True,
+                "UnknownSopClassAccepted": True,
+                "Plugins": [],
+                **entries,
+            }
+            settings = folder / "orthanc.json"
+            settings.write_text(json.dumps(configuration))
+            words = [program("Orthanc"), str(settings)]
+            stack.enter_context(running(words, port, folder, TCP_NODELAY="1"))
+            node = Node("orthanc", host="localhost", port=port, called_aet="ORTHANC", tls=tls)
+            made = Orthanc(node, f"http://127.0.0.1:{http}")
+            deadline = time.monotonic() + PATIENCE
+            while True:
+                try:
+                    made.ask("/system")
+                    return made
+                except urllib.error.URLError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
+
+        yield start
+
+
+@dataclass
+class Certificates:
+    """PEM files of a CA, of a server and a client that it signed, and of a stranger."""
+
+    folder: Path
+    made: dict[str, Path] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> str:
+        return str(self.folder / f"{name.replace('_', '-')}.pem")
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Certificates for localhost, made anew."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.x509.oid import NameOID
+
+    folder = tmp_path_factory.mktemp("certificates")
+    now = datetime.datetime.now(datetime.UTC)
+
+    def name_of(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    def make(
+        file: str, subject: str, issuer: Any = None, *, host: str = "", days: int = 30
+    ) -> tuple[Any, Any]:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        signer, signing = issuer or (None, key)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name_of(subject))
+            .issuer_name(signer.subject if signer else name_of(subject))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=40))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), True)
+        )
+        if host:
+            names: list[x509.GeneralName] = [x509.DNSName(host)]
+            if host == "localhost":
+                names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
+        made = builder.sign(signing, hashes.SHA256())
+        pem = serialization.Encoding.PEM
+        (folder / f"{file}.pem").write_bytes(made.public_bytes(pem))
+        (folder / f"{file}-key.pem").write_bytes(
+            key.private_bytes(
+                pem,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
+        )
+        return made, key
+
+    ca = make("ca", "test CA")
+    make("server", "localhost", ca, host="localhost")
+    make("elsewhere", "pacs.example.org", ca, host="pacs.example.org")
+    make("expired", "localhost", ca, host="localhost", days=-5)
+    make("client", "our client", ca)
+    make("stranger", "another CA")
+    return Certificates(folder)
+
+
+class Proxy:
+    """Hands bytes on between a client and a server, and cuts where it is told to.
+
+    Parameters
+    ----------
+    target : int
+        Port of the server.
+    cuts : list of int
+        For the first connections: after how many bytes of the client's to cut.
+    """
+
+    def __init__(self, target: int, cuts: list[int]) -> None:
+        self._target, self._cuts = target, list(cuts)
+        self.connections = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+        self._sockets: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            limit = self._cuts[self.connections] if self.connections < len(self._cuts) else None
+            self.connections += 1
+            server = socket.create_connection(("127.0.0.1", self._target))
+            self._sockets += [client, server]
+            for one, other, most in ((client, server, limit), (server, client, None)):
+                thread = threading.Thread(target=self._hand_on, args=(one, other, most))
+                self._threads.append(thread)
+                thread.start()
+
+    @staticmethod
+    def _hand_on(source: socket.socket, target: socket.socket, most: int | None) -> None:
+        with suppress(OSError):
+            while most is None or most > 0:
+                part = source.recv(65_536 if most is None else min(most, 65_536))
+                if not part:
+                    break
+                target.sendall(part)
+                if most is not None:
+                    most -= len(part)
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Stop; every connection is cut."""
+        self.refuse()
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        for one in self._sockets:
+            one.close()
+
+    def refuse(self) -> None:
+        """Take no more connections."""
+        if self._server.fileno() >= 0:
+            self._server.shutdown(socket.SHUT_RDWR)
+            self._threads[0].join(PATIENCE)
+            self._server.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Callable[..., Proxy]]:
+    """Make proxies to a port."""
+    made: list[Proxy] = []
+
+    def start(target: int, *cuts: int) -> Proxy:
+        made.append(Proxy(target, list(cuts)))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[bytes | None], int]]:
+    """Listen on a port; to whatever comes, answer these bytes and close (None: be silent)."""
+    servers: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+    end = threading.Event()
+
+    def start(answer: bytes | None) -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def serve() -> None:
+            kept = []
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    break
+                if answer is None:
+                    kept.append(client)
+                    continue
+                with client, suppress(OSError):
+                    client.settimeout(2)
+                    client.recv(65_536)
+                    client.sendall(answer)
+            for one in kept:
+                one.close()
+
+        threads.append(threading.Thread(target=serve))
+        threads[-1].start()
+        return int(server.getsockname()[1])
+
+    yield start
+    end.set()
+    for server in servers:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+    for thread in threads:
+        thread.join(PATIENCE)
+
+
+class MemoryKeyring(keyring.backend.KeyringBackend):
+    """A keyring that lives as long as the test."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if (service, username) not in self.kept:
+            raise keyring.errors.PasswordDeleteError("not there")
+        del self.kept[service, username]
+
+
+@pytest.fixture
+def memory_keyring() -> Iterator[dict[tuple[str, str], str]]:
+    """Entries of a keyring in the place of the system's."""
+    before = keyring.get_keyring()
+    ours = MemoryKeyring()
+    keyring.set_keyring(ours)
+    yield ours.kept
+    keyring.set_keyring(before)
+
+
+@pytest.fixture(scope="session")
+def phantom_paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Files of one phantom series, ten slices."""
+    folder = tmp_path_factory.mktemp("phantom")
+    (series,) = write_phantom_study(folder, ("axial-ct",), matrix=64, slices=10)
+    return list(series.paths)
+
+
+@pytest.fixture
+def phantom_database(phantom_paths: list[Path]) -> Iterator[Database]:
+    """An index in memory of the phantom series."""
+    with Database.in_memory() as database:
+        database.import_paths([phantom_paths[0].parent], workers=0)
+        yield database
+
+
+@pytest.fixture
+def quick() -> Limits:
+    """Limits for peers that do not answer."""
+    return Limits(connect_seconds=0.5, answer_seconds=0.5)
