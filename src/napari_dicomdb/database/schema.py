@@ -296,7 +296,47 @@ ALTER TABLE thumbnail ADD COLUMN around INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX thumbnail_shows ON thumbnail (shows) WHERE shows IS NOT NULL;
 """
 
-STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY, _EXAMINED, _LIVED_IN)
+# Version 5: what makes searching and sorting a million instances quick.
+_QUICK = """
+-- series.defaults taken apart, so that a search for one attribute reads that one alone; a
+-- list is JSON in a BLOB. Of a series whose values are no valid JSON (a NaN): one row
+-- without a keyword, and the search reads the series itself. Kept by triggers alone.
+CREATE TABLE series_value (
+    keyword TEXT NOT NULL,
+    series  INTEGER NOT NULL,
+    value,
+    PRIMARY KEY (keyword, series)
+) WITHOUT ROWID;
+INSERT INTO series_value (keyword, series, value)
+SELECT key, series.id, CASE type WHEN 'array' THEN CAST(value AS BLOB) ELSE value END
+FROM series, json_each(CASE WHEN json_valid(defaults) THEN defaults ELSE '{"":0}' END);
+CREATE TRIGGER series_born AFTER INSERT ON series BEGIN
+    INSERT INTO series_value (keyword, series, value)
+    SELECT key, new.id, CASE type WHEN 'array' THEN CAST(value AS BLOB) ELSE value END
+    FROM json_each(CASE WHEN json_valid(new.defaults) THEN new.defaults ELSE '{"":0}' END);
+END;
+CREATE TRIGGER series_gone AFTER DELETE ON series BEGIN
+    DELETE FROM series_value WHERE series = old.id AND keyword IN (SELECT key FROM json_each(
+        CASE WHEN json_valid(old.defaults) THEN old.defaults ELSE '{"":0}' END));
+END;
+CREATE TRIGGER series_changed AFTER UPDATE OF defaults ON series BEGIN
+    DELETE FROM series_value WHERE series = old.id AND keyword IN (SELECT key FROM json_each(
+        CASE WHEN json_valid(old.defaults) THEN old.defaults ELSE '{"":0}' END));
+    INSERT INTO series_value (keyword, series, value)
+    SELECT key, new.id, CASE type WHEN 'array' THEN CAST(value AS BLOB) ELSE value END
+    FROM json_each(CASE WHEN json_valid(new.defaults) THEN new.defaults ELSE '{"":0}' END);
+END;
+CREATE INDEX series_by_body_part ON series (body_part, id);
+CREATE INDEX series_by_protocol ON series (protocol, id);
+CREATE INDEX series_by_manufacturer ON series (manufacturer, model, id);
+-- An InstanceNumber is looked for in the index alone.
+DROP INDEX instance_by_series;
+CREATE INDEX instance_by_series ON instance (series, number);
+-- Copies, refused files and containers: counted without reading all files.
+CREATE INDEX file_not_linked ON file (storage) WHERE storage <> 'linked';
+"""
+
+STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY, _EXAMINED, _LIVED_IN, _QUICK)
 """Step n brings an index from version n to version n + 1; a new index takes them all."""
 
 SCHEMA_VERSION = len(STEPS)

@@ -164,6 +164,8 @@ def _keyword(keyword: str, value: str, quoted: bool) -> Sql | str:
     if keyword == "SOPInstanceUID":
         return _uid(value)
     if not search_values.understood(keyword, value):
+        if keyword in search_values.PASSED_OVER:
+            return f"{keyword} differs in every image: only has:{keyword} can be asked"
         return f"{keyword} is compared with numbers, dates or times: {keyword}:1..2"
     return search_values.condition(keyword, value, quoted=quoted)
 
@@ -213,7 +215,8 @@ def _begins(column: str, value: str) -> Sql:
 
 
 def _accession(value: str) -> Sql:
-    return _begins("study.accession_number", value)
+    sql, parameters = _begins("accession_number", value)
+    return f"series.study IN (SELECT id FROM study WHERE {sql})", parameters
 
 
 def _id(value: str) -> Sql:

@@ -8,14 +8,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database.folding import filed_text, spellings
-from napari_dicomdb.database.search_syntax import bounds_of, ranges_of
+from napari_dicomdb.database.search_syntax import Range, bounds_of, ranges_of
 from napari_dicomdb.database.series_notes import NUMERIC, ORDERED, PASSED_OVER
 from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
 from napari_dicomdb.dicom.values import parse_ds
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_dicomdb.database.series_notes import Note
 
@@ -29,12 +29,21 @@ PRESENT = "*"
 
 _NO, _YES, _PERHAPS = range(3)
 _FUNCTION = "dicomdb_value"
+_VALUE = "dicomdb_value_of"
+_PASSED_OVER_PRESENT = {
+    "SOPInstanceUID": "1",
+    "ImagePositionPatient": (
+        "EXISTS (SELECT 1 FROM instance WHERE instance.series = series.id"
+        " AND instance.position_x IS NOT NULL)"
+    ),
+}
 _decode = json.JSONDecoder().raw_decode
 
 
 def register(connection: sqlite3.Connection) -> None:
     """Make the function known to a connection."""
     connection.create_function(_FUNCTION, 3, _compared, deterministic=True)
+    connection.create_function(_VALUE, 3, _value_compared, deterministic=True)
 
 
 def condition(keyword: str, value: str, *, quoted: bool = False) -> tuple[str, list[Any]]:
@@ -50,23 +59,59 @@ def condition(keyword: str, value: str, *, quoted: bool = False) -> tuple[str, l
     quoted : bool
         Only whole words.
     """
+    if keyword == "InstanceNumber" and (ranges := None if value == PRESENT else ranges_of(value)):
+        return _numbered(ranges)
+    if value == PRESENT and keyword in PASSED_OVER:
+        return _PASSED_OVER_PRESENT[keyword], []
     asked = json.dumps([keyword, value, quoted])
     # A note tells what the instances of a series differ in; with too many values it
-    # leaves doubt, and the instances are asked.
-    sql = (
-        f"CASE {_FUNCTION}(series.defaults,"
-        " (SELECT notes FROM series_note WHERE series_note.series = series.id), ?)"
-        f" WHEN {_YES} THEN 1 WHEN {_PERHAPS} THEN EXISTS (SELECT 1 FROM instance"
-        f" WHERE instance.series = series.id AND {_FUNCTION}(instance.overrides, '', ?) = {_YES})"
-        " ELSE 0 END"
+    # leaves doubt, and the instances are asked. What is read is small: one value and the
+    # note of each series, not its row.
+    doubt = (
+        "EXISTS (SELECT 1 FROM instance WHERE instance.series = s.id"
+        f" AND {_FUNCTION}(instance.overrides, '', ?) = {_YES})"
     )
-    return sql, [asked, asked]
+    sql = (
+        "series.id IN (SELECT s.id FROM series AS s"
+        " LEFT JOIN series_value AS v ON v.keyword = ? AND v.series = s.id"
+        " LEFT JOIN series_note AS n ON n.series = s.id AND instr(n.notes, ?)"
+        " WHERE (v.value IS NOT NULL OR n.notes IS NOT NULL)"
+        f" AND CASE {_VALUE}(v.value, n.notes, ?) WHEN {_YES} THEN 1 WHEN {_PERHAPS} THEN {doubt}"
+        " ELSE 0 END"
+        # Those whose values SQLite cannot read as JSON.
+        " UNION ALL SELECT s.id FROM series_value AS v JOIN series AS s ON s.id = v.series"
+        f" LEFT JOIN series_note AS n ON n.series = s.id WHERE v.keyword = '' AND"
+        f" CASE {_FUNCTION}(s.defaults, n.notes, ?) WHEN {_YES} THEN 1 WHEN {_PERHAPS} THEN"
+        f" {doubt} ELSE 0 END)"
+    )
+    return sql, [keyword, f'"{keyword}":', asked, asked, asked, asked]
+
+
+def _numbered(ranges: Sequence[Range]) -> tuple[str, list[Any]]:
+    parts: list[str] = []
+    parameters: list[float] = []
+    for low, with_low, high, with_high in ranges[:200]:
+        lowest, highest = max(low, -(2.0**62)), min(high, 2.0**62)
+        parts.append(f"number {'>=' if with_low else '>'} ? AND number {_below(with_high)} ?")
+        parameters += [lowest, highest]
+    # Each part seeks in an index of series and number.
+    tests = " OR ".join(
+        f"EXISTS (SELECT 1 FROM instance WHERE instance.series = s.id AND {part})"
+        for part in parts
+    )
+    return f"series.id IN (SELECT s.id FROM series AS s WHERE {tests})", parameters
+
+
+def _below(included: bool) -> str:
+    return "<=" if included else "<"
 
 
 def understood(keyword: str, value: str) -> bool:
     """Tell whether `value` is one that this attribute can have."""
     if value == PRESENT:
         return True
+    if keyword in PASSED_OVER:
+        return False  # another value in every instance: that is not noted
     if keyword in NUMERIC:
         return ranges_of(value) is not None
     return keyword not in ORDERED or _digit_ranges(value) is not None
@@ -130,6 +175,19 @@ def _compared(values: str | None, notes: str | None, text: str) -> int:
     if values is None or at < 0:
         return _PERHAPS if asked.passed_over and notes != "" else _NO
     return _YES if asked.met_by(_decode(values, at + len(needle))[0]) else _NO
+
+
+def _value_compared(value: Any, notes: str | None, text: str) -> int:
+    """Compare as `_compared`, given one value of the series instead of all as JSON."""
+    asked = _asked(text)
+    if type(value) is bytes:
+        value = json.loads(value)
+    if notes:
+        found = asked.met_by_note(_decode(notes, notes.find(asked.needle) + len(asked.needle))[0])
+        if found != _PERHAPS:
+            return found
+        return _YES if asked.met_by(value) else found
+    return _YES if asked.met_by(value) else _NO
 
 
 def _test(keyword: str, value: str, quoted: bool) -> Callable[[Any], bool]:
