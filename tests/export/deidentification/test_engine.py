@@ -211,7 +211,7 @@ def test_references_and_kinds_of_uids() -> None:
     assert cleaned.ReferencedImageSequence[0].ReferencedSOPInstanceUID == new
     assert cleaned.ReferencedImageSequence[0].ReferencedSOPClassUID == CT
     assert cleaned[0x00080110].value[0].CodingSchemeUID == "2.16.840.1.113883.6.96"
-    assert list(cleaned.IrradiationEventUID)[0] == new
+    assert cleaned.IrradiationEventUID[0] == new
     assert cleaned.RadiopharmaceuticalAdministrationEventUID == new
 
 
