@@ -24,6 +24,7 @@ def empty_and_full(stage: Stage) -> None:
     shipped = Path(pydicom.data.__file__).parent / "test_files"
     stage.import_all(stage.browser, shipped)
     stage.browser.show_report(stage.browser.import_bar.report)
+    stage.browser.importing.dialog.resize(860, 460)
     stage.both("import-report", stage.browser.importing.dialog)
     stage.browser.importing.dialog.close()
     stage.import_all(stage.browser, stage.data)
@@ -39,15 +40,10 @@ def overlay(stage: Stage) -> None:
     mr.colormap, mr.blending, mr.opacity = "magma", "additive", 0.6
     ct.contrast_limits = (-100, 1000)
     stage.viewer.reset_view()
-    stage.picture("browser-dark")
     stage.browser.view_bar.plane_buttons["sagittal"].click()
     stage.viewer.reset_view()
     stage.picture("overlay-sagittal")
     stage.browser.view_bar.plane_buttons["axial"].click()
-    stage.theme("light")
-    stage.viewer.reset_view()
-    stage.picture("browser-light")
-    stage.theme("dark")
 
 
 def findings(stage: Stage) -> None:
