@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.generate import generate
+from benchmarks.scale import measure_scale
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parent / "docs" / "performance.md"
@@ -167,28 +168,6 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def scale_section(small: dict[str, float], large: dict[str, float]) -> str:
-    """Compare cost per instance and memory of 10^4 and 10^6 instances."""
-    ratio = (large["seconds"] / large["count"]) / (small["seconds"] / small["count"])
-    rows = [
-        (f"{int(r['count']):,}", f"{r['count'] / r['seconds']:,.0f}", f"{r['peak_mb']:.0f}")
-        for r in (small, large)
-    ]
-    kept = verdict(ratio, 1.2, at_least=False)
-    memory = verdict(large["peak_mb"], 300, at_least=False)
-    return "\n".join(
-        [
-            "## A million instances",
-            "",
-            table(("instances", "instances/s", "peak memory of the main process, MB"), rows),
-            "",
-            f"Cost per instance {ratio:.2f} times that of 10 000 (budget 1.2: {kept}); "
-            f"memory budget 300 MB beyond the workers' interpreters: {memory}.",
-            "",
-        ]
-    )
-
-
 def write_document(
     imports: dict[str, Series], loads: dict[str, Series], courses: dict[str, Series], scale: str
 ) -> None:
@@ -240,7 +219,9 @@ def main() -> None:
     """Measure from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--million", action="store_true", help="also import 10^6 instances")
+    parser.add_argument(
+        "--million", action="store_true", help="also import 10^6 instances and ask"
+    )
     parser.add_argument("--work", type=Path, default=HERE / "work")
     words = parser.parse_args()
     folder = words.work.resolve()
@@ -254,10 +235,8 @@ def main() -> None:
     courses = measure(COURSE_WORKS, course, folder / "database5000", words.runs)
     scale = ""
     if words.million:
-        small = run_once("import", ensure(folder / "db10k", 10_000, 50, 8), scratch)
-        large = run_once("import", ensure(folder / "db1m", 1_000_000, 50, 8), scratch)
-        if small and large:
-            scale = scale_section(small, large)
+        measured = measure_scale(folder, run_once, words.runs)
+        scale = measured.text(table) if measured else ""
     write_document(imports, loads, courses, scale)
 
 

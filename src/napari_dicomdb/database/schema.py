@@ -7,7 +7,7 @@ import sqlite3
 from napari_dicomdb.database import filling
 from napari_dicomdb.errors import DatabaseError, DatabaseVersionError
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "STEPS", "prepare"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "STEPS", "not_ours", "prepare"]
 
 APPLICATION_ID = 0x4E_44_43_4D
 """`PRAGMA application_id` of our index: "NDCM"."""
@@ -329,6 +329,12 @@ END;
 CREATE INDEX series_by_body_part ON series (body_part, id);
 CREATE INDEX series_by_protocol ON series (protocol, id);
 CREATE INDEX series_by_manufacturer ON series (manufacturer, model, id);
+-- With the revision, whether anything has changed is seen without reading whole rows.
+DROP INDEX series_facts;
+CREATE INDEX series_facts ON series (
+    frame_count, instance_count, size, rows, columns, number, spacing_rows, spacing_columns,
+    slice_spacing, missing_count, storage, modality, time, study, revision
+);
 -- An InstanceNumber is looked for in the index alone.
 DROP INDEX instance_by_series;
 CREATE INDEX instance_by_series ON instance (series, number);
@@ -340,6 +346,15 @@ STEPS: tuple[str, ...] = (_TABLES, _SCANNED_BY, _EXAMINED, _LIVED_IN, _QUICK)
 """Step n brings an index from version n to version n + 1; a new index takes them all."""
 
 SCHEMA_VERSION = len(STEPS)
+
+
+def not_ours(where: str) -> DatabaseError:
+    """Return the error that says that a file is another program's."""
+    return DatabaseError(
+        f"{where} is an SQLite file of another program, not a napari-dicomdb index; "
+        "choose another directory",
+        reason="not-our-database",
+    )
 
 
 def prepare(connection: sqlite3.Connection, where: str, *, read_only: bool = False) -> None:
@@ -366,11 +381,7 @@ def prepare(connection: sqlite3.Connection, where: str, *, read_only: bool = Fal
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if not empty and application != APPLICATION_ID:
-        raise DatabaseError(
-            f"{where} is an SQLite file of another program, not a napari-dicomdb index; "
-            "choose another directory",
-            reason="not-our-database",
-        )
+        raise not_ours(where)
     if version > len(STEPS):
         raise DatabaseVersionError(
             f"{where} has schema version {version}, this napari-dicomdb knows "
