@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pydicom
+import pytest
+from pydicom import dcmread
 
 from napari_dicomdb.database import Database
 
@@ -159,3 +162,57 @@ def test_linked_source_of_a_copy_leaves_the_copy_removable(
     assert record.storage == "linked"
     assert database.remove(instance=record, delete_copies=True).files_deleted == 1
     assert len(_values(database)) == 5
+
+
+@pytest.mark.parametrize("how", ["import", "repair"])
+@pytest.mark.parametrize("copy", [False, True])
+def test_folders_and_files_exchange_their_names(
+    database: Database,
+    ct: Path,
+    how: str,
+    copy: bool,
+    dump: Callable[[Database], dict[str, Any]],
+) -> None:
+    database.import_paths(ct, workers=0)
+    uids = sorted(one.uid for one in database.instances())
+    os.rename(ct / "a", ct / "c")
+    os.rename(ct / "b", ct / "a")
+    os.rename(ct / "c", ct / "b")
+    # Renumbered in a ring, too.
+    files = sorted((ct / "a").iterdir())
+    os.rename(files[0], ct / "a" / "last")
+    os.rename(files[1], files[0])
+    os.rename(files[2], files[1])
+    os.rename(ct / "a" / "last", files[2])
+    if how == "import":
+        database.import_paths(ct, workers=0, copy=copy)
+    else:
+        database.repair()
+    assert sorted(one.uid for one in database.instances()) == uids
+    for one in database.instances():
+        assert dcmread(one.path).SOPInstanceUID == one.uid
+    dump(database)
+    assert database.verify(content=True).ok
+    assert database.check(full=True).ok
+    assert database.import_paths(ct, workers=0).added == 0
+
+
+@pytest.mark.parametrize("how", ["import", "repair"])
+def test_a_second_copy_stays_when_the_first_becomes_another_object(
+    database: Database, ct: Path, tmp_path: Path, write_instance: Write, how: str
+) -> None:
+    shutil.copytree(ct, tmp_path / "second")
+    database.import_paths([ct, tmp_path / "second"], workers=0)
+    first = next(one for one in database.instances() if one.path.parent == ct / "a")
+    write_instance(first.path, 77, 9)
+    if how == "import":
+        database.import_paths(ct, workers=0)
+    else:
+        database.repair()
+    (kept,) = database.instances(uid=first.uid)
+    assert kept.path == tmp_path / "second" / "a" / first.path.name
+    assert dcmread(kept.path).SOPInstanceUID == first.uid
+    assert len(database.instances()) == 7
+    assert database.verify(content=True).ok
+    assert database.check(full=True).ok
+    assert database.import_paths([ct, tmp_path / "second"], workers=0).added == 0

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_dicomdb.database.copying import copy_place
 from napari_dicomdb.database.rows import INSTANCE_COLUMNS
+from napari_dicomdb.dicom.header import scan_file
+from napari_dicomdb.errors import DicomDbError
 
 if TYPE_CHECKING:
     from napari_dicomdb.database.sources import FoundFile
@@ -32,6 +34,8 @@ class _Existing(NamedTuple):
     name: str | bytes
     storage: str
     source: int | None
+    size: int
+    mtime_ns: int
 
 
 def store(
@@ -78,18 +82,22 @@ def store(
     own = known is not None and known in (existing.file, existing.source)
     there = writer.path_now(existing.directory, existing.name)
     here = Path(temporary or file.path)
-    if not own and there.exists():
+    is_left = there.exists()
+    if not own and is_left:
         if not same_content(here, there):
-            _keep_both(writer, file, existing, there, temporary, uid)
-            return
-        if not (temporary and existing.storage == "linked"):
+            if not _holds_another(existing, there, uid):
+                _keep_both(writer, file, existing, there, temporary, uid)
+                return
+            # Files that exchanged their names: that one is news when its turn comes.
+            is_left = False
+        elif not (temporary and existing.storage == "linked"):
             _duplicate(writer, file, existing, temporary)
             return
     place = _remember(writer, file, uid, temporary)
     writer.connection.execute(_UPDATE_INSTANCE, (series, place, *row, existing.id))
     _set_frames(writer, existing.id, frames)
     if existing.file not in (place, known):
-        if there.exists():
+        if is_left:
             # The instance moved into the database: its linked file stays known. Or the
             # source of its copy changed and is linked now: the copy stays, as it was.
             _alternate(writer, existing.file, existing.id, identical=not own)
@@ -128,29 +136,34 @@ def forget_file(writer: Writer, file: FoundFile, unless: str = "") -> bool:
 
 
 def _inherited(writer: Writer, instance: int) -> bool:
-    """Let a conflicting copy in the database directory take the place of a dropped file.
+    """Let another copy take the place of a dropped file; those that equal it come first.
 
-    No import would find it again: its source is known, and may be a CD that is gone.
+    No import need find it again: it is known, and may be on a CD that is away, or a copy
+    in the database directory.
     """
     connection = writer.connection
-    heir = connection.execute(
-        "SELECT file FROM alternate JOIN file ON file.id = file"
-        " WHERE instance = ? AND storage = 'copied' ORDER BY file LIMIT 1",
+    heirs = connection.execute(
+        "SELECT file, storage, identical, path, name FROM alternate JOIN file ON file.id = file"
+        " JOIN directory ON directory.id = directory WHERE instance = ?"
+        " ORDER BY identical DESC, storage, file",
         (instance,),
-    ).fetchone()
-    if heir is None:
-        return False
-    connection.execute("DELETE FROM alternate WHERE file = ?", heir)
-    # What equalled the dropped file is news, too.
-    connection.execute(
-        "DELETE FROM file WHERE id IN"
-        " (SELECT file FROM alternate WHERE instance = ? AND identical)",
-        (instance,),
-    )
-    # The row tells of the dropped content: with this time it is read again at the next use.
-    connection.execute("UPDATE file SET mtime_ns = -1 WHERE id = ?", heir)
-    connection.execute("UPDATE instance SET file = ? WHERE id = ?", (*heir, instance))
-    return True
+    ).fetchall()
+    for heir, storage, identical, directory, name in heirs:
+        if storage != "copied" and not writer.path_now(directory, name).exists():
+            continue
+        connection.execute("DELETE FROM alternate WHERE file = ?", (heir,))
+        if not identical:
+            # What equalled the dropped file is news.
+            connection.execute(
+                "DELETE FROM file WHERE id IN"
+                " (SELECT file FROM alternate WHERE instance = ? AND identical)",
+                (instance,),
+            )
+            # The row tells of the dropped content: with this time it is read again.
+            connection.execute("UPDATE file SET mtime_ns = -1 WHERE id = ?", (heir,))
+        connection.execute("UPDATE instance SET file = ? WHERE id = ?", (heir, instance))
+        return True
+    return False
 
 
 def same_content(one: Path, other: Path) -> bool:
@@ -168,11 +181,27 @@ def same_content(one: Path, other: Path) -> bool:
 
 def _existing(writer: Writer, uid: str) -> _Existing | None:
     row = writer.connection.execute(
-        "SELECT instance.id, series, file, directory.path, name, storage, source FROM instance"
-        " JOIN file ON file.id = file JOIN directory ON directory.id = directory WHERE uid = ?",
+        "SELECT instance.id, series, file, directory.path, name, storage, source, file.size,"
+        " mtime_ns FROM instance JOIN file ON file.id = file"
+        " JOIN directory ON directory.id = directory WHERE uid = ?",
         (uid,),
     ).fetchone()
     return None if row is None else _Existing._make(row)
+
+
+def _holds_another(existing: _Existing, there: Path, uid: str) -> bool:
+    """Tell whether a linked file was replaced since it was imported, by another object."""
+    if existing.storage != "linked":
+        return False
+    try:
+        status = there.stat()
+        if (status.st_size, status.st_mtime_ns) == (existing.size, existing.mtime_ns):
+            return False
+        return scan_file(str(there)).values.get("SOPInstanceUID") != uid
+    except OSError:
+        return False
+    except (DicomDbError, RecursionError):
+        return True
 
 
 def _remember(writer: Writer, file: FoundFile, uid: str, temporary: str, copy: int = 0) -> int:
