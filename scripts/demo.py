@@ -2,7 +2,7 @@
 
 usage: python scripts/demo.py [FOLDER ...]
 
-With no folder: the files that pydicom ships, and a phantom study made on the fly.
+With no folder: the files that pydicom ships, and phantom studies made on the fly.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import phantom_hospital
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,8 @@ HEADLESS = "DICOMDB_HEADLESS" in os.environ  # set by scripts/with-display.sh
 # The first two are opened, the CT below the MR that lies askew in it; the others are to play with.
 PHANTOM = ("axial-ct", "oblique-mr", "sagittal-mr", "tilted-ct", "missing-slice")
 SERIES_LOADED = 2
+OTHERS = {study.accession: study for study in phantom_hospital.STUDIES}
+INVENTED = ("RT-4471", "US-20411", "R-99310")  # contours and dose, a loop, a segmentation
 COLORMAPS = ("gray", "magma")
 WINDOW_SIZE = (1580, 960)
 
@@ -58,6 +62,9 @@ def fill(database: Database, folders: list[Path]) -> list[str]:
 
     shipped = Path(pydicom.data.__file__).parent / "test_files"
     import_folder(database, shipped, "pydicom's own files")
+    patients = DEMO / "patients"
+    phantom_hospital.write_hospital(patients, [OTHERS[name] for name in INVENTED])
+    import_folder(database, patients, "invented patients")
     phantom = DEMO / "phantom"
     written = write_phantom_study(phantom, PHANTOM)
     import_folder(database, phantom, "a phantom study")
@@ -124,6 +131,16 @@ def take_pictures(viewer: Any, browser: Any, database: Database, uids: list[str]
     if uids:
         examine(uids[0])
     picture(viewer, "browser")
+    browser.show_view("cards")
+    settle(3000)  # pictures of series are made in the background
+    picture(viewer, "cards")
+    browser.search.setText("modality:CT slices:>45")
+    browser.bar.search.run()
+    settle(1500)
+    picture(viewer, "search")
+    browser.search.clear()
+    browser.bar.search.run()
+    browser.show_view("tables")
     for plane in ("axial", "coronal", "sagittal"):
         set_plane(viewer, plane)
         viewer.reset_view()
@@ -160,7 +177,7 @@ def main(arguments: list[str]) -> int:
         if not folder.exists():
             print(f"there is no {folder}", file=sys.stderr)
             return 2
-    for old in (DEMO / "database", DEMO / "phantom"):
+    for old in (DEMO / "database", DEMO / "patients", DEMO / "phantom"):
         shutil.rmtree(old, ignore_errors=True)
     DEMO.mkdir(exist_ok=True)
     # The docks open the default database: for this process, the demo's.
