@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -122,54 +121,3 @@ def test_a_newer_version_that_migrates_while_we_wait_is_respected(tmp_path: Path
         assert not ours.in_transaction
         version = ours.execute("PRAGMA user_version").fetchone()[0]
         assert version == len(schema.STEPS) + 1
-
-
-def taken_apart(database: Database) -> tuple[set[Any], set[Any]]:
-    """Return what the table for searches holds, and what it should."""
-    with database._connections.borrow() as connection:
-        kept = connection.execute("SELECT series, keyword, value FROM series_value").fetchall()
-        wanted = connection.execute("SELECT id, defaults FROM series").fetchall()
-    found = {(s, k, repr(json.loads(v) if isinstance(v, bytes) else v)) for s, k, v in kept}
-    return found, {(s, k, repr(v)) for s, text in wanted for k, v in json.loads(text).items()}
-
-
-def test_values_are_taken_apart_and_go_with_their_series(
-    tmp_path: Path, write_series: Callable[..., Any]
-) -> None:
-    for series in (1, 2):
-        write_series(tmp_path / f"{series}", 3, series, FlipAngle=series)
-    with Database.in_memory() as database:
-        database.import_paths(tmp_path)
-        found, wanted = taken_apart(database)
-        assert found == wanted
-        assert len({series for series, _, _ in found}) == 2
-        with database._connections.transaction() as connection:
-            connection.execute(
-                "UPDATE series SET defaults = ? WHERE number = 1",
-                (json.dumps({"Rows": 4, "PixelSpacing": [1, 2.5], "PatientName": "Ä"}),),
-            )
-        found, wanted = taken_apart(database)
-        assert found == wanted
-        database.remove(series=database.series()[0])
-        found, wanted = taken_apart(database)
-        assert found == wanted
-        assert len({series for series, _, _ in found}) == 1
-        database.remove(series=database.series()[0])
-        assert taken_apart(database) == (set(), set())
-
-
-def test_values_that_are_no_valid_json_are_found_nevertheless(
-    tmp_path: Path, write_series: Callable[..., Any]
-) -> None:
-    write_series(tmp_path, 2)
-    with Database.in_memory() as database:
-        database.import_paths(tmp_path)
-        with database._connections.transaction() as connection:
-            connection.execute(
-                """UPDATE series SET defaults = '{"TableHeight":NaN,"Manufacturer":"ACME"}'"""
-            )
-        assert len(database.search("Manufacturer:acme")) == 1
-        assert not database.search("Manufacturer:other")
-        database.remove(series=database.series()[0])
-        with database._connections.borrow() as connection:
-            assert connection.execute("SELECT count(*) FROM series_value").fetchone() == (0,)
