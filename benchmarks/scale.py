@@ -114,45 +114,6 @@ _WHAT = """\
 scripts, imported from files (`benchmarks/population.py`). Each query is the best of some
 repetitions, a page of 200 rows where the browser reads pages; `benchmarks/queries.py` has
 them all."""
-_QUERY_HEAD, self._groups()), ""]
-        over = [
-            (q["group"], f"`{q['what']}`", f"{q['ms']:.0f}", f"{q['rows']:,}")
-            for q in sorted(self.found["queries"], key=lambda q: -q["ms"])
-            if q["ms"] > _most(q["group"])
-        ]
-        if over:
-            head = ("kind", "over its budget", "ms", "rows")
-            parts += [table(head, over), ""]
-        return "\n".join(parts)
-
-    def _of(self, group: str) -> list[dict[str, Any]]:
-        return [q for q in self.found["queries"] if q["group"].startswith(group)]
-
-    def _groups(self) -> list[Row]:
-        rows = []
-        for group in dict.fromkeys(q["group"] for q in self.found["queries"]):
-            of = self._of(group)
-            slowest = max(of, key=lambda q: q["ms"])
-            middle = statistics.median(q["ms"] for q in of)
-            name = f"`{slowest['what']}`"
-            rows.append((group, str(len(of)), f"{middle:.1f}", f"{slowest['ms']:.1f}", name))
-        return rows
-
-    def _size(self) -> list[str]:
-        size = self.found["size"]
-        each = size["bytes"] / size["instances"]
-        parts = ", ".join(
-            f"{table} {used / size['instances']:.0f}" for table, used in size["tables"].items()
-        )
-        return [f"On disk the index takes {each:.0f} bytes for each instance ({parts})."]
-
-
-_WHAT = (
-    "20 000 series of 1 to 245 images, some 4 000 studies of 2 200 patients with names in\n"
-    "several scripts, imported from files (`benchmarks/population.py`). Each query is the best of some\n"
-    "repetitions, a page of 200 rows where the browser reads pages; `benchmarks/queries.py` has\n"
-    "them all."
-)
 _QUERY_HEAD = ("kind", "queries", "median, ms", "slowest, ms", "which")
 
 
