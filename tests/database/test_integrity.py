@@ -94,7 +94,6 @@ def test_overwritten_pages(index: Path) -> None:
         ("UPDATE patient SET instance_count = 9", "patient-counts"),
         ("UPDATE series SET missing_count = 9", "missing-counts"),
         ("DELETE FROM series_text WHERE rowid = 1", "search-text"),
-        ("INSERT INTO going_file VALUES ('files/aa/bb/c.dcm')", "going-files"),
         ("DELETE FROM instance WHERE id = 1", "unused-files"),
         ("DELETE FROM directory WHERE id = 1", "orphaned-rows"),
     ],

@@ -8,8 +8,10 @@ import struct
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from napari_dicomdb.database import schema
+from napari_dicomdb.database.thumbnail_store import is_picture
 from napari_dicomdb.errors import Cancelled, DatabaseError
 
 if TYPE_CHECKING:
@@ -99,13 +101,29 @@ class CheckReport:
         return f"{line}: run `dicomdb repair`"
 
 
+def _leave_others_alone(index: Path) -> None:
+    """Refuse another program's SQLite file before it is opened for writing, which changes it."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(index))}?mode=ro", uri=True)
+        ) as raw:
+            # What has just been made may be in the log still.
+            application = raw.execute("PRAGMA application_id").fetchone()[0]
+            filled = raw.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.Error:
+        return  # damaged or locked: whoever opens it says so
+    if filled and application != schema.APPLICATION_ID:
+        raise schema.not_ours(str(index))
+
+
 def check_file(index: Path) -> None:
     """Look at the first 100 bytes of an index and at its length, before it is opened.
 
     Raises
     ------
     DatabaseError
-        If it is no SQLite file or has been cut off; reason "database-damaged".
+        If it is no SQLite file or has been cut off; reason "database-damaged". If it is
+        another program's; reason "not-our-database".
     """
     try:
         size = index.stat().st_size
@@ -127,6 +145,8 @@ def check_file(index: Path) -> None:
         return
     if len(head) < 100 or head[:16] != _MAGIC:
         raise _damaged(index, "it does not begin as an SQLite file does")
+    if struct.unpack(">L", head[68:72])[0] != schema.APPLICATION_ID:
+        _leave_others_alone(index)
     page = struct.unpack(">H", head[16:18])[0]
     page = 65536 if page == 1 else page
     pages, changes, valid_for = (struct.unpack(">L", head[k : k + 4])[0] for k in (28, 24, 92))
@@ -357,7 +377,7 @@ def _check_beside(
     ]
     folder = root / "thumbnails"
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    unknown = there - set(names)
+    unknown = {name for name in there - set(names) if is_picture(name)}
     report.checks.append("thumbnails")
     if unknown:
         text = f"{len(unknown)} pictures that belong to no series"
