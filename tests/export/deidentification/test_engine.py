@@ -80,6 +80,7 @@ def _canaries() -> Dataset:
     made.add_new(0x00091001, "UN", BINARY)  # nobody reserved its block
     made.add_new(0x00190007, "LO", WORD)  # an element where none may be
     made.add_new(0x00180003, "LO", WORD)  # no dictionary knows it
+    made.add_new(0xFFFCFFFC, "OB", BINARY)  # padding at the end
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
@@ -301,6 +302,41 @@ def test_cancelled_at_any_time_leaves_nothing(database: Database, tmp_path: Path
             _run(database, tmp_path / f"out{stop}", progress=cancel)
         assert not list(tmp_path.glob(f"out{stop}/**/*"))
         assert not list(tmp_path.glob(".dicomdb-export-*"))
+
+
+def test_a_full_disk_leaves_nothing(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = 4
+
+    def full(handle: int) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("napari_dicomdb.export.deidentification.rewriting.os.fsync", full)
+    with pytest.raises(ExportError, match=r"disk of .* is full"):
+        _run(database, tmp_path / "out")
+    assert not list(tmp_path.glob("out/**/*"))
+    assert not list(tmp_path.glob(".dicomdb-export-*"))
+
+
+def test_no_canary_beside_blackened_pixels(load: Callable[..., Database], tmp_path: Path) -> None:
+    path = write_ultrasound(
+        tmp_path / "in" / "1.dcm", InstitutionName="CANARY", ImageComments="CANARY"
+    )
+    image = pydicom.dcmread(path)
+    image.preamble = b"CANARY".ljust(128)
+    image.file_meta.SourceApplicationEntityTitle = "CANARY"
+    image.add_new(0x7FE10010, "LO", "CANARY")
+    image.add_new(0x7FE11001, "LO", "CANARY")
+    image.add_new(0xFFFCFFFC, "OB", b"CANARY")
+    image.save_as(path)
+    _run(load(path), tmp_path / "out", Profile(blackout=(Rectangle(0, 0, 5, 5),)))
+    (copy,) = (tmp_path / "out").rglob("*.dcm")
+    assert b"CANARY" not in copy.read_bytes()
+    assert b"Jane" not in copy.read_bytes()
 
 
 def test_targets_that_cannot_be(database: Database, tmp_path: Path) -> None:

@@ -140,7 +140,8 @@ class Deidentifier:
             group, element = tag >> 16, tag & 0xFFFF
             if tag not in dataset or group % 2:
                 continue
-            if element == 0 or group in (0, 2):  # lengths that will not hold; foreign groups
+            # Lengths that will not hold, groups that are foreign here, padding.
+            if element == 0 or group in (0, 2, 0xFFFC):
                 del dataset[tag]
                 continue
             self._one(dataset, tag, place)
