@@ -299,30 +299,55 @@ def upkeep(stage: Stage) -> None:
     browser.database.verify()
 
 
+def asked(stage: Stage, name: str, make: Callable[..., Any], *, wide: int = 0) -> None:
+    """Show a window that asks before it writes, made anew for each theme."""
+    browser = stage.browser
+    studies = browser.database.studies(text="accession:R-99310")
+    for theme, suffix in (("dark", ""), ("light", "-light")):
+        stage.theme(theme)
+        palette = browser._theme.palette
+        dialog = make(browser.database, studies, "1 study with 97 files", palette, browser)
+        if hasattr(dialog, "target"):
+            dialog.target.setText("/media/usb/for-the-clinic")
+        dialog.show()
+        if wide:
+            dialog.resize(wide, dialog.sizeHint().height())
+        settle(stage, 2500)
+        stage.picture(f"{name}{suffix}", dialog)
+        dialog.close()
+    stage.theme("dark")
+
+
 def exporting(stage: Stage) -> None:
-    """Show the windows that take things out of the database."""
+    """Show the window that copies files out of the database."""
     from napari_dicomdb.widgets.export_dialog import ExportDialog
 
-    browser = stage.browser
-    dialog = ExportDialog(
-        browser.database,
-        browser.database.studies(text="accession:R-99310"),
-        "1 study with 97 files",
-        browser._theme.palette,
-        browser,
-    )
-    dialog.target.setText("/media/usb/for-the-clinic")
-    dialog.dicomdir.setChecked(True)
-    dialog.show()
-    stage.both("export", dialog)
-    dialog.close()
+    asked(stage, "export", ExportDialog)
+
+
+def anonymising(stage: Stage) -> None:
+    """Show what will become of each attribute."""
+    from napari_dicomdb.widgets.deidentify_dialog import DeidentifyDialog
+
+    asked(stage, "anonymise", DeidentifyDialog)
+
+
+def sending(stage: Stage) -> None:
+    """Show the window that sends, and the list of nodes."""
+    from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.nodes import add_node
+    from napari_dicomdb.widgets.send_dialog import SendDialog
+
+    add_node(Node("Clinic PACS", host="pacs.example.org", port=11112, called_aet="CLINIC"))
+    add_node(Node("Research", kind="dicomweb", url="https://research.example.org/dicom-web"))
+    asked(stage, "send", SendDialog)
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     scene.__name__: scene
     for scene in (
         cards, tables, search, recent, menu, metadata, databases, patients, settings, upkeep,
-        exporting,
+        exporting, anonymising, sending,
     )
 }  # fmt: skip
 
