@@ -29,3 +29,12 @@ def test_the_oldest_go(database: Database) -> None:
     told = database.activity(10 * activity.KEPT)
     assert len(told) == activity.KEPT
     assert told[-1].counts == {"added": 20}
+
+
+def test_a_damaged_row_is_told_without_numbers(database: Database) -> None:
+    with database._connections.transaction() as connection:
+        for counts in ("{", "[]", ""):
+            connection.execute(
+                "INSERT INTO activity (at, kind, counts) VALUES (1, 'import', ?)", (counts,)
+            )
+    assert [dict(one.counts) for one in database.activity()] == [{}, {}, {}]

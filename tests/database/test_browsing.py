@@ -80,3 +80,12 @@ def test_the_listed_state_differs_after_changes_of_rows_only(
     assert added != before
     hospital.remove(series=hospital.series()[0])
     assert hospital.listed_state() not in (before, added)
+
+
+def test_a_message_names_no_patient(database: Database, ct: Path) -> None:
+    database.import_paths(ct)
+    (patient,) = database.patients()
+    database.remove(patient=patient)
+    with pytest.raises(NotFoundError) as raised:
+        database.patient(patient)
+    assert patient.patient_id not in str(raised.value)

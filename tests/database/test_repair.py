@@ -86,13 +86,18 @@ def test_pictures(database: Database, ct: Path) -> None:
     first, second = (database.thumbnail(s.uid) for s in database.series())
     assert first is not None
     assert second is not None
-    stray = first.with_name("stray.png")
+    stray = first.with_name(f"{'0' * 40}.png")
     stray.write_bytes(first.read_bytes())
+    mine = first.with_name("holidays.png")
+    mine.write_bytes(b"not ours")
     first.unlink()
     report = database.repair()
     assert codes(report) == {"lost-pictures": 1, "unknown-pictures": 1}
     assert not stray.exists()
     assert second.exists()
+    assert database.check().ok
+    database.clear_thumbnails()
+    assert (mine.exists(), second.exists()) == (True, False)
 
 
 def test_damaged_search_index(database: Database, ct: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from napari_dicomdb.database import Database
 from napari_dicomdb.database.connection import connect
 from napari_dicomdb.database.search_values import KEYWORDS, condition, understood
 from napari_dicomdb.database.series_notes import PASSED_OVER
@@ -52,3 +55,15 @@ def test_every_kept_keyword_may_be_asked() -> None:
         # What is another one in every image is not noted.
         assert understood(keyword, "1") == (keyword not in PASSED_OVER)
         assert condition(keyword, "1")[1]
+
+
+def test_a_damaged_row_does_not_hide_the_others(
+    database: Database, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    for number in (1, 2):
+        write_instance(tmp_path / "in" / f"{number}.dcm", number, number, EchoTime="5")
+    database.import_paths(tmp_path / "in", workers=0)
+    with database._connections.transaction() as connection:
+        sql = """UPDATE series SET defaults = '{"EchoTime":' WHERE number = 1"""
+        connection.execute(sql)
+    assert [one.number for one in database.search("EchoTime:5")] == [2]

@@ -289,3 +289,9 @@ def test_validation_by_character_set() -> None:
     assert validate("PatientName", "PN", "Yamada=山田", "\\ISO 2022 IR 87") == []
     assert validate("PixelData", "OW", "1")
     assert validate("nothing", "", "1")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(EditError, match="cannot be made"):
+        edited_copies([CT], [parse_edit("PatientID", "x")], tmp_path / "file" / "below")

@@ -42,7 +42,15 @@ def activities(connection: sqlite3.Connection, limit: int | None = None) -> list
         "SELECT at, kind, counts FROM activity ORDER BY id DESC LIMIT ?",
         (KEPT if limit is None else limit,),
     )
-    return [ActivityRecord(at, kind, json.loads(counts)) for at, kind, counts in rows]
+    return [ActivityRecord(at, kind, _counts(text)) for at, kind, text in rows]
+
+
+def _counts(text: str) -> dict[str, int]:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}  # of a damaged row nothing else is told
+    return told if isinstance(told, dict) else {}
 
 
 def record(connection: sqlite3.Connection, kind: str, counts: Mapping[str, int]) -> None:

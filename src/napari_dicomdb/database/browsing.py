@@ -306,7 +306,9 @@ class Browsing:
         with self._connections.borrow() as connection:
             row = connection.execute(f"SELECT 1 FROM {table} WHERE id = ?", (key,)).fetchone()
         if row is None:
-            # Of a record its UID alone: no patient's name gets into a message.
+            # Of a record its UID alone: no patient's name or ID gets into a message.
+            if isinstance(which, PatientRecord):
+                raise NotFoundError("the database does not have this patient any more")
             named = which if isinstance(which, int | str) else which.uid
             raise NotFoundError(f"the database has no {table} {named!r:.200}")
         return key

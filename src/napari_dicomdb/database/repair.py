@@ -15,6 +15,7 @@ from napari_dicomdb.database import (
     orphans,
     second_copies,
     series_text,
+    thumbnail_store,
 )
 from napari_dicomdb.database import listing as lists
 from napari_dicomdb.database.identities import forget_unused
@@ -337,7 +338,7 @@ def _tidy_pictures(connections: Connections, root: Path, report: RepairReport) -
     report.did("lost-pictures", len(lost), "pictures are gone and will be made anew")
     deleted = 0
     for name in there - known:
-        if not name.endswith((".png", ".part")):
+        if not thumbnail_store.is_picture(name):
             continue
         try:
             (folder / name).unlink(missing_ok=True)

@@ -160,7 +160,13 @@ def _asked(text: str) -> _Asked:
 
 
 def _compared(values: str | None, notes: str | None, text: str) -> int:
-    asked = _asked(text)
+    try:
+        return _found(values, notes, _asked(text))
+    except (ValueError, TypeError):
+        return _NO  # one damaged row must not keep the others from being found
+
+
+def _found(values: str | None, notes: str | None, asked: _Asked) -> int:
     needle = asked.needle
     if notes:
         at = notes.find(needle)

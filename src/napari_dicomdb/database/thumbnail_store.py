@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ __all__ = [
     "evict",
     "forget",
     "forgive",
+    "is_picture",
     "keep_failure",
     "keep_picture",
     "known",
@@ -42,6 +44,7 @@ FOLDER = "thumbnails"
 DAY = 86400.0
 """Seconds: how exactly it is known when a picture was last shown."""
 
+_NAME = re.compile(r"[0-9a-f]{40}\.png(\.part)?")
 _OLD_SIZE = 16384  # bytes; what a picture of an earlier version is taken for
 _KEPT_SHARE = 0.9  # of the limit, so that not every further picture evicts one
 
@@ -87,6 +90,11 @@ def thumbnail_name(series_uid: str) -> str:
     """Return the file name of a series' thumbnail: a hash, the UID may be hostile."""
     digest = hashlib.sha256(series_uid.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{digest[:40]}.png"
+
+
+def is_picture(name: str) -> bool:
+    """Tell whether a file is named as our pictures are, finished or not."""
+    return _NAME.fullmatch(name) is not None
 
 
 def known(connections: Connections, series: int) -> Known | None:
@@ -345,7 +353,7 @@ def clear(connections: Connections, root: Path) -> int:
     with connections.transaction() as connection:
         folder = root / FOLDER
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path.suffix in (".png", ".part"):
+            if is_picture(path.name):
                 path.unlink(missing_ok=True)
                 count += path.suffix == ".png"
         connection.execute("DELETE FROM thumbnail")

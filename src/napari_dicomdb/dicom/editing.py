@@ -368,7 +368,11 @@ def edited_copies(
     if len(files) > 1 and any(e.keyword == "SOPInstanceUID" and not e.is_nested for e in edits):
         raise EditError("SOPInstanceUID: several objects cannot have the same")
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        words = f"{target} cannot be made: {error.strerror or error}"
+        raise EditError(words, reason="not-writable") from error
     if not keep_uids:
         # References among the files lead to the copies, whichever is written first.
         for path in files:
