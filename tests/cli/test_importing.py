@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def test_import_then_again(dicomdb: Callable[..., Any], phantom: Path) -> None:
     files = sum(p.is_file() for p in phantom.rglob("*"))
@@ -56,3 +58,23 @@ def test_a_path_that_is_not_there(dicomdb: Callable[..., Any], tmp_path: Path) -
 
 def test_no_path_is_wrong_usage(dicomdb: Callable[..., Any]) -> None:
     assert dicomdb("import").code == 2
+
+
+def test_with_a_cluster_that_is_not_there(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    outcome = dicomdb("import", phantom, "--dask", "nonsense")
+    assert outcome.code != 0
+    assert "tcp://host:8786" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_with_a_cluster(dicomdb: Callable[..., Any], phantom: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    files = sum(p.is_file() for p in phantom.rglob("*"))
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        outcome = dicomdb("import", phantom, "--dask", cluster.scheduler_address, "--json")
+        assert outcome.code == 0, outcome.err
+        assert outcome.json["added"] == files
+    again = dicomdb("import", phantom, "--json")
+    assert (again.json["added"], again.json["unchanged"]) == (0, files)
