@@ -93,6 +93,9 @@ def test_a_folder_with_other_things(tmp_path: Path, database: Database) -> None:
     (tmp_path / "mine" / "letter").write_text("x", encoding="utf-8")
     with pytest.raises(DatabaseError, match="not empty"):
         Database.restore(tmp_path / "safe", tmp_path / "mine", overwrite=True)
+    for place, words in (("letter", "is a file"), ("letter/below", "cannot be written")):
+        with pytest.raises(DatabaseError, match=words):
+            Database.restore(tmp_path / "safe", tmp_path / "mine" / place, overwrite=True)
 
 
 def test_cancelled(tmp_path: Path, database: Database) -> None:

@@ -72,6 +72,10 @@ def restore(
     started = time.perf_counter()
     if not backup.exists():
         raise NotFoundError(f"no backup at {backup}")
+    if directory.exists() and not directory.is_dir():
+        raise DatabaseError(
+            f"{directory} is a file: choose a directory for the database", reason="exists"
+        )
     there = (directory / INDEX).exists()
     if there and not overwrite:
         raise DatabaseError(
