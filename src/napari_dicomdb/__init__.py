@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
     from napari_dicomdb.errors import (
         Cancelled,
+        ClusterError,
         DatabaseBusyError,
         DatabaseError,
         DatabaseVersionError,
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Cancelled",
+    "ClusterError",
     "Database",
     "DatabaseBusyError",
     "DatabaseError",
