@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import phantom_hospital
+from phantom_chest import LESION
 from stage import IMAGES, Stage, own_settings
+
+from napari_dicomdb.viewer.phantom import CENTRE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +100,7 @@ def cards(stage: Stage) -> None:
     dose.colormap, dose.blending, dose.opacity = "inferno", "additive", 0.6
     dose.contrast_limits = (8, 70)
     settle(stage, 2500)
-    stage.viewer.dims.set_point(0, -(phantom_hospital.CENTRE[2] + phantom_hospital.LESION[2]))
+    stage.viewer.dims.set_point(0, -(CENTRE[2] + LESION[2]))
     stage.select("Planlama CT")
     browser._content.setSizes([640, 210])
     stage.viewer.reset_view()
