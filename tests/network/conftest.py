@@ -41,7 +41,9 @@ def free_port() -> int:
 def data_set_bytes(path: Path | bytes) -> bytes:
     """Return what follows the file meta information, by its group length (PS3.10 7.1)."""
     raw = path if isinstance(path, bytes) else path.read_bytes()
-    assert raw[128:132] == b"DICM"
+    if raw[128:132] != b"DICM":
+        assert raw[:2] == b"\x08\0"  # a bare data set
+        return raw
     group, element, vr, length = struct.unpack_from("<HH2sH", raw, 132)
     assert (group, element, vr, length) == (2, 0, b"UL", 4)
     return raw[144 + struct.unpack_from("<L", raw, 140)[0] :]

@@ -10,6 +10,7 @@ from napari_dicomdb.database.records import PatientRecord, SeriesRecord
 from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets.export_actions import ExportActions
 from napari_dicomdb.widgets.patient_actions import PatientActions
+from napari_dicomdb.widgets.send_actions import SendActions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +36,12 @@ class BrowserMenu(QObject):
         actions = browser.actions_
         self.patients = PatientActions(browser.session, browser._queries, browser)
         self.patients.failed.connect(actions.failed)
+        self.sending = SendActions(browser.session, browser._theme, browser)
         actions.add_entries(self._looking, "view")
+        actions.add_entries(self.sending.entries, "send")
         actions.add_entries(self._missing, "files")
         actions.add_entries(self.patients.entries, "patients")
-        self.exports = ExportActions(browser.session, browser._theme, browser)
+        self.exports = ExportActions(browser.session, browser._theme, browser._viewer, browser)
         actions.add_entries(self.exports.entries, "send")
         views = browser.views
         views.menu_requested.connect(self._show)

@@ -1,0 +1,267 @@
+"""Asks to which node, and stays while instances are sent; then tells of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSortFilterProxyModel, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_dicomdb.network.nodes import load_nodes
+from napari_dicomdb.settings import write_whole
+from napari_dicomdb.widgets._session import end_with, recall, remember
+from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets.models.plain_table import SORT_ROLE, PlainRow, PlainTable
+from napari_dicomdb.widgets.nodes_dialog import NodesDialog, ask_node
+from napari_dicomdb.widgets.work_strip import WorkStrip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dicomdb.api import Database
+    from napari_dicomdb.network.echo import EchoResult
+    from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.send_report import SendOutcome, SendReport
+    from napari_dicomdb.widgets._theme import Palette
+
+__all__ = ["SendDialog"]
+
+_NODE_KEY = "send_node"
+_TITLES = ("Outcome", "Status", "Why", "Tries", "Instance")
+_WORDS = {
+    "sent": "Sent",
+    "warning": "Sent, with a remark",
+    "failed": "Failed",
+    "refused": "Not sendable",
+    "not-sent": "Not sent",
+}
+# What went wrong comes first.
+_RANKS = {"failed": 0, "refused": 1, "not-sent": 2, "warning": 3, "sent": 4}
+
+
+class SendDialog(QDialog):
+    """Node and options; then progress, with a way to cancel; then each outcome.
+
+    Parameters
+    ----------
+    database : Database
+    records : sequence of records
+        Patients, studies, series or instances.
+    what : str
+        For people: "2 series with 120 files".
+    palette : Palette
+    """
+
+    sent = Signal(object)  # SendReport
+
+    def __init__(
+        self,
+        database: Database,
+        records: Sequence[Any],
+        what: str,
+        palette: Palette,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Send")
+        self._database = database
+        self._records = list(records)
+        self._palette = palette
+        self._runner = TaskRunner("send")
+        self._report: SendReport | None = None
+        self.nodes_dialog: NodesDialog | None = None
+        self._build(what)
+        end_with(self, TaskRunner.close, self._runner)
+        self._show_nodes(recall(_NODE_KEY, ""))
+
+    def _build(self, what: str) -> None:
+        title = QLabel(f"Send {what}")
+        title.setObjectName("title")
+        title.setTextFormat(Qt.TextFormat.PlainText)
+        title.setWordWrap(True)
+        self.node = QComboBox()
+        self.node.setAccessibleName("Node")
+        self.node.setToolTip("Where to")
+        self.node.currentIndexChanged.connect(lambda _: self._update())
+        self.nodes_button = _button("Nodes…", "Add, change and test nodes", self.show_nodes)
+        self.test_button = _button("Test", "Ask whether it answers", self.test)
+        where = QHBoxLayout()
+        where.addWidget(QLabel("To"))
+        where.addWidget(self.node, 1)
+        where.addWidget(self.test_button)
+        where.addWidget(self.nodes_button)
+        self.transcode = QCheckBox("Decompress what the node does not take as it is")
+        self.transcode.setToolTip("Nothing is lost. Otherwise it is not sent.")
+        self.transcode.setChecked(True)
+        warning = QLabel("What is sent says who the patient is.")
+        warning.setObjectName("dim")
+        warning.setWordWrap(True)
+        self.work = WorkStrip(self._runner)
+        self.work.apply_palette(self._palette)
+        self.work.busy_changed.connect(lambda _: self._update())
+        self.model = PlainTable(_TITLES, numbers=(3,))
+        self.model.set_dim(self._palette.dim)
+        proxy = QSortFilterProxyModel(self)
+        proxy.setSourceModel(self.model)
+        proxy.setSortRole(SORT_ROLE)
+        self.table = QTableView()
+        self.table.setModel(proxy)
+        self.table.setAccessibleName("What became of each instance")
+        self.table.setShowGrid(False)
+        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.table.setTabKeyNavigation(False)
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setStretchLastSection(True)
+        for column, width in enumerate((110, 56, 240, 40)):
+            self.table.setColumnWidth(column, width)
+        self.table.setMinimumHeight(160)
+        self.table.hide()
+        self.save_button = _button("Save list…", "What became of each, as CSV", self.ask_to_save)
+        self.save_button.hide()
+        self.send_button = _button("Send", "Send now", self.send)
+        self.send_button.setDefault(True)
+        self.close_button = _button("Close", "", self.reject)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.save_button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.close_button)
+        buttons.addWidget(self.send_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(10)
+        layout.addWidget(title)
+        layout.addLayout(where)
+        for widget in (self.transcode, warning, self.work):
+            layout.addWidget(widget)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(buttons)
+        self.setMinimumWidth(520)
+
+    # -- nodes ----------------------------------------------------------------------------
+
+    def _show_nodes(self, chosen: str) -> None:
+        self.node.clear()
+        for node in load_nodes():
+            self.node.addItem(node.name, node)
+            self.node.setItemData(
+                self.node.count() - 1, node.address, int(Qt.ItemDataRole.ToolTipRole)
+            )
+        self.node.setCurrentIndex(max(self.node.findText(chosen), 0))
+        if not self.node.count():
+            self.node.setPlaceholderText("No node yet: add one by “Nodes…”")
+        self._update()
+
+    def chosen_node(self) -> Node | None:
+        """Return the node to send to."""
+        node: Node | None = self.node.currentData()
+        return node
+
+    def show_nodes(self) -> None:
+        """Open the list of nodes."""
+        self.nodes_dialog = NodesDialog(self._palette, self)
+        self.nodes_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.nodes_dialog.changed.connect(lambda: self._show_nodes(self.node.currentText()))
+        self.nodes_dialog.open()
+
+    def test(self) -> None:
+        """Ask the node whether it answers."""
+        node = self.chosen_node()
+        if node is not None:
+            self.work.run(f"Asking {node.name}", ask_node, node, returned=self._tested)
+
+    def _tested(self, result: EchoResult) -> None:
+        self.work.tell(result.text, "info" if result.ok else "error")
+
+    # -- sending --------------------------------------------------------------------------
+
+    def send(self) -> None:
+        """Send to the chosen node."""
+        node = self.chosen_node()
+        if node is None or self.work.is_busy:
+            return
+        remember(_NODE_KEY, node.name)
+        self.work.run(
+            f"Sending to {node.name}",
+            self._database.send,
+            self._records,
+            node,
+            transcode=self.transcode.isChecked(),
+            returned=self._show_report,
+        )
+
+    def _show_report(self, report: SendReport) -> None:
+        self._report = report
+        self.model.show_rows([_row(outcome) for outcome in report.outcomes])
+        self.table.show()
+        self.save_button.show()
+        has_remarks = report.counts.get("warning", 0) > 0
+        severity = "info" if report.ok and not has_remarks else "warning"
+        self.work.tell(f"{report.summary()}.", "error" if not report.stored else severity)
+        self.resize(max(self.width(), 680), max(self.height(), 460))
+        self.sent.emit(report)
+
+    def ask_to_save(self) -> None:
+        """Let the user choose a file for the outcomes."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save the list", "sent.csv", "CSV (*.csv)")
+        if path and self._report is not None:
+            try:
+                write_whole(Path(path), self._report.to_csv())
+            except OSError as error:
+                self.work.tell_error(error)
+            else:
+                self.work.tell(f"Saved to {path}.")
+
+    def _update(self) -> None:
+        ready = self.chosen_node() is not None and not self.work.is_busy
+        for widget in (self.send_button, self.test_button):
+            widget.setEnabled(ready)
+        for widget in (self.node, self.nodes_button, self.transcode):
+            widget.setEnabled(not self.work.is_busy)
+
+    def reject(self) -> None:
+        """Stop what runs; close when nothing does."""
+        if self.work.is_busy:
+            self.work.cancel()
+            return
+        super().reject()
+
+
+def _row(outcome: SendOutcome) -> PlainRow:
+    words = _WORDS[outcome.state]
+    cells = (words, outcome.status_text, outcome.text, str(outcome.attempts), outcome.uid)
+    keys = (
+        _RANKS[outcome.state],
+        outcome.status_text,
+        outcome.text,
+        outcome.attempts,
+        outcome.uid,
+    )
+    return PlainRow(
+        cells,
+        keys,
+        tip=f"{outcome.text}\n{outcome.path}",
+        dim=outcome.state == "sent",
+        data=outcome,
+    )
+
+
+def _button(text: str, tip: str, call: Any) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setAutoDefault(False)
+    button.clicked.connect(lambda _=False: call())
+    return button
