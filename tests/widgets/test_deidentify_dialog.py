@@ -145,6 +145,26 @@ def test_rectangles_are_typed(qtbot, make_dialog, ultrasound, tmp_path):
     assert np.count_nonzero(us.pixel_array == 0) == 37
 
 
+def test_rectangles_are_those_of_shapes(qtbot, database, palette, ultrasound):
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    series = [s for s in database.series() if s.modality == "US"]
+    (loadable,) = database.examine(series[0])[:1]
+    for data, options, _ in loadable.to_layers(loadable.load(lazy=False)):
+        viewer.add_image(data, **options)
+    dialog = DeidentifyDialog(database, series, "1 series", palette, viewer=viewer)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.mouseClick(dialog.shapes_button, LEFT)
+    assert "No shapes lie over an image" in dialog.notice.text()
+    viewer.add_shapes([[[0, 0], [0, 9], [4, 9], [4, 0]]], shape_type="rectangle")
+    with qtbot.waitSignal(dialog.previewed, timeout=20_000):
+        qtbot.mouseClick(dialog.shapes_button, LEFT)
+    assert dialog.blackout.text() == "0,0,10,5@1.2.3.6.0"
+    assert dialog.blocked.count() == 0
+
+
 def test_wrong_words_are_told(qtbot, dialog, tmp_path):
     qtbot.keyClicks(dialog.blackout, "here")
     qtbot.waitUntil(lambda: "is no rectangle" in dialog.seen.text())

@@ -10,11 +10,13 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGridLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -60,6 +62,8 @@ class DeidentifyDialog(WritingDialog):
     what : str
         For people: "2 series with 120 files".
     palette : Palette
+    viewer : napari viewer, optional
+        Where shapes may be drawn over images.
     """
 
     previewed = Signal(object)  # DeidentificationReport of the files looked at
@@ -71,10 +75,13 @@ class DeidentifyDialog(WritingDialog):
         what: str,
         palette: Palette,
         parent: QWidget | None = None,
+        *,
+        viewer: Any = None,
     ) -> None:
         super().__init__("Anonymise", f"Anonymise {what}", "Anonymise", _FOLDER_KEY, parent)
         self._database = database
         self._records = list(records)
+        self._viewer = viewer
         self._looking: Task | None = None
         self._sample: tuple[list[Any], int] | None = None
         self._timer = QTimer(self)
@@ -124,6 +131,10 @@ class DeidentifyDialog(WritingDialog):
         self.blackout.setToolTip(
             "Pixels made black in all frames; after @ a modality or a series UID"
         )
+        self.shapes_button = QPushButton("From shapes")
+        self.shapes_button.setAutoDefault(False)
+        self.shapes_button.setToolTip("What shapes cover of images that are open in the viewer")
+        self.shapes_button.setVisible(self._viewer is not None)
         self.add_to = QCheckBox("Add the copies to this database")
         if self._database.read_only:
             self.add_to.setEnabled(False)
@@ -149,6 +160,7 @@ class DeidentifyDialog(WritingDialog):
         rows, columns = self.table.verticalHeader(), self.table.horizontalHeader()
         if rows is not None and columns is not None:
             rows.hide()
+            rows.setDefaultSectionSize(24)
             rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
             columns.setHighlightSections(False)
             left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -170,7 +182,10 @@ class DeidentifyDialog(WritingDialog):
         rows.addRow("Also keep", kept)
         rows.addRow("Project", self.project)
         rows.addRow("New ID", self.patient_id)
-        rows.addRow("Black out", self.blackout)
+        black = QHBoxLayout()
+        black.addWidget(self.blackout, 1)
+        black.addWidget(self.shapes_button)
+        rows.addRow("Black out", black)
         below = QFormLayout()
         below.addRow("To", self.place)
         more = QGridLayout()
@@ -186,6 +201,7 @@ class DeidentifyDialog(WritingDialog):
         self.project.currentTextChanged.connect(self._changed)
         self.patient_id.textChanged.connect(self._changed)
         self.blackout.textChanged.connect(self._changed)
+        self.shapes_button.clicked.connect(self._take_shapes)
         for box in self.options.values():
             box.toggled.connect(self._changed)
 
@@ -219,6 +235,20 @@ class DeidentifyDialog(WritingDialog):
             if item is not None and item.checkState() == Qt.CheckState.Checked
         ]
 
+    def _take_shapes(self) -> None:
+        """Add what the viewer's shapes cover to the rectangles."""
+        from napari_dicomdb.viewer.rectangles import rectangles_over
+
+        made = [
+            f"{r.x},{r.y},{r.width},{r.height}@{r.where}"
+            for r in rectangles_over(self._viewer.layers)
+        ]
+        if not made:
+            self._tell("No shapes lie over an image: add a shapes layer and draw.", "info")
+            return
+        there = [text.strip() for text in self.blackout.text().split(";") if text.strip()]
+        self.blackout.setText("; ".join(dict.fromkeys([*there, *made])))
+
     def _recall(self) -> None:
         """Choose as last time; rectangles and ticks are of these images alone."""
         choices = recall(_CHOICES_KEY, {})
@@ -243,6 +273,8 @@ class DeidentifyDialog(WritingDialog):
     # -- preview ----------------------------------------------------------------------
 
     def _changed(self, *_: object) -> None:
+        if self._looking is not None:
+            self._looking.cancel()  # what it finds holds no longer
         self.seen.setText("Looking…")
         self._timer.start()
 
@@ -253,8 +285,6 @@ class DeidentifyDialog(WritingDialog):
         except ExportError as error:
             self.seen.setText(str(error))
             return
-        if self._looking is not None:
-            self._looking.cancel()
 
         def work(*, progress: Any) -> tuple[DeidentificationReport, int]:
             if self._sample is None:

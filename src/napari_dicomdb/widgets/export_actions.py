@@ -30,12 +30,17 @@ class ExportActions(QObject):
     ----------
     session : DatabaseSession
     theme : ThemeWatcher
+    viewer : napari viewer or None
+        Whose shapes can be blacked out.
     host : QWidget
         Parent of the dialogs.
     """
 
-    def __init__(self, session: DatabaseSession, theme: ThemeWatcher, host: QWidget) -> None:
+    def __init__(
+        self, session: DatabaseSession, theme: ThemeWatcher, viewer: Any, host: QWidget
+    ) -> None:
         super().__init__(host)
+        self._viewer = viewer
         self._session = session
         self._theme = theme
         self._host = host
@@ -66,7 +71,8 @@ class ExportActions(QObject):
         chosen = outermost(records)
         files = sum(record.instance_count for record in chosen)
         what = f"{named(chosen)} with {count(files, 'file')}"
-        dialog = kind(database, chosen, what, self._theme.palette, self._host)
+        more = {"viewer": self._viewer} if kind is DeidentifyDialog else {}
+        dialog = kind(database, chosen, what, self._theme.palette, self._host, **more)
         dialog.exported.connect(lambda *_: self._session.changed.emit())
         dialog.finished.connect(dialog.deleteLater)
         self.dialog = dialog

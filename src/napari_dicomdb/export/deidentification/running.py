@@ -266,7 +266,7 @@ def _remark(run: _Run, dataset: Any, modality: str) -> None:
         if groups & _MR_PRIVATE:
             run.remarks[
                 "MR images lose private attributes, which may tell diffusion directions and "
-                "mosaics: keep extended-private if they are needed"
+                "mosaics: if those are needed, keep further private attributes (extended-private)"
             ] += 1
     if str(dataset.get("RecognizableVisualFeatures", "")).upper() == "YES":
         run.remarks["images may show a face that can be recognised"] += 1
