@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import search_values
 from napari_dicomdb.database.search_syntax import Range, bounds_of, ranges_of
+from napari_dicomdb.database.series_notes import PASSED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -164,7 +165,7 @@ def _keyword(keyword: str, value: str, quoted: bool) -> Sql | str:
     if keyword == "SOPInstanceUID":
         return _uid(value)
     if not search_values.understood(keyword, value):
-        if keyword in search_values.PASSED_OVER:
+        if keyword in PASSED_OVER:
             return f"{keyword} differs in every image: only has:{keyword} can be asked"
         return f"{keyword} is compared with numbers, dates or times: {keyword}:1..2"
     return search_values.condition(keyword, value, quoted=quoted)
