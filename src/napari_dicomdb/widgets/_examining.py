@@ -74,6 +74,7 @@ class Examiner(QObject):
         self._viewer = viewer
         self._task: Task | None = None
         self._references: Task | None = None
+        self._to_load: tuple[str, ...] = ()
         panel.load_requested.connect(self.load)
         loader.failed.connect(self._on_load_failed)
         loader.progressed.connect(bar.show_work)
@@ -98,7 +99,11 @@ class Examiner(QObject):
         then_load: bool = False,
     ) -> None:
         """Show the ways to open `series`; only `ways` are checked, by default the best ones."""
+        asked = tuple(one.uid for one in series)
+        if not then_load and self._is_to_load(asked):
+            return  # a list that is read again selects anew what is about to be loaded
         self._cancel()
+        self._to_load = asked if then_load else ()
         database = self._session.database
         if not series or database is None:
             self._panel.clear(_NOTHING)
@@ -122,6 +127,10 @@ class Examiner(QObject):
             returned=lambda found: self._show(series, examined, ways, found, then_load),
             failed=lambda error: self._panel.clear(f"It cannot be examined: {error}"),
         )
+
+    def _is_to_load(self, asked: tuple[str, ...]) -> bool:
+        runs = self._task is not None and not self._task.is_done
+        return runs and bool(self._to_load) and asked in ((), self._to_load)
 
     def _show(
         self,

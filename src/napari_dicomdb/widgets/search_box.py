@@ -77,7 +77,7 @@ class _Line(QLineEdit):
     def offer(self) -> None:
         """Show the fields and saved searches that begin as the word at the cursor."""
         typed = self._typed()
-        if len(typed) < 2 or not self.hasFocus():
+        if len(typed) < 2:
             self.words.popup().hide()
             return
         self.words.setCompletionPrefix(typed)
