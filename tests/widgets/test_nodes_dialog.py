@@ -38,8 +38,10 @@ def test_change_and_remove_by_keyboard(qtbot, dialog):
     dialog.table.setFocus()
     qtbot.keyClick(dialog.table, Qt.Key.Key_Return)
     form = dialog.form
-    qtbot.keyClick(form.port, Qt.Key.Key_Up)
+    qtbot.waitUntil(form.isVisible)
+    form.port.setValue(11113)
     qtbot.keyClick(form.name, Qt.Key.Key_Return)
+    assert form.notice.text() == ""
     assert load_nodes()[0].port == 11113
     with qtbot.waitSignal(dialog.changed):
         qtbot.keyClick(dialog.table, Qt.Key.Key_Delete)

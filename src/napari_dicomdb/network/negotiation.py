@@ -132,6 +132,14 @@ def decode_answer(answer: bytes) -> tuple[int, dict[int, tuple[int, str]]]:
         information = accepted.user_information
         longest = int(information.maximum_length or 0) if information else 0
     # All that the bytes of a stranger make a decoder stumble over.
-    except (ArithmeticError, AttributeError, LookupError, TypeError, struct.error) as error:
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
         raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
     return longest, said

@@ -195,7 +195,7 @@ class Node:
             plain["tls"] = {f.name: getattr(self.tls, f.name) for f in fields(Tls)}
         for name in ("credentials", "user", "secret", "retrieve", "character_set"):
             value = getattr(self, name)
-            if value and value != "none":
+            if value not in ("", "none", "get"):  # the defaults
                 plain[name] = value
         limits = {
             f.name: getattr(self.limits, f.name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.dicom import codecs
+from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.dicom._meta import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from napari_dicomdb.dicom.bits import keep_stored_bits
 from napari_dicomdb.dicom.description import PixelDescription
@@ -66,7 +67,7 @@ def encode_as(path: str | os.PathLike[str], transfer_syntax_uid: str) -> bytes:
     target.is_implicit_VR = transfer_syntax_uid == IMPLICIT_LITTLE
     try:
         # Values that break a rule are the sender's business, not ours.
-        with config.disable_value_validation():
+        with quiet(), config.disable_value_validation():
             dataset = dcmread(path, force=True)
             syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
             if syntax == EXPLICIT_BIG:

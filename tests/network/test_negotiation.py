@@ -1,0 +1,40 @@
+"""What we propose, as pynetdicom decodes it; what is answered, as it encodes it."""
+
+from __future__ import annotations
+
+import pytest
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+
+from napari_dicomdb.network.negotiation import MOST_CONTEXTS, decode_answer, encode_request
+from napari_dicomdb.network.node import Node
+from napari_dicomdb.network.secrets import keep_secret
+
+
+def test_request(memory_keyring):
+    node = Node(
+        "n", host="h", called_aet="THEM", calling_aet="US",
+        credentials="basic", user="me", secret=keep_secret("pass"),
+    )  # fmt: skip
+    read = A_ASSOCIATE_RQ()
+    read.decode(encode_request(node, [("1.2.3", "1.2.840.10008.1.2"), ("1.2.4", "1.2.5")]))
+    assert (read.called_ae_title.strip(), read.calling_ae_title.strip()) == ("THEM", "US")
+    contexts = [
+        (c.context_id, c.abstract_syntax, c.transfer_syntax) for c in read.presentation_context
+    ]
+    assert contexts == [(1, "1.2.3", ["1.2.840.10008.1.2"]), (3, "1.2.4", ["1.2.5"])]
+    assert read.user_information.maximum_length == node.limits.max_pdu
+    identity = read.user_information.user_identity
+    assert (identity.primary, identity.secondary) == (b"me", b"pass")
+
+
+def test_number_of_contexts():
+    node = Node("n", host="h")
+    for count in (0, MOST_CONTEXTS + 1):
+        with pytest.raises(ValueError, match="presentation contexts"):
+            encode_request(node, [("1.2.3", "1.2.5")] * count)
+
+
+@pytest.mark.parametrize("junk", [b"", b"\2\0\0\0\0\4abcd", b"\2\0" + b"\xff" * 200])
+def test_junk(junk):
+    with pytest.raises(ValueError, match="no A-ASSOCIATE-AC"):
+        decode_answer(junk)
