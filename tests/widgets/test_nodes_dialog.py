@@ -40,7 +40,7 @@ def test_change_and_remove_by_keyboard(qtbot, dialog):
     form = dialog.form
     qtbot.waitUntil(form.isVisible)
     form.port.setValue(11113)
-    qtbot.keyClick(form.name, Qt.Key.Key_Return)
+    qtbot.mouseClick(form.save_button, Qt.MouseButton.LeftButton)
     assert form.notice.text() == ""
     assert load_nodes()[0].port == 11113
     with qtbot.waitSignal(dialog.changed):
