@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -180,3 +181,19 @@ def test_tar_that_ends_between_two_members(database: Database, ct: Path, tmp_pat
     assert [(path, reason) for path, reason, _ in report.rejected] == [
         (str(target), "bad-archive")
     ]
+
+
+def test_a_bomb_is_not_unpacked_again(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "_HARMLESS", 1 << 16)
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(4 << 20))
+    assert [r[1] for r in database.import_paths([bomb]).rejected] == ["archive-bomb"]
+    with monkeypatch.context() as patched:
+        patched.setattr(archives, "members", None)  # not called
+        again = database.import_paths([bomb])
+    assert [r[1] for r in again.rejected] == ["archive-bomb"]
+    os.utime(bomb, ns=(1, 1))
+    assert [r[1] for r in database.import_paths([bomb]).rejected] == ["archive-bomb"]
