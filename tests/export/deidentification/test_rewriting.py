@@ -82,6 +82,20 @@ def test_decoded_data_sets(tmp_path: Path) -> None:
     assert (copy.pixel_array == pixels).all()
 
 
+@pytest.mark.parametrize("name", ["MR_small_bigendian.dcm", "MR_small_implicit.dcm"])
+def test_decoded_data_sets_of_other_encodings(name: str, tmp_path: Path) -> None:
+    path = get_testdata_file(name)
+    original, dataset = pydicom.dcmread(path), pydicom.dcmread(path)
+    dataset.add_new(0x00281201, "OW", b"\1\2\3\4")
+    write_decoded(dataset, tmp_path / "out.dcm")
+    copy = pydicom.dcmread(tmp_path / "out.dcm")
+    swapped = not original.original_encoding[1]
+    assert copy[0x00281201].value == (b"\2\1\4\3" if swapped else b"\1\2\3\4")
+    for element in original:
+        if element.tag.group != 0x7FE0 and element.VR not in ("OW", "UN"):
+            assert copy[element.tag].value == element.value, element.tag
+
+
 def test_extents_of_compressed_pixels() -> None:
     fragments = encapsulate([b"\1" * 10, b"\xfe\xff\xdd\xe0" * 5])
     element = b"\xe0\x7f\x10\x00OB\0\0" + b"\xff" * 4 + fragments + b"\xfe\xff\xdd\xe0\0\0\0\0"

@@ -7,6 +7,7 @@ import os
 import shutil
 import struct
 import zlib
+from array import array
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
@@ -26,6 +27,8 @@ _ITEM, _END_OF_ITEMS = 0xFFFEE000, 0xFFFEE0DD
 _LONG_VRS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN", b"SQ", b"UT", b"UC", b"UR",
              b"SV", b"UV")  # fmt: skip
 _UNDEFINED = 0xFFFFFFFF
+_WORDS = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
+_TYPES = {2: "H", 4: "I", 8: "Q"}
 
 read_source = read_for_editing
 """Read a file up to its pixels; raises HeaderError, NotDicomError or LoadError."""
@@ -165,6 +168,7 @@ def write_decoded(dataset: Dataset, target: Path) -> int:
     whole.is_implicit_VR, whole.is_little_endian = False, True
     try:
         with quiet():
+            _convert(dataset, swap=dataset.original_encoding[1] is False)
             write_dataset(whole, dataset)
             meta = _meta(dataset, "1.2.840.10008.1.2.1")
     except UNREADABLE as error:
@@ -174,6 +178,25 @@ def write_decoded(dataset: Dataset, target: Path) -> int:
         whole.seek(0)
         shutil.copyfileobj(whole, out, 1 << 20)
         return _finish(out)
+
+
+def _convert(dataset: Dataset, *, swap: bool) -> None:
+    """Make values of all bytes of a data set, which are as their file encoded them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Whose pixels are little endian already.
+    swap : bool
+        The file was big endian: words that pydicom leaves as bytes are turned.
+    """
+    for element in dataset.iterall():
+        width = _WORDS.get(element.VR, 0)
+        if swap and width and element.tag.group != 0x7FE0 and isinstance(element.value, bytes):
+            words = array(_TYPES[width])
+            words.frombytes(element.value[: len(element.value) // width * width])
+            words.byteswap()
+            element.value = words.tobytes()
 
 
 def _meta(dataset: Dataset, syntax: str) -> bytes:
