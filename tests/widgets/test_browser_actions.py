@@ -284,6 +284,35 @@ def test_a_list_that_is_read_again_does_not_stop_a_load(browser, qtbot, phantom,
     qtbot.waitUntil(has_layers(browser, 1), timeout=20_000)
 
 
+def test_delete_anywhere_in_the_dock_leaves_the_viewer_alone(browser, qtbot):
+    points = browser._viewer.add_points([[1, 2], [3, 4]])
+    points.selected_data = {0}
+    points.mode = "select"
+    for widget in (browser.bar.recent_button, browser.several.page.tree, browser.panel):
+        for key in (KEY.Key_Delete, KEY.Key_Backspace):
+            qtbot.keyClick(widget, key)
+    assert len(points.data) == 2
+    assert browser.actions_.dialog is None
+
+
+def test_a_question_of_another_database_is_not_asked(browser, qtbot, tmp_path, phantom):
+    """Its rows have keys that are those of other rows in the database shown now."""
+    go_on = threading.Event()
+    other = Database.open(tmp_path / "other")
+    other.import_paths([phantom["axial-ct"].paths[0].parent], workers=0)
+    records = browser.database.series()
+    first = browser.database
+    for _ in range(2):  # both workers
+        browser._queries.submit(go_on.wait, 20)
+    browser.actions_.ask_to_remove(records)
+    browser.session.use(other)
+    go_on.set()
+    qtbot.waitUntil(lambda: not browser._queries.is_busy, timeout=20_000)
+    assert browser.database is other is not first
+    assert browser.actions_.dialog is None
+    assert len(other.series()) == 1
+
+
 # -- cards ----------------------------------------------------------------------------
 
 

@@ -208,16 +208,22 @@ class RecordActions(QObject):
         database = self._session.database
         if not records or database is None:
             return
+        if not self._writes:
+            text = "The database was opened read-only: nothing can be removed from it."
+            self.failed.emit(DatabaseError(text, reason="read-only"))
+            return
         if not preference("browser", "confirm_removal", True):
             self.remove(records, False)
             return
 
         def ask(series: list[SeriesRecord]) -> None:
+            if self._session.database is not database:
+                return  # another one is shown now, where the same keys are other rows
             files = sum(s.instance_count for s in series)
             has_copies = any(s.storage != "linked" for s in series)
             what = f"{named(records)} with {count(files, 'file')}"
             self.dialog = RemoveDialog(what, has_copies=has_copies, parent=self._host)
-            self.dialog.confirmed.connect(lambda copies: self.remove(records, copies))
+            self.dialog.confirmed.connect(lambda copies: self._remove(database, records, copies))
             self.dialog.open()
 
         self._runner.submit(
@@ -228,10 +234,10 @@ class RecordActions(QObject):
 
     def remove(self, records: Sequence[Record], delete_copies: bool) -> None:
         """Remove `records` from the database, and copied files when asked to."""
-        database = self._session.database
-        if database is None:
-            return
+        if self._session.database is not None:
+            self._remove(self._session.database, records, delete_copies)
 
+    def _remove(self, database: Any, records: Sequence[Record], delete_copies: bool) -> None:
         def work(progress: Progress) -> RemovalReport:
             whole = RemovalReport()
             chosen = outermost(records)

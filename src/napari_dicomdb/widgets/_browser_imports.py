@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_dicomdb.api import Database
     from napari_dicomdb.database import ImportReport
+    from napari_dicomdb.database.records import SeriesRecord
     from napari_dicomdb.widgets._tasks import TaskRunner
     from napari_dicomdb.widgets.browser import DicomBrowser
 
@@ -91,7 +93,11 @@ class BrowserImports(QObject):
         if report.series_uids and not request.dry_run and database is not None:
             uid = report.series_uids[0]
             self._runner.submit(
-                lambda: [database.find_series(uid)], returned=browser.views.select_series
+                lambda: [database.find_series(uid)], returned=partial(self._select, database)
             )
         elif browser.views.is_empty:
             browser.show_what_is_there()
+
+    def _select(self, database: Database, series: list[SeriesRecord]) -> None:
+        if self._browser.database is database:  # else the same keys are other rows
+            self._browser.views.select_series(series)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QHideEvent, QKeySequence, QResizeEvent
+from qtpy.QtGui import QHideEvent, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QShortcut,
     QSizePolicy,
@@ -20,6 +20,7 @@ from napari_dicomdb.widgets._actions import RecordActions
 from napari_dicomdb.widgets._browser_imports import BrowserImports
 from napari_dicomdb.widgets._browser_menu import BrowserMenu
 from napari_dicomdb.widgets._drag import CanvasDrop
+from napari_dicomdb.widgets._ending import let_go
 from napari_dicomdb.widgets._examining import Examiner
 from napari_dicomdb.widgets._preferences import BrowserPreferences
 from napari_dicomdb.widgets._session import (
@@ -133,7 +134,7 @@ class DicomBrowser(QWidget):
         )  # fmt: skip
         end_with(self, self.preferences.disconnect_settings)
         end_with(
-            self, _let_go, self._theme, self.loader, self.contents, self.metadata, runners, detach
+            self, let_go, self._theme, self.loader, self.contents, self.metadata, runners, detach
         )
 
         if database is not None:
@@ -345,8 +346,13 @@ class DicomBrowser(QWidget):
         self._count()
 
     def _count(self) -> None:
-        if self.database is not None:
-            self._queries.submit(self.database.info, returned=self.status.show_counts)
+        database = self.database
+        if database is not None:
+            self._queries.submit(database.info, returned=partial(self._show_counts, database))
+
+    def _show_counts(self, database: Database, counts: dict[str, Any]) -> None:
+        if database is self.database:
+            self.status.show_counts(counts)
 
     def show_what_is_there(self) -> None:
         """Show what is listed, or say why nothing is."""
@@ -393,6 +399,13 @@ class DicomBrowser(QWidget):
         if self.database is not None:
             remember_view(self.database.path, _PANEL_KEY, self._content.sizes())
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep from the viewer what would delete its points, shapes and layers."""
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
     def hideEvent(self, event: QHideEvent) -> None:
         """Remember what is selected: the dock may be closed for good."""
         self.views.keep_state()
@@ -415,21 +428,3 @@ class DicomBrowser(QWidget):
     def _find_moved(self) -> None:
         self.notice.hide()
         self.databases.actions.show_upkeep("relink")
-
-
-def _let_go(
-    theme: ThemeWatcher,
-    loader: LayerLoader,
-    contents: ContentDock,
-    metadata: MetadataDock,
-    runners: Any,
-    detach: Any,
-) -> None:
-    """Stop the work of a dock that is gone."""
-    theme.disconnect_settings()
-    loader.close()
-    contents.close()
-    metadata.close()
-    for runner in runners:
-        runner.close()
-    detach()

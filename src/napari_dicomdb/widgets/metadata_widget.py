@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_dicomdb.viewer.frame import dicom_metadata
@@ -66,6 +67,13 @@ class DicomMetadata(QWidget):
             session.open()
         if napari_viewer is not None and napari_viewer.layers.selection.active is not None:
             self.show_layer(napari_viewer.layers.selection.active)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Keep from the viewer what would delete its points, shapes and layers."""
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
     def _apply_palette(self, palette: Palette) -> None:
         self.view.apply_palette(palette)
