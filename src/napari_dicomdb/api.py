@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from napari_dicomdb import loading
 from napari_dicomdb.database import Database as _IndexDatabase
-from napari_dicomdb.database import activity, examinations
+from napari_dicomdb.database import examinations
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
-from napari_dicomdb.errors import DatabaseError, ExportError, LoadError, NotFoundError
+from napari_dicomdb.errors import ExportError, LoadError, NotFoundError
 from napari_dicomdb.loading import stored
 from napari_dicomdb.loading.together import with_joined
 from napari_dicomdb.progress import Progress, no_progress
@@ -374,25 +374,16 @@ class Database(_IndexDatabase):
         """
         from napari_dicomdb.export.files import instances_of
         from napari_dicomdb.network.nodes import find_node
-        from napari_dicomdb.network.sending import send_instances
+        from napari_dicomdb.network.sending import note_sending, send_instances
 
         to = find_node(node) if isinstance(node, str) else node
         instances = instances_of(self, records)
         report = send_instances(
             instances, to, transcode=transcode, progress=progress or no_progress
         )
-        self._note_sending(report)
+        if not self.read_only:
+            note_sending(self._connections, report)
         return report
-
-    def _note_sending(self, report: SendReport) -> None:
-        if self.read_only or not report.stored:
-            return
-        counts = {"instances": report.stored, "failed": len(report.rejected)}
-        try:
-            with self._connections.transaction() as connection:
-                activity.record(connection, "send", {k: n for k, n in counts.items() if n})
-        except DatabaseError as error:  # what was sent is sent
-            _log.warning("sending is not noted among recent activity: %s", error.reason)
 
     def _paint_series(self, series: SeriesRecord) -> Picture:
         from napari_dicomdb.loading import pictures

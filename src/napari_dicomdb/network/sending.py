@@ -8,7 +8,8 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.errors import Cancelled, DicomDbError, NetworkError
+from napari_dicomdb.database import activity
+from napari_dicomdb.errors import Cancelled, DatabaseError, DicomDbError, NetworkError
 from napari_dicomdb.network.association import Association
 from napari_dicomdb.network.commands import C_STORE_RQ, WITH_DATA_SET
 from napari_dicomdb.network.negotiation import MOST_CONTEXTS
@@ -20,11 +21,12 @@ from napari_dicomdb.progress import Progress, no_progress
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from napari_dicomdb.database.connection import Connections
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.network.negotiation import Proposal
     from napari_dicomdb.network.node import Node
 
-__all__ = ["PAUSES", "send_instances"]
+__all__ = ["PAUSES", "note_sending", "send_instances"]
 
 PAUSES = (1.0, 4.0, 15.0)
 """Seconds before each further attempt: so many attempts more than one there are."""
@@ -83,6 +85,18 @@ def send_instances(
     """
     chosen = list({record.uid: record for record in instances}.values())
     return _Sending(chosen, node, transcode, pauses, progress).run()
+
+
+def note_sending(connections: Connections, report: SendReport) -> None:
+    """Note among recent activity what was sent; numbers only."""
+    counts = {"instances": report.stored, "failed": len(report.rejected)}
+    if not report.stored:
+        return
+    try:
+        with connections.transaction() as connection:
+            activity.record(connection, "send", {k: n for k, n in counts.items() if n})
+    except DatabaseError as error:  # what was sent is sent
+        _log.warning("sending is not noted among recent activity: %s", error.reason)
 
 
 class _Sending:
