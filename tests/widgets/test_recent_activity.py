@@ -20,3 +20,7 @@ def test_what_was_done():
     assert what_was_done("import", {"added": 1200, "refused": 0}) == "Imported: 1\u2009200 added"
     assert what_was_done("vacuum", {}) == "Compacted"
     assert what_was_done("some_new-thing", {}) == "Some new thing"
+
+
+def test_activity_uses_the_words_of_reports():
+    assert what_was_done("import", {"added": 3, "rejected": 2}) == "Imported: 3 added, 2 refused"

@@ -50,6 +50,8 @@ _DONE = {
     "watch": "Arrived in a watched folder",
 }
 
+_WORDS = {"rejected": "refused"}  # as reports say it
+
 
 def age(seconds: float) -> str:
     """Return how long ago something was: "just now", "5 min ago", "yesterday"."""
@@ -67,7 +69,7 @@ def what_was_done(kind: str, counts: Mapping[str, Any]) -> str:
     """Return "Imported: 120 added, 3 refused"."""
     done = _DONE.get(kind, kind.replace("-", " ").replace("_", " ").capitalize())
     parts = [
-        f"{number(value)} {name.replace('_', ' ')}"
+        f"{number(value)} {_WORDS.get(name, name.replace('_', ' '))}"
         for name, value in counts.items()
         if isinstance(value, int) and value
     ]
