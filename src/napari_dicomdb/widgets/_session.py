@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError
 from napari_dicomdb.settings import rename_database
 from napari_dicomdb.widgets._drive import DriveWatch
+from napari_dicomdb.widgets._import_request import ImportRequest, as_paths, do_import
 from napari_dicomdb.widgets._opening import OpenFailure, OpenRequest, open_database
 from napari_dicomdb.widgets._remembered import (
     flush,
@@ -44,35 +44,6 @@ __all__ = [
     "remember",
     "remember_view",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """What somebody asked to import."""
-
-    paths: tuple[Path, ...]
-    copy: bool = False
-    workers: int | None = None
-    dry_run: bool = False
-    slicer_directory: Path | None = None  # take this over, rather than `paths`
-
-
-def _take(
-    database: Database, request: ImportRequest, *, report: ImportReport, progress: Progress
-) -> ImportReport:
-    """Import what was asked for; of 3D Slicer's databases as `dicomdb db take-over` does."""
-    if request.from_slicer:
-        return slicer.take_over_into(
-            database, request.paths[0], copy=request.copy, progress=progress, report=report
-        )
-    return database.import_paths(
-        list(request.paths),
-        copy=request.copy,
-        workers=request.workers,
-        dry_run=request.dry_run,
-        progress=progress,
-        report=report,
-    )
 
 
 class DatabaseSession(QObject):
@@ -327,7 +298,7 @@ class DatabaseSession(QObject):
             self.import_reported.emit(request, so_far)
 
         self._task = self._importer.submit(
-            _take_over if request.slicer_directory is not None else _import,
+            do_import,
             self.database,
             request,
             report=so_far,
@@ -380,21 +351,6 @@ class DatabaseSession(QObject):
         if self.database is not None:
             self.database.close()
             self.database = None
-
-
-def _import(database: Database, request: ImportRequest, **told: Any) -> ImportReport:
-    return database.import_paths(
-        list(request.paths),
-        copy=request.copy,
-        workers=request.workers,
-        dry_run=request.dry_run,
-        **told,
-    )
-
-
-def _take_over(database: Database, request: ImportRequest, **told: Any) -> ImportReport:
-    assert request.slicer_directory is not None and database.path is not None
-    return slicer.take_over(request.slicer_directory, database.path, copy=request.copy, **told)
 
 
 _shared: DatabaseSession | None = None
@@ -450,8 +406,3 @@ def end_with(dock: QObject, let_go: Callable[..., None], *parts: Any) -> None:
     """
     finalizer = weakref.finalize(dock, let_go, *parts)
     dock.destroyed.connect(lambda *_: finalizer())
-
-
-def as_paths(paths: Sequence[Any]) -> tuple[Path, ...]:
-    """Return `paths` as `Path` objects."""
-    return tuple(Path(path) for path in paths)
