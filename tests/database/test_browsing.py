@@ -89,3 +89,21 @@ def test_a_message_names_no_patient(database: Database, ct: Path) -> None:
     with pytest.raises(NotFoundError) as raised:
         database.patient(patient)
     assert patient.patient_id not in str(raised.value)
+
+
+def test_names_with_accents_stand_among_those_without(
+    database: Database, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    for number, name in enumerate(("Yamada", "Şahin", "Sander", "Zuse", "Østby", "Pauli"), 1):
+        write_instance(
+            tmp_path / "names" / f"{number}",
+            number,
+            number,
+            PatientID=f"N{number}",
+            PatientName=name,
+            StudyInstanceUID=f"1.2.{number}",
+            SpecificCharacterSet="ISO_IR 192",
+        )
+    database.import_paths([tmp_path / "names"])
+    names = [p.name for p in database.patients(text="id:N")]
+    assert names == ["Østby", "Pauli", "Şahin", "Sander", "Yamada", "Zuse"]

@@ -124,3 +124,10 @@ def test_info(database: Database, ct: Path) -> None:
     assert (info["instances"], info["frames"], info["copied_files"]) == (6, 6, 6)
     assert info["path"] == str(database.path)
     assert info["size"] == sum(p.stat().st_size for p in ct.rglob("*.dcm"))
+
+
+def test_empty_path_names_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatabaseError, match="empty path"):
+        Database.open("")
+    assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,7 @@ def contents(path: Path) -> list[Any]:
     found = [
         connection.execute("SELECT * FROM series_text ORDER BY rowid").fetchall(),
         connection.execute("SELECT * FROM series_note ORDER BY series").fetchall(),
+        connection.execute("SELECT id, sort_name FROM patient ORDER BY id").fetchall(),
         connection.execute(
             "SELECT id, spacing_rows, spacing_columns, slice_spacing FROM series ORDER BY id"
         ).fetchall(),
@@ -51,6 +52,7 @@ def test_version_3(
     for table in TABLES:
         names = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
         old.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}")
+    old.execute("UPDATE patient SET sort_name = 'müller, jörg'")  # as version 3 filed it
     old.execute("INSERT INTO series_text (rowid, name) VALUES (1, 'Müller, Jörg')")
     old.close()
     with Database.open(old_path) as migrated:

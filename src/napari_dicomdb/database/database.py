@@ -130,6 +130,8 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             from napari_dicomdb.settings import default_database
 
             path = default_database()
+        if not os.fspath(path):
+            raise DatabaseError("an empty path names no database directory", reason="empty-path")
         directory = Path(os.path.abspath(os.fspath(path)))
         if not (directory / INDEX_NAME).is_file():
             slicer.refuse_slicer_directory(directory)

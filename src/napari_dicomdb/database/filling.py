@@ -22,6 +22,14 @@ def fill_lived_in(connection: sqlite3.Connection) -> None:
     if not keys:
         return
     from napari_dicomdb.database import series_notes, series_text, spacing
+    from napari_dicomdb.database.folding import folded
+
+    # Ş beside S, not after Z: names are ordered as they are searched, without accents.
+    names = connection.execute("SELECT id, sort_name FROM patient").fetchall()
+    connection.executemany(
+        "UPDATE patient SET sort_name = ? WHERE id = ?",
+        [(folded(name), key) for key, name in names],
+    )
 
     for key in keys:
         series_text.file_series(connection, (key,))

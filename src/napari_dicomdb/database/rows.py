@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_dicomdb.database import series_notes
+from napari_dicomdb.database.folding import folded
 from napari_dicomdb.dicom.values import (
     display_name,
     parse_date,
@@ -286,7 +287,7 @@ def _group(
             parse_date(text("PatientBirthDate")),
             "" if patient_id else study_uid,
             text("PatientSex"),
-            display_name(name).casefold() or patient_id.casefold(),
+            folded(display_name(name)) or folded(patient_id),
         ),
         study=study,
         series=series,
