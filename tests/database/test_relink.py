@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from napari_dicomdb.database import Database
-from napari_dicomdb.errors import Cancelled, NotFoundError
+from napari_dicomdb.errors import Cancelled, DatabaseError, NotFoundError
 
 
 def paths(database: Database) -> list[str]:
@@ -166,3 +166,20 @@ def test_pictures_are_tried_again_when_files_are_there_again(
         database.verify()
     assert database.thumbnail_image(first).reason == ""
     assert database.thumbnail(first) is not None
+
+
+@pytest.mark.parametrize(("old", "new"), [("", ""), ("", "here"), ("here", "")])
+def test_an_empty_root_names_nothing(database: Database, old: str, new: str) -> None:
+    with pytest.raises(DatabaseError, match="empty"):
+        database.relink(old, new)
+
+
+def test_relative_roots(
+    database: Database, ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = database.import_paths([ct]).added
+    ct.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    report = database.relink(os.path.relpath(ct), "moved")
+    assert (report.relinked, report.old_root) == (count, str(ct))
+    assert all(one.path.is_file() for one in database.instances())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from napari_dicomdb.database import Database
+from napari_dicomdb.database import Database, verify
 from napari_dicomdb.errors import Cancelled, DatabaseError
 
 
@@ -140,3 +141,19 @@ def test_read_only(database: Database) -> None:
         pytest.raises(DatabaseError, match="read-only"),
     ):
         reading.repair()
+
+
+def test_more_changed_files_than_one_run_reads(
+    database: Database, ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.import_paths([ct])
+    files = sorted(path for path in ct.rglob("*") if path.is_file())
+    for path in files:
+        os.utime(path, ns=(1, 1))
+    monkeypatch.setattr(verify, "LISTED", 2)
+    report = database.repair()
+    assert (report.left_changed, report.ok) == (len(files) - 2, False)
+    assert f"{len(files) - 2} more changed files: run repair again" in report.summary()
+    monkeypatch.undo()
+    assert database.repair().left_changed == 0
+    assert database.verify().ok

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import (
     print_json,
     print_table,
@@ -99,7 +99,8 @@ def edit(
         typer.Option("--remove", metavar="KEYWORD", help="Remove an attribute; repeatable."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Folder for the copies.")
+        Path | None,
+        typer.Option("--to", metavar="DIR", parser=named_path, help="Folder for the copies."),
     ] = None,
     into_db: Annotated[
         bool, typer.Option("--into-db", help="Import the copies into the database.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import (
     print_json,
     print_json_list,
@@ -69,6 +69,7 @@ def ls(
         typer.Option(
             "--db",
             metavar="DIR",
+            parser=named_path,
             help="Database directory, or several; the default one when absent.",
         ),
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_dicomdb.cli.exporting import named_records
-from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import (
     print_json,
     print_table,
@@ -47,7 +47,9 @@ def deidentify(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="DIR|FILE.zip", help="Where the copies go."),
+        typer.Option(
+            "--to", metavar="DIR|FILE.zip", parser=named_path, help="Where the copies go."
+        ),
     ] = None,
     patient: Annotated[
         list[str] | None, typer.Option("--patient", metavar="ID", help="All files of a PatientID.")

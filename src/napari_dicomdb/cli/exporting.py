@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, say, say_error
 from napari_dicomdb.errors import LoadError, NotFoundError
 
@@ -30,7 +30,10 @@ def export(
         ),
     ] = None,
     to: Annotated[
-        Path, typer.Option("--to", metavar="DIR|FILE.zip", help="Where the copies go.")
+        Path,
+        typer.Option(
+            "--to", metavar="DIR|FILE.zip", parser=named_path, help="Where the copies go."
+        ),
     ] = ...,  # type: ignore[assignment]
     patient: Annotated[
         list[str] | None, typer.Option("--patient", metavar="ID", help="All files of a PatientID.")

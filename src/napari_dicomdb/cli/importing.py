@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import print_json, progress_bar, say, visible
 
 if TYPE_CHECKING:
@@ -19,20 +19,13 @@ __all__ = ["import_", "print_report", "register"]
 SHOWN_REFUSALS = 20
 
 
-def _path(text: str) -> Path:
-    if not text:
-        # Path("") is the working folder, which nobody named.
-        raise typer.BadParameter("an empty path names nothing: say what to import")
-    return Path(text)
-
-
 def import_(
     paths: Annotated[
         list[Path],
         typer.Argument(
             metavar="PATH...",
             help="Folders, files, zip or tar archives, DICOMDIRs.",
-            parser=_path,
+            parser=named_path,
         ),
     ],
     copy: Annotated[

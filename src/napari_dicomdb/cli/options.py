@@ -10,7 +10,28 @@ import typer
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
 
-__all__ = ["DatabaseOption", "JsonOption", "LoadableOption", "TargetsArgument", "open_database"]
+__all__ = [
+    "DatabaseOption",
+    "JsonOption",
+    "LoadableOption",
+    "TargetsArgument",
+    "named_path",
+    "open_database",
+]
+
+
+def named_path(text: str) -> Path:
+    """Return the path that an option names; an empty one is wrong usage.
+
+    Raises
+    ------
+    typer.BadParameter
+        If `text` is empty: ``Path("")`` is the working folder, which nobody named.
+    """
+    if not text:
+        raise typer.BadParameter("an empty path names nothing")
+    return Path(text)
+
 
 DatabaseOption = Annotated[
     Path | None,
@@ -18,6 +39,7 @@ DatabaseOption = Annotated[
         "--db",
         envvar="DICOMDB_DATABASE",
         metavar="DIR",
+        parser=named_path,
         help="Database directory; the default one of the settings when absent.",
     ),
 ]

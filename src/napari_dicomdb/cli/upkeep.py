@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import print_json, print_table, progress_bar, say, say_error
 from napari_dicomdb.errors import DatabaseError
 
@@ -111,7 +111,10 @@ def repair(
 def relink(
     old: Annotated[str, typer.Argument(metavar="OLD", help="Folder as the database knows it.")],
     new: Annotated[
-        Path | None, typer.Argument(metavar="[NEW]", help="Folder that has its content now.")
+        Path | None,
+        typer.Argument(
+            metavar="[NEW]", parser=named_path, help="Folder that has its content now."
+        ),
     ] = None,
     find: Annotated[
         list[Path] | None,
@@ -126,11 +129,16 @@ def relink(
 
     With --find, nothing is changed: it says where files of OLD were met.
     """
+    if not old:
+        raise typer.BadParameter("an empty path names nothing: name the old folder")
     if (new is None) == (not find):
         raise typer.BadParameter("give the new folder, or --find DIR to look for it")
     with _writable(db) as database, progress_bar(quiet=json_) as progress:
         if new is None:
             from napari_dicomdb.database.places import is_under
+            from napari_dicomdb.database.relink import whole_root
+
+            old = whole_root(old)
 
             found = [
                 one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, field
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import thumbnail_store
@@ -12,7 +13,7 @@ from napari_dicomdb.database.places import parts_below
 from napari_dicomdb.database.report import Remark, printable
 from napari_dicomdb.database.verify import count_missing
 from napari_dicomdb.dicom.header import scan_file
-from napari_dicomdb.errors import DicomDbError, NotFoundError
+from napari_dicomdb.errors import DatabaseError, DicomDbError, NotFoundError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.connection import Connections
     from napari_dicomdb.progress import Progress
 
-__all__ = ["RelinkReport", "relink"]
+__all__ = ["RelinkReport", "relink", "whole_root"]
 
 _LISTED = 10_000
 _SAMPLES = 3
@@ -88,6 +89,27 @@ class RelinkReport:
         if self.rejected:
             line += f", {len(self.rejected)} are other files and stay as they were"
         return line
+
+
+def whole_root(root: str | os.PathLike[str]) -> str:
+    r"""Return a root as the index may know it; of a relative one, the whole path.
+
+    Raises
+    ------
+    DatabaseError
+        If it is empty.
+
+    Examples
+    --------
+    >>> whole_root("D:\\scans")
+    'D:\\scans'
+    """
+    text = os.fspath(root)
+    if not text:
+        raise DatabaseError("an empty path names no folder", reason="no-path")
+    # One of another system is whole already: abspath would put the working folder before it.
+    known = PureWindowsPath(text)
+    return text if os.path.isabs(text) or known.drive or known.root else os.path.abspath(text)
 
 
 def relink(

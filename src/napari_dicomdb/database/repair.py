@@ -65,6 +65,8 @@ class RepairReport:
     left_copies : int
         Copies in the database directory that the index does not list, left where they are:
         a removal that did not delete them leaves such.
+    left_changed : int
+        Changed files that were not read again, for they were too many for one run.
     cancelled : bool
         The progress callback raised Cancelled; what was done stays done.
     """
@@ -77,11 +79,12 @@ class RepairReport:
     cancelled: bool = False
     seconds: float = 0.0
     left_copies: int = 0
+    left_changed: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether nothing is left that is wrong."""
-        return not (self.rejected or self.still_missing or self.cancelled)
+        return not (self.rejected or self.still_missing or self.left_changed or self.cancelled)
 
     def did(self, code: str, count: int, text: str) -> None:
         """Note an act, if there was anything to do."""
@@ -105,6 +108,8 @@ class RepairReport:
         line = "; ".join(f"{act.count} {act.text}" for act in self.acts) or "nothing to mend"
         if self.still_missing:
             line += f"; {self.still_missing} files are missing still: relink them, or forget them"
+        if self.left_changed:
+            line += f"; {self.left_changed} more changed files: run repair again"
         if self.left_copies:
             line += (
                 f"; {self.left_copies} copies that the index does not list are left: import them "
@@ -141,6 +146,7 @@ def repair(
         replaced, archives = second_copies.take(connections, root, started, progress)
         report.did("replaced", replaced, "missing files replaced by another copy")
         changed = [path for path in seen.changed if not _is_inside(path, root)]
+        report.left_changed = seen.changed_count - len(seen.changed)
         _import(connections, root, [*again, *archives, *changed], report, progress)
         _read_copies_again(connections, root, report)
         if adopt:

@@ -98,13 +98,15 @@ class Upkeep(Browsing):
 
         Raises
         ------
+        DatabaseError
+            If one of the two is empty.
         NotFoundError
             If there is no such new folder, or nothing is known below the old one.
         """
-        from napari_dicomdb.database.relink import relink
+        from napari_dicomdb.database.relink import relink, whole_root
 
         report = progress or no_progress
-        old, new = os.fspath(old_root), os.path.abspath(os.fspath(new_root))
+        old, new = whole_root(old_root), os.path.abspath(whole_root(new_root))
         if dry_run:
             return self._relink(relink, old, new, True, check_all, report)
         with self._writing(report):
