@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from napari_dicomdb.settings import load_settings
+
 
 def test_import_then_again(dicomdb: Callable[..., Any], phantom: Path) -> None:
     files = sum(p.is_file() for p in phantom.rglob("*"))
@@ -78,3 +80,29 @@ def test_with_a_cluster(dicomdb: Callable[..., Any], phantom: Path) -> None:
         assert outcome.json["added"] == files
     again = dicomdb("import", phantom, "--json")
     assert (again.json["added"], again.json["unchanged"]) == (0, files)
+
+
+def test_a_dry_run_makes_no_database(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    outcome = dicomdb("import", phantom, "--dry-run", "--db", tmp_path / "new", "--json")
+    files = sum(p.is_file() for p in phantom.rglob("*"))
+    assert (outcome.code, outcome.json["added"]) == (0, files)
+    assert not (tmp_path / "new").exists()
+    assert load_settings().recent_databases == ()
+
+
+def test_the_database_is_remembered(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    dicomdb("import", phantom, "--db", tmp_path / "one")
+    assert load_settings().recent_databases == (tmp_path / "one",)
+    dicomdb("import", phantom, "--db", tmp_path / "two")
+    recent = (tmp_path / "two", tmp_path / "one")
+    assert load_settings().recent_databases == recent
+    dicomdb("ls", "--db", tmp_path / "one")
+    dicomdb("info", "--db", tmp_path / "one")
+    assert load_settings().recent_databases == recent
+    dicomdb("import", phantom)
+    found = dicomdb("ls", "--all-databases", "--json").json["hits"]
+    assert {str(place) for place in recent} <= {hit["database"] for hit in found}

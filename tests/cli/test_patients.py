@@ -113,3 +113,13 @@ def test_the_id_of_a_merged_patient(
     assert outcome.code == 1
     assert "[merged]" in outcome.err
     assert "[not-found]" in dicomdb("rm", "--patient", "nobody", "--yes").err
+
+
+def test_rm_of_a_merged_patient_says_what_goes(
+    dicomdb: Callable[..., Any], people: list[dict[str, Any]]
+) -> None:
+    dicomdb("patients", "merge", "P1", "P2")
+    asked = dicomdb("rm", "--patient", "P1")
+    assert asked.code == 1
+    assert "patient P1: 12 instances of 2 merged identities" in asked.err
+    assert "patient P3: 4 instances (" in dicomdb("rm", "--patient", "P3").err

@@ -66,6 +66,11 @@ def test_until_it_is_stopped(
 
 
 def test_list_pause_remove(dicomdb: Callable[..., Any], incoming: Path, tmp_path: Path) -> None:
+    for words in (["--once"], ["--list"], ["--pause", incoming]):
+        absent = dicomdb("watch", *words)
+        assert (absent.code, "no database" in absent.err) == (1, True)
+    assert not (tmp_path / "database").exists()
+    dicomdb("import", incoming)
     assert dicomdb("watch", "--once").code == 2  # nothing is watched
     dicomdb("watch", incoming, "--copy", "--once")
     assert "copied" in dicomdb("watch", "--list").out

@@ -131,3 +131,12 @@ def test_empty_path_names_no_directory(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(DatabaseError, match="empty path"):
         Database.open("")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_repr_says_where_it_is(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "here"):
+        pass
+    with Database.open(tmp_path / "here", read_only=True) as database:
+        assert repr(database) == f"<Database {str(tmp_path / 'here')!r}, read-only>"
+    with Database.in_memory() as database:
+        assert repr(database) == "<Database in memory>"

@@ -20,9 +20,10 @@ def test_import_report() -> None:
     assert report.seen == 9
     assert list(report.reasons().items()) == [("not-dicom", 2), ("truncated", 1)]
     summary = report.summary()
-    for words in ("dry run", "3 added", "2 unchanged", "1 duplicates", "3 refused", "cancelled"):
+    for words in ("dry run", "3 added", "2 unchanged", "1 duplicate,", "3 refused", "cancelled"):
         assert words in summary
     assert "updated" not in summary
+    assert repr(report) == f"<ImportReport: {summary}>"
     parsed = json.loads(json.dumps(report.to_json(), ensure_ascii=False).encode("utf-8"))
     assert parsed["rejected"][0] == {"path": "/a", "reason": "not-dicom", "text": "no"}
     assert parsed["missing"][0]["path"] == "/cd/\\xe9"
@@ -45,6 +46,6 @@ def test_removal_report() -> None:
     )
     assert report.summary() == (
         "4 instances of 1 series removed from the index, 2 copies deleted, "
-        "1 copies left in the database directory"
+        "1 copies left in the database directory, with all that is in them"
     )
     assert json.loads(json.dumps(report.to_json()))["rejected"] == []

@@ -20,3 +20,6 @@ def test_a_volume_says_what_its_array_is():
     assert volume.dtype == np.int16
     assert volume.numpy() is array
     assert volume.findings == ()
+    volume.meta |= {"name": "Head", "patient_id": "P1", "source_paths": ["x"] * 1000}
+    text = repr(volume)
+    assert text == "<Volume 'Head': slice=2, row=3, column=4; int16; 1 x 1 x 1 mm>"

@@ -10,8 +10,10 @@ import typer
 
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import print_json, progress_bar, say, visible
+from napari_dicomdb.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from napari_dicomdb.api import Database
     from napari_dicomdb.database import ImportReport
 
 __all__ = ["import_", "print_report", "register"]
@@ -55,7 +57,10 @@ def import_(
     if dask is not None:
         # What it says of lost connections is in the report, in our words.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with open_database(db, create=True) as database, progress_bar(quiet=json_) as progress:
+    with (
+        _opened(db, dry_run=dry_run) as database,
+        progress_bar(quiet=json_) as progress,
+    ):
         report = database.import_paths(
             paths, copy=copy, workers=workers, progress=progress, dask=dask, dry_run=dry_run
         )
@@ -65,6 +70,17 @@ def import_(
         print_report(report, verbose=verbose)
     if report.rejected or report.missing or report.cancelled or report.stopped:
         raise typer.Exit(1)
+
+
+def _opened(db: Path | None, *, dry_run: bool) -> Database:
+    if not dry_run:
+        return open_database(db, create=True)
+    try:
+        return open_database(db)
+    except NotFoundError:
+        from napari_dicomdb.api import Database
+
+        return Database.in_memory()  # where there is none, a dry run makes none
 
 
 def print_report(report: ImportReport, *, verbose: bool) -> None:

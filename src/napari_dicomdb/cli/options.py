@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_dicomdb.cli.output import say_error
+
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
 
@@ -62,6 +64,8 @@ def open_database(
 ) -> Database:
     """Open the database at `directory`, or the default one.
 
+    One that is opened to be filled (`create`) is put among the recent ones.
+
     Raises
     ------
     DatabaseError
@@ -70,7 +74,14 @@ def open_database(
         When it is absent and `create` is false.
     """
     from napari_dicomdb.api import Database
-    from napari_dicomdb.settings import default_database
+    from napari_dicomdb.settings import default_database, remember_database
 
     path = directory if directory is not None else default_database()
-    return Database.open(path, create=create, read_only=read_only)
+    database = Database.open(path, create=create, read_only=read_only)
+    if create and directory is not None:
+        # Once something was put into it, `--all-databases` and the window know it.
+        try:
+            remember_database(path)
+        except OSError as error:
+            say_error(f"the recent databases cannot be noted: {error.strerror or error}")
+    return database

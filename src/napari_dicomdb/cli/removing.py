@@ -46,7 +46,7 @@ def rm(
     with open_database(db) as database:
         targets = _targets(database, uids or [], patient or [])
         if not yes:
-            what = "; ".join(f"{level} {name}" for level, name, _ in targets)
+            what = "; ".join(_told(database, *target) for target in targets)
             files = "and its copied files" if delete_copies else "files stay where they are"
             typer.confirm(f"Remove {what} ({files})?", abort=True, err=True)
         reports = [
@@ -91,6 +91,18 @@ def _targets(
     for uid in uids:
         targets.append((_level(database, uid), uid, uid))
     return targets
+
+
+def _told(database: Database, level: str, name: str, key: Any) -> str:
+    """Return what is about to be removed; of a patient, how much that is."""
+    if level != "patient":
+        return f"{level} {name}"
+    record = next(p for p in database.patients() if p.key == key)
+    count = record.instance_count
+    told = f"{count} instance{'' if count == 1 else 's'}"
+    if record.others:
+        told += f" of {len(record.others) + 1} merged identities"
+    return f"{level} {name}: {told}"
 
 
 def _level(database: Database, uid: str) -> str:

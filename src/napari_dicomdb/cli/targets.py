@@ -103,7 +103,10 @@ def choose(found: Examined, number: int | None) -> list[Loadable]:
     """
     if number is not None:
         if number > len(found.loadables):
-            raise typer.BadParameter(f"there are only {len(found.loadables)} loadables")
+            count = len(found.loadables)
+            raise typer.BadParameter(
+                f"there {'is only 1 loadable' if count == 1 else f'are only {count} loadables'}"
+            )
         return [found.loadables[number - 1]]
     chosen = [x for x in found.loadables if x.selected]
     if not chosen:

@@ -64,14 +64,16 @@ def watch(
     Folders are remembered with the database; napari's browser watches them, too.
     Stop with Ctrl+C.
     """
-    with open_database(db, create=True) as database:
+    told = bool(remove or pause or resume)
+    reading = list_ and not paths and not told
+    with open_database(db, create=bool(paths), read_only=reading) as database:
         for path in paths or []:
             database.watch_folder(path, copy=copy)
         for path in remove or []:
             database.unwatch_folder(path)
         _set_paused(database, pause or [], True)
         _set_paused(database, resume or [], False)
-        if list_ or ((remove or pause or resume) and not paths):
+        if list_ or (told and not paths):
             _list(database, json_)
             return
         if not database.watched_folders():
@@ -81,7 +83,8 @@ def watch(
             _once(watcher, json_)
             return
         if not json_:
-            say(f"watching {len(database.watched_folders())} folders; Ctrl+C stops")
+            count = len(database.watched_folders())
+            say(f"watching {count} folder{'' if count == 1 else 's'}; Ctrl+C stops")
         while True:
             report = watcher.poll()
             if report is not None:

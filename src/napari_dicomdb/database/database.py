@@ -79,6 +79,10 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             self._connections.close()
             raise
 
+    def __repr__(self) -> str:
+        where = "in memory" if self.path is None else repr(str(self.path))
+        return f"<{type(self).__name__} {where}{', read-only' if self.read_only else ''}>"
+
     def _begin(self, *, read_only: bool) -> None:
         if self._connections.path is not None:
             integrity.check_file(self._connections.path)

@@ -14,7 +14,7 @@ _COUNTS = ("added", "updated", "duplicates")
 _LISTS = ("rejected", "notes", "missing", "series_uids")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ImportReport:
     """Result of `Database.import_paths`.
 
@@ -52,6 +52,9 @@ class ImportReport:
     stopped: str = ""
     dry_run: bool = False
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"<ImportReport: {self.summary()}>"
 
     @property
     def seen(self) -> int:
@@ -95,7 +98,7 @@ class ImportReport:
         for count, word in (
             (self.updated, "updated"),
             (self.unchanged, "unchanged"),
-            (self.duplicates, "duplicates"),
+            (self.duplicates, "duplicate" if self.duplicates == 1 else "duplicates"),
             (len(self.rejected), "refused"),
             (len(self.missing), "listed but missing"),
         ):

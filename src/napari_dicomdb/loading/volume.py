@@ -76,7 +76,7 @@ class VolumeGeometry:
         return self.spacing_label != "pixel"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Volume:
     """An array with named axes and a place in space.
 
@@ -121,6 +121,14 @@ class Volume:
     is_rgb: bool = False
     meta: dict[str, Any] = field(default_factory=dict)
     levels: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{d}={n}" for d, n in zip(self.dims, self.shape, strict=False))
+        unit = "mm" if self.geometry.has_spacing else "pixels"
+        edges = " x ".join(f"{edge:.4g}" for edge in self.geometry.spacing)
+        colour = ", RGB" if self.is_rgb else ""
+        name = str(self.meta.get("name", ""))[:80]
+        return f"<Volume {name!r}: {axes}; {self.dtype}{colour}; {edges} {unit}>"
 
     @property
     def shape(self) -> tuple[int, ...]:
