@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_dicomdb.database.connection import Connections, connect, explained
+from napari_dicomdb.database.connection import Connections, connect, explained, make_folder
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError
 
 
@@ -137,3 +137,39 @@ def test_reading_a_directory_that_nobody_can_write(
     assert reader.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_file()) == ["x.sqlite"]
     reader.close()
+
+
+def test_no_writing_while_the_drive_is_away(tmp_path: Path) -> None:
+    """The open file could still be written; nobody would look at what it says."""
+    home, away = tmp_path / "db", tmp_path / "away"
+    home.mkdir()
+    connections = Connections(home / "x.sqlite")
+    with connections.transaction() as connection:
+        connection.execute("CREATE TABLE t (x)")
+    home.rename(away)
+    for _ in range(2):
+        with (
+            pytest.raises(DatabaseError, match="not there any more") as refused,
+            connections.transaction() as connection,
+        ):
+            connection.execute("INSERT INTO t VALUES (1)")
+        assert refused.value.reason == "cannot-open"
+        home.mkdir(exist_ok=True)  # an empty mount point
+        with pytest.raises(DatabaseError, match="not there any more"):
+            make_folder(home / "files" / "ab", home, home / "x.sqlite")
+    assert list(home.iterdir()) == []
+    home.rmdir()
+    away.rename(home)
+    with connections.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (2)")
+    make_folder(home / "files" / "ab", home, home / "x.sqlite")
+    assert (home / "files" / "ab").is_dir()
+    connections.close()
+    with sqlite3.connect(home / "x.sqlite") as other:
+        assert other.execute("SELECT x FROM t").fetchall() == [(2,)]
+    other.close()
+
+
+def test_folders_of_an_index_in_memory(tmp_path: Path) -> None:
+    make_folder(tmp_path / "files" / "ab", tmp_path, None)
+    assert (tmp_path / "files" / "ab").is_dir()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from napari_dicomdb.database import Database
-from napari_dicomdb.errors import LoadError
+from napari_dicomdb.errors import DatabaseError, LoadError
 
 
 def test_unchanged_file_is_not_opened(
@@ -77,3 +78,28 @@ def test_file_that_is_gone(database: Database, ct: Path, tmp_path: Path) -> None
     with pytest.raises(LoadError) as raised:
         database.refresh_instance(fresh)
     assert raised.value.reason == "file-missing"
+
+
+def test_a_copy_is_not_given_up_while_the_database_is_away(
+    database: Database, ct: Path, tmp_path: Path
+) -> None:
+    """The index is open still, but its copies cannot be seen: the same objects stay copied."""
+    assert database.path is not None
+    home = database.path
+    database.import_paths([ct], copy=True)
+    shutil.copytree(ct, tmp_path / "twins")
+    database.import_paths([tmp_path / "twins"])
+    (record, *_) = before = database.instances()
+    home.rename(tmp_path / "away")
+    with pytest.raises(DatabaseError, match="not there any more"):
+        database.refresh_instance(record)
+    with pytest.raises(DatabaseError):
+        database.import_paths([tmp_path / "twins"], copy=True)
+    with pytest.raises(DatabaseError):
+        database.import_paths([tmp_path / "twins"])
+    assert not home.exists()
+    (tmp_path / "away").rename(home)
+    assert database.refresh_instance(record) == record
+    assert [one.path for one in database.instances()] == [one.path for one in before]
+    assert {one.storage for one in database.instances()} == {"copied"}
+    assert sum(path.is_file() for path in (home / "files").rglob("*")) == len(before)

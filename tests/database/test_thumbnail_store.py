@@ -10,6 +10,7 @@ import pytest
 
 from napari_dicomdb.database import Database, thumbnail_store
 from napari_dicomdb.database.thumbnail_store import thumbnail_name
+from napari_dicomdb.errors import DatabaseError
 
 
 @pytest.fixture
@@ -153,3 +154,27 @@ def test_clear(database: Database, series_of_five: list[str], index: sqlite3.Con
     assert database.clear_thumbnails() == 5
     assert pngs(database) == set()
     assert index.execute("SELECT count(*) FROM thumbnail").fetchone() == (0,)
+
+
+def test_no_folder_where_the_database_was(
+    database: Database, series_of_five: list[str], tmp_path: Path
+) -> None:
+    """A picture asked for while the drive is away appears nowhere, and is no failure later."""
+    assert database.path is not None
+    home = database.path
+    series = database.find_series(series_of_five[0])
+    home.rename(tmp_path / "away")
+    connections, root = database._connections, database._root
+    options = {"made_by": "x", "revision": 1, "around": 0}
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match="not there any more"):
+            thumbnail_store.keep_picture(
+                connections, root, series.key, series.uid, b"png", **options
+            )
+        assert database.thumbnail(series) is None
+        assert not home.exists() or list(home.iterdir()) == []
+        home.mkdir(exist_ok=True)
+    home.rmdir()
+    (tmp_path / "away").rename(home)
+    path = database.thumbnail(series)
+    assert path is not None and path.is_file()

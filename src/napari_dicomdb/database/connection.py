@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Connections", "connect", "explained"]
+__all__ = ["Connections", "connect", "explained", "make_folder"]
 
 _IDLE_KEPT = 4
 _LEAST_ROOM = 64 << 10
@@ -131,15 +131,44 @@ def _of_the_drive(where: str, said: str) -> DatabaseError:
         # Even reading needs a few pages of shared memory beside the index.
         return DatabaseError(f"{where}: the disk is full", reason="disk-full")
     if not there:
-        return DatabaseError(
-            f"{where} is not there any more: connect its drive or share again",
-            reason="cannot-open",
-        )
+        return _gone(where)
     return DatabaseError(
         f"{where} cannot be read or written just now ({said}): its drive or share fails, or its "
         "connection is interrupted",
         reason="database",
     )
+
+
+def _gone(where: str) -> DatabaseError:
+    return DatabaseError(
+        f"{where} is not there any more: connect its drive or share again", reason="cannot-open"
+    )
+
+
+def make_folder(folder: Path, root: Path, index: Path | None) -> None:
+    """Make a folder inside a database directory, unless that is not there any more.
+
+    A drive that is unplugged may leave its mount point: nothing must appear in it.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder below `root`.
+    root : Path
+        The database directory.
+    index : Path or None
+        Its index; None where that is in memory.
+
+    Raises
+    ------
+    DatabaseError
+        "cannot-open": the index is not there now.
+    """
+    if index is not None and not index.exists():
+        raise _gone(str(index))
+    above = [folder, *folder.parents]
+    for one in reversed(above[: above.index(root)]):
+        one.mkdir(exist_ok=True)
 
 
 class Connections:
@@ -218,8 +247,17 @@ class Connections:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection inside a write transaction, committed at the end."""
+        """Lend a connection inside a write transaction, committed at the end.
+
+        Raises
+        ------
+        DatabaseError
+            "cannot-open": the file is not there any more. What the open one got would be
+            told of places that cannot be looked at now.
+        """
         with self.borrow() as connection:
+            if self.path is not None and not self.path.exists():
+                raise _gone(self.where)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

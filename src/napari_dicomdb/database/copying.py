@@ -11,6 +11,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.database.connection import make_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -47,16 +49,25 @@ class CopyStore:
     ----------
     root : Path
         The database directory.
+    index : Path or None
+        Its index, without which no folder is made; None where that is in memory.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, index: Path | None = None) -> None:
         self._root = root
+        self._index = index
         self._incoming = root / "incoming"
         self._journal = self._incoming / "batch.json"
 
     def begin(self) -> str:
-        """Make and return the folder for temporary copies."""
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        """Make and return the folder for temporary copies.
+
+        Raises
+        ------
+        DatabaseError
+            If the database is not there any more.
+        """
+        make_folder(self._incoming, self._root, self._index)
         return str(self._incoming)
 
     def recover(self, is_known: Callable[[str, str], bool]) -> None:
@@ -101,7 +112,7 @@ class CopyStore:
         for temporary, directory, name in moves:
             folder = self._root / directory
             if directory not in made:
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder, self._root, self._index)
                 made.add(directory)
             os.replace(temporary, folder / name)
 

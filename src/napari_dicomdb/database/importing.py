@@ -66,7 +66,7 @@ class Import:
         self._progress = progress or no_progress
         self.report = ImportReport() if report is None else report
         self.report.dry_run = dry_run
-        self._copies = CopyStore(root)
+        self._copies = CopyStore(root, connections.path)
         self._known = KnownFiles(connections)
         copy_to = self._copies.begin() if copy and not dry_run else None
         cluster = dask if dask is not None else client_of(executor)

@@ -90,7 +90,7 @@ def finish(connections: Connections, root: Path) -> Finished:
 
     incoming = root / "incoming"
     done.leftovers = len(list(incoming.iterdir())) if incoming.is_dir() else 0
-    copies = CopyStore(root)
+    copies = CopyStore(root, connections.path)
     copies.recover(is_known)
     copies.finish()
     for half in root.glob(_HALF_AN_INDEX):

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.database.connection import make_folder
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
@@ -169,6 +171,7 @@ def keep_picture(
         ).rowcount
     if not claimed:
         return None
+    make_folder(root / FOLDER, root, connections.path)
     path = _write(root / FOLDER, name, png)
     with connections.transaction() as connection:
         kept = connection.execute(
@@ -362,7 +365,6 @@ def clear(connections: Connections, root: Path) -> int:
 
 def _write(folder: Path, name: str, png: bytes) -> Path:
     # Not synced: a picture torn by a power cut is found out when read, and made anew.
-    folder.mkdir(parents=True, exist_ok=True)
     path, part = folder / name, folder / f"{name}.part"
     try:
         part.write_bytes(png)
