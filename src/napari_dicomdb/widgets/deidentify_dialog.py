@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.api import Database
+    from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.export.deidentification.report import DeidentificationReport
     from napari_dicomdb.widgets._tasks import Task
     from napari_dicomdb.widgets._theme import Palette
@@ -371,7 +372,7 @@ def _sample_of(database: Database, records: Sequence[Any]) -> tuple[list[Any], i
 
     found = instances_of(database, records)
     numbers: dict[int, int] = {}
-    chosen = []
+    chosen: list[InstanceRecord] = []
     for instance in found:
         numbers[instance.series_key] = numbers.get(instance.series_key, 0) + 1
         if numbers[instance.series_key] <= _PER_SERIES and len(chosen) < _SEEN_MOST:
