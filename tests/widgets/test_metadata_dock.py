@@ -73,3 +73,31 @@ def test_a_layer(qtbot, opened, database, phantom, make_napari_viewer):
     layer = viewer.add_image(data, **kwargs)
     dock.show_layer(layer)
     qtbot.waitUntil(lambda: len(dock.view.instances) == 8)
+
+
+@pytest.mark.parametrize("asked", ["compare", "show_series", "show_instances"])
+def test_the_first_request_wins_over_the_active_layer(
+    qtbot, opened, database, phantom, make_napari_viewer, asked
+):
+    """The dock that opens looks for the instances of the layer: they are not wanted then."""
+    viewer = make_napari_viewer()
+    loadable = next(x for x in database.examine(phantom["axial-ct"].series_uid) if x.selected)
+    data, kwargs, _ = loadable.to_layers(loadable.load())[0]
+    viewer.layers.selection.active = viewer.add_image(data, **kwargs)
+    dock = opened(viewer)
+    mine = database.find_series(phantom["axial-ct"].series_uid)
+    other = database.find_series(phantom["oblique-mr"].series_uid)
+    if asked == "compare":
+        dock.compare(mine, other)
+    elif asked == "show_series":
+        dock.show_series([other])
+    else:
+        dock.show_instances(database.instances(other))
+    view = dock.view
+    qtbot.waitUntil(lambda: not view._runner.is_busy)
+    if asked == "compare":
+        assert view.tabs.currentWidget() is view.comparison
+        assert view.comparison.comparison.level == "series"
+    else:
+        assert {one.series_uid for one in view.instances} == {other.uid}
+        assert view.tabs.currentWidget() is view.tags

@@ -98,7 +98,9 @@ class MetadataDock(QObject):
 
     def compare(self, left: Any, right: Any) -> None:
         """Compare two instances, two series or two studies."""
-        self.open().view.compare(left, right)
+        widget = self.open()
+        widget.show_from_elsewhere()
+        widget.view.compare(left, right)
 
     def show_layer(self, layer: Any) -> None:
         """Show the instances behind a layer of ours."""

@@ -115,16 +115,22 @@ class MetadataView(QWidget):
         find: Callable[[], list[InstanceRecord]],
         at: Callable[[list[Any]], int] | None = None,
     ) -> None:
-        if self._finding is not None:
-            self._finding.cancel()
+        self._stop_finding()
         self._finding = self._runner.submit(
             find,
             returned=lambda found: self.show_instances(found, at(found) if at else 0),
             failed=self._fail,
         )
 
+    def _stop_finding(self) -> None:
+        # What is asked for now is not put aside by what was asked for before.
+        finding, self._finding = self._finding, None
+        if finding is not None:
+            finding.cancel()
+
     def show_instances(self, instances: Sequence[InstanceRecord], at: int = 0) -> None:
         """Show these instances, in this order, the one at place `at` first."""
+        self._stop_finding()
         self.instances = list(instances)
         self.tags.show_instances(self.instances, at)
         self.columns.show_instances(self.instances)
@@ -148,6 +154,7 @@ class MetadataView(QWidget):
 
     def compare(self, left: Any, right: Any) -> None:
         """Compare two records of one kind and show the comparison."""
+        self._stop_finding()
         self.comparison.compare(self._database(), left, right)
         self.tabs.setCurrentWidget(self.comparison)
 
