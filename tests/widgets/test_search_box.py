@@ -72,6 +72,41 @@ def test_saved_searches(box, monkeypatch):
     assert settings.saved_filters() == {}
 
 
+def test_a_bad_name_is_asked_for_again(box, monkeypatch):
+    asked = []
+
+    def answers(*names):
+        given = iter(names)
+
+        def get_text(_parent, _title, label, text=""):
+            asked.append((label, text))
+            name = next(given)
+            return name or "", name is not None
+
+        asked.clear()
+        monkeypatch.setattr(QInputDialog, "getText", get_text)
+
+    def choose(name):
+        box.fill_menu()
+        return next(a for a in box.menu.actions() if a.text() == name)
+
+    box.edit.setText("modality:CT")
+    answers('a"b', "ab")
+    choose("Save this search…").trigger()
+    assert dict(settings.saved_filters()) == {"ab": "modality:CT"}
+    assert [text for _, text in asked] == ["modality:CT", 'a"b'], "what was typed is kept"
+    assert "no quotes" in asked[1][0]
+    answers('c"d', None)
+    choose("Rename").menu().actions()[0].trigger()
+    assert dict(settings.saved_filters()) == {"ab": "modality:CT"}
+    answers('c"d', "  c   d ")
+    choose("Rename").menu().actions()[0].trigger()
+    assert dict(settings.saved_filters()) == {"c d": "modality:CT"}
+    answers(" c  d ")
+    choose("Rename").menu().actions()[0].trigger()
+    assert dict(settings.saved_filters()) == {"c d": "modality:CT"}, "the same name loses nothing"
+
+
 def test_endless_text_is_cut(box):
     box.edit.setText("x" * 10_000)
     assert len(box.text()) == 2000

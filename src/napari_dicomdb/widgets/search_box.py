@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_dicomdb import settings
 from napari_dicomdb.database import search
+from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._text import one_line, tool_tip
 from napari_dicomdb.widgets._theme import popup_sheet
@@ -240,31 +241,31 @@ class SearchBox(QWidget):
         self.run()
 
     def _ask_to_save(self) -> None:
-        name = self._ask_for_name("Save this search", self.text()[:40])
-        if name:
-            self._save(name, self.text())
+        text = self.text()
+        self._keep_under_a_name("Save this search", text[:40], text)
 
     def _ask_to_rename(self, old: str) -> None:
-        name = self._ask_for_name("Rename this search", old)
+        text = settings.saved_filters()[old]
+        name = self._keep_under_a_name("Rename this search", old, text)
         if name and name != old:
-            text = settings.saved_filters()[old]
-            if self._save(name, text):
-                settings.forget_filter(old)
-                self._list_words()
+            settings.forget_filter(old)
+            self._list_words()
 
-    def _ask_for_name(self, title: str, proposal: str) -> str:
-        name, is_meant = QInputDialog.getText(self, title, "Name:", text=proposal)
-        return name.strip() if is_meant else ""
-
-    def _save(self, name: str, text: str) -> bool:
-        try:
-            settings.save_filter(name, text)
-        except ValueError as error:
-            self.remarks.setText(str(error))
-            self.remarks.show()
-            return False
-        self._list_words()
-        return True
+    def _keep_under_a_name(self, title: str, proposal: str, text: str) -> str:
+        """Ask for a name until one can be used; return it, "" when there is none."""
+        name, label = proposal, "Name:"
+        while True:
+            name, is_meant = QInputDialog.getText(self, title, label, text=name)
+            name = " ".join(name.split())
+            if not is_meant or not name:
+                return ""
+            try:
+                settings.save_filter(name, text)
+            except DicomDbError as error:
+                label = f"{str(error)[:1].upper()}{str(error)[1:]}.\nName:"
+                continue
+            self._list_words()
+            return name
 
     def _forget(self, name: str) -> None:
         settings.forget_filter(name)
