@@ -79,9 +79,9 @@ def test_dry_run_writes_nothing(dicomdb: Callable[..., Any], series: Path) -> No
 
 def test_what_is_refused(dicomdb: Callable[..., Any], series: Path, tmp_path: Path) -> None:
     outcome = dicomdb("edit", series, "--set", "PatientBirthDate=19990231", "--to", tmp_path / "o")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "no such date" in outcome.err
-    assert list((tmp_path / "o").iterdir()) == []
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,31 @@ def test_wrong_usage(dicomdb: Callable[..., Any], series: Path, words: list[str]
     outcome = dicomdb("edit", series, *words)
     assert outcome.code == 2
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "words", [("--set", "StudyDate=yesterday"), ("--remove", "SOPInstanceUID")]
+)
+def test_an_invalid_edit_is_refused_once(
+    dicomdb: Callable[..., Any], series: Path, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    outcome = dicomdb("edit", series, *words, "--to", tmp_path / "copies")
+    assert outcome.code == 2
+    assert outcome.err.count(words[1].partition("=")[0]) == 1
+    assert not (tmp_path / "copies").exists()
+
+
+def test_a_table_replaces_nothing_unasked(
+    dicomdb: Callable[..., Any], series: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "values.csv"
+    target.write_text("mine")
+    words = ("values", series, "--tags", "Modality", "--csv", target)
+    refused = dicomdb(*words)
+    assert (refused.code, "[exists]" in refused.err) == (1, True)
+    assert target.read_text() == "mine"
+    done = dicomdb(*words, "--force")
+    count = len(list(series.iterdir()))
+    assert done.code == 0
+    assert f"{count} rows written to" in done.out
+    assert len(target.read_text().splitlines()) == count + 1

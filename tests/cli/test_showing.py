@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pydicom
 import pytest
+
+from napari_dicomdb.dicom import attributes
 
 
 def _file(phantom: Path) -> Path:
@@ -105,3 +108,28 @@ def test_show_what_is_left_of_a_file(
     assert "(0008,0016) UI SOP Class UID" in outcome.out
     assert "cut" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_csv_replaces_nothing_unasked(
+    dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path
+) -> None:
+    source = next(p for p in phantom.rglob("*") if p.is_file())
+    target = tmp_path / "one.csv"
+    target.write_text("mine")
+    assert dicomdb("show", source, "--csv", target).code == 1
+    assert target.read_text() == "mine"
+    assert "written to" in dicomdb("show", source, "--csv", target, "-f").out
+    assert "PatientID" in target.read_text()
+
+
+def test_warnings_of_the_library_are_not_printed(
+    dicomdb: Callable[..., Any], phantom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> Any:
+        warnings.warn("Invalid value for VR UI", stacklevel=2)  # an error in these tests
+        return real(path)
+
+    real = attributes.read_attributes
+    monkeypatch.setattr(attributes, "read_attributes", read)
+    outcome = dicomdb("show", next(p for p in phantom.rglob("*") if p.is_file()))
+    assert (outcome.code, outcome.err) == (0, "")

@@ -14,9 +14,11 @@ from napari_dicomdb.cli.output import (
     print_json,
     print_table,
     progress_bar,
+    refuse_existing,
     rejected_rows,
     say,
     say_error,
+    visible,
 )
 from napari_dicomdb.errors import LoadError, NotFoundError
 
@@ -44,6 +46,9 @@ def values(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write the table there.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Replace an existing FILE.")
+    ] = False,
     byte_order_mark: Annotated[
         bool, typer.Option("--bom", help="Begin the CSV with a byte order mark, for Excel.")
     ] = False,
@@ -54,6 +59,7 @@ def values(
     from napari_dicomdb.dicom.attribute_export import write_text
     from napari_dicomdb.loading.columns import column_of, values_over
 
+    refuse_existing(csv, force=force)
     columns = [column_of(words) for words in split_tags(tags)]
     if not columns:
         raise typer.BadParameter("--tags names no attribute")
@@ -63,6 +69,8 @@ def values(
     refused += [(path, "unreadable", text) for path, text in table.problems]
     if csv is not None:
         write_text(csv, table.to_csv(byte_order_mark=byte_order_mark))
+        if not json_:
+            say(f"{len(table.instances)} rows written to {visible(csv)}")
     if json_:
         print_json({"values": table.to_json(), "rejected": rejected_rows(refused)})
     elif csv is None:
@@ -129,6 +137,8 @@ def edit(
         raise typer.BadParameter("where do the copies go? give --to DIR or --into-db")
     with progress_bar(quiet=json_) as progress, _instances(targets, db, progress) as found:
         instances, refused = found
+        if not dry_run:
+            _try_edits(instances, edits)
         if dry_run:
             _preview(instances, edits, json_)
         else:
@@ -151,6 +161,18 @@ def _edits(set_: list[str], remove: list[str]) -> list[Edit]:
         return edits + [parse_edit(path, None) for path in remove]
     except EditError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _try_edits(instances: list[InstanceRecord], edits: list[Edit]) -> None:
+    """Make the copy of one file and drop it: what cannot be set is refused once, at once."""
+    from napari_dicomdb.dicom.editing import EditError, edited_copy
+
+    with tempfile.TemporaryDirectory(prefix="dicomdb-edit-") as temporary:
+        try:
+            edited_copy(instances[0].path, edits, temporary, utf8=True)
+        except EditError as error:
+            if error.reason in ("bad-value", "needed"):
+                raise typer.BadParameter(str(error)) from error
 
 
 def _preview(instances: list[InstanceRecord], edits: list[Edit], json_: bool) -> None:

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
+from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.progress import Progress, no_progress
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "print_json_list",
     "print_table",
     "progress_bar",
+    "refuse_existing",
     "say",
     "say_error",
     "visible",
@@ -46,6 +49,18 @@ def say_error(text: str, reason: str | None = None) -> None:
     """Print one error line on standard error."""
     code = f" [{reason}]" if reason else ""
     typer.echo(f"dicomdb: {visible(text)}{code}", err=True)
+
+
+def refuse_existing(path: Path | None, *, force: bool) -> None:
+    """Refuse to write over a file, unless told to.
+
+    Raises
+    ------
+    DicomDbError
+        "exists": the file is there, and `force` is not set.
+    """
+    if path is not None and path.exists() and not force:
+        raise DicomDbError(f"{path} exists: --force replaces it", reason="exists")
 
 
 def print_json(value: Any) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
-from napari_dicomdb.cli.output import print_json, say, say_error, visible
+from napari_dicomdb.cli.output import print_json, refuse_existing, say, say_error, visible
 from napari_dicomdb.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def show(
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write them as a table.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Replace an existing FILE.")
+    ] = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -43,17 +47,23 @@ def show(
     from napari_dicomdb.dicom.attribute_export import tree_csv, tree_json, write_text
     from napari_dicomdb.dicom.attributes import read_attributes
 
+    refuse_existing(csv, force=force)
     path = Path(target)
     if not path.is_file():
         path = _instance_path(target, db)
-    tree = read_attributes(path)
-    if csv is not None:
-        write_text(csv, tree_csv(tree))
-    elif json_:
-        print_json(tree_json(tree))
-    else:
-        for line in _lines(tree, filter_ or "", full):
-            say(line)
+    with warnings.catch_warnings():
+        # What is wrong is told in our words, below.
+        warnings.simplefilter("ignore")
+        tree = read_attributes(path)
+        if csv is not None:
+            write_text(csv, tree_csv(tree))
+            if not json_:
+                say(f"attributes written to {visible(csv)}")
+        elif json_:
+            print_json(tree_json(tree))
+        else:
+            for line in _lines(tree, filter_ or "", full):
+                say(line)
     for problem in tree.problems:
         say_error(problem, "damaged")
     if tree.problems:

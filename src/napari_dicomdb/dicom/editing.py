@@ -300,7 +300,7 @@ def edited_copy(
     for edit in edits:
         if edit.value is None:
             if edit.keyword in _NEEDED and not edit.is_nested:
-                raise EditError(f"{edit.text}: an object cannot do without it")
+                raise EditError(f"{edit.text}: an object cannot do without it", reason="needed")
             continue
         vr = _edited_file.vr_for(source, edit.steps)
         wrong = validate(edit.tag, vr, edit.value, wanted)
