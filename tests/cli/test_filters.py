@@ -50,3 +50,10 @@ def test_several_databases(dicomdb: Callable[..., Any], phantom: Path, tmp_path:
     assert "absent" in missing.err
     assert missing.out.count(single[0]["uid"]) == 2
     assert dicomdb("ls", "studies", *both).code == 2
+
+
+def test_a_filter_that_names_itself_is_refused(dicomdb: Callable[..., Any]) -> None:
+    assert dicomdb("filters", "add", "loop", "@loop").code == 2
+    assert dicomdb("filters", "add", "one", "@two").code == 0
+    assert dicomdb("filters", "add", "two", "CT @one").code == 2
+    assert list(dicomdb("filters", "ls", "--json").json) == ["one"]

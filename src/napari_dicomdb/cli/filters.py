@@ -38,6 +38,9 @@ def add(
     json_: JsonOption = False,
 ) -> None:
     """Save a search; one of that name is replaced."""
+    told = remarks(text, {**saved_filters(), " ".join(name.split()): text})
+    if any("names itself" in remark for remark in told):
+        raise typer.BadParameter("the search names itself, so nothing would be found by it")
     known = save_filter(name, text)
     for remark in remarks(text):
         say_error(remark)

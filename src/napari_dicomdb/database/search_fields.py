@@ -305,6 +305,8 @@ def _span(value: str, read: Callable[[str], tuple[str, str]]) -> tuple[str, str]
     if (first and not start) or (last and not last_end) or not (start or last_end):
         return None
     if operator == "..":
+        if start and last_end and start > f"{last_end}~":
+            return None
         return start, last_end + "~" if last_end else ""
     if operator in (">", ">="):
         return (start if operator == ">=" else f"{end}~"), ""
@@ -332,6 +334,10 @@ def _date(text: str) -> tuple[str, str]:
     if len(digits) not in (4, 6, 8) or re.search(r"[^0-9./\-]", text):
         return "", ""
     day_text = "-".join(part for part in (digits[:4], digits[4:6], digits[6:8]) if part)
+    try:
+        datetime.date.fromisoformat(f"{day_text}-01-01"[:10])
+    except ValueError:
+        return "", ""  # no calendar has it
     return day_text, day_text
 
 
