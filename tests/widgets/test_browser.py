@@ -93,6 +93,12 @@ def test_counts_in_the_status_line(browser, qtbot, phantom):
     files = sum(len(s.paths) for s in phantom.values())
     words = f"1 patient · 1 study · 4 series · {files} files"
     qtbot.waitUntil(lambda: browser.status.text() == words)
+    browser.bar.search.edit.setText("modality:MR")
+    browser.bar.search.run()
+    hits = sum(1 for one in browser.database.series() if one.modality == "MR")
+    qtbot.waitUntil(lambda: browser.status.text() == f"{hits} series found of 4")
+    browser.bar.search.edit.clear()
+    qtbot.waitUntil(lambda: browser.status.text() == words)
 
 
 def test_double_click_loads_where_it_belongs(browser, phantom, qtbot):

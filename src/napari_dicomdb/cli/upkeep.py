@@ -47,7 +47,7 @@ def verify(
         amiss = [f for f in report.folders if f.missing or f.changed or f.unavailable]
         if amiss:
             print_table(
-                ("folder", "files", "missing", "changed", "there"),
+                ("folder", "files", "missing", "changed", "drive there"),
                 (
                     (f.folder, f.checked, f.missing, f.changed, "no" if f.unavailable else "yes")
                     for f in amiss

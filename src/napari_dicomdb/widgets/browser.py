@@ -46,7 +46,7 @@ from napari_dicomdb.widgets.loading import LayerLoader
 from napari_dicomdb.widgets.metadata_dock import MetadataDock
 from napari_dicomdb.widgets.recent_activity import RecentActivity
 from napari_dicomdb.widgets.several_search import SeveralSearch
-from napari_dicomdb.widgets.status_line import StatusLine
+from napari_dicomdb.widgets.status_line import StatusLine, counted
 from napari_dicomdb.widgets.tables_view import TablesView
 from napari_dicomdb.widgets.thumbnails import ThumbnailCache
 from napari_dicomdb.widgets.view_bar import ViewBar
@@ -252,6 +252,7 @@ class DicomBrowser(QWidget):
         session.changed.connect(self._on_changed)
         bar.search.searched.connect(views.search)
         bar.search.searched.connect(self._keep_search)
+        bar.search.searched.connect(lambda _text: self._count())
         self.several.attach(bar.search, bar.scope, self._stack, self.show_what_is_there)
         self.several.found_series.connect(self._show_one)
         self.several.examined.connect(self.loader.load)
@@ -348,11 +349,16 @@ class DicomBrowser(QWidget):
     def _count(self) -> None:
         database = self.database
         if database is not None:
-            self._queries.submit(database.info, returned=partial(self._show_counts, database))
+            text = self.bar.search.text()
+            self._queries.submit(
+                partial(counted, database, text),
+                returned=partial(self._show_counts, database, text),
+                failed=self.notice.tell,
+            )
 
-    def _show_counts(self, database: Database, counts: dict[str, Any]) -> None:
-        if database is self.database:
-            self.status.show_counts(counts)
+    def _show_counts(self, database: Database, text: str, counts: Any) -> None:
+        if database is self.database and text == self.bar.search.text():
+            self.status.show_counts(*counts)
 
     def show_what_is_there(self) -> None:
         """Show what is listed, or say why nothing is."""
