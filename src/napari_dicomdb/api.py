@@ -107,6 +107,13 @@ class Database(Outgoing):
         text = examinations.stored_summaries(self._connections, key, stored.fingerprint())
         return None if text is None else stored.summaries_of(text)
 
+    def unexamined(self) -> list[str]:
+        """Return the UIDs of series that were not examined since they, or a loader, changed.
+
+        ``has:findings`` in a search cannot know of them: `examine_each` examines them.
+        """
+        return examinations.unexamined(self._connections, stored.fingerprint())
+
     def examine_each(
         self, series: Iterable[str | SeriesRecord], *, progress: Progress | None = None
     ) -> Iterator[tuple[str, list[LoadableSummary]]]:

@@ -166,3 +166,18 @@ def test_no_folder_is_made_by_a_slip(
     assert outcome.code == 1
     assert "[no-folder]" in outcome.err
     assert not target.parent.exists()
+
+
+def test_has_findings_says_what_was_not_examined(
+    dicomdb: Callable[..., Any], phantom: Path
+) -> None:
+    dicomdb("import", phantom)
+    count = len(dicomdb("ls", "--json").json)
+    asked = dicomdb("ls", "--search", "has:findings", "--json")
+    assert (asked.code, f"{count} series have not been examined" in asked.err) == (0, True)
+    assert "examined" not in dicomdb("ls", "--search", "modality:CT").err
+    assert dicomdb("examine", "--all", "--json").json == {"examined": count}
+    assert dicomdb("examine", "--all").out.strip() == "0 series examined"
+    assert "examined" not in dicomdb("ls", "--search", "has:errors").err
+    assert dicomdb("examine").code == 2
+    assert dicomdb("examine", phantom, "--all").code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -28,11 +29,13 @@ from napari_dicomdb.settings import default_database, load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from napari_dicomdb.api import Database
     from napari_dicomdb.database import InstanceRecord, PatientRecord, SeriesRecord, StudyRecord
 
 __all__ = ["info", "ls", "register"]
 
 _PAGE = 1000
+_ASKS_FINDINGS = re.compile(r"\bhas:\"?(findings|warnings|errors)\b", re.IGNORECASE)
 
 
 class Level(StrEnum):
@@ -97,6 +100,8 @@ def ls(
     with open_database(db[0] if db else None, read_only=True) as database:
         if patient is not None and not database.patients(text=f'id:"={patient}"', limit=1):
             raise NotFoundError(f"no patient has the ID {patient!r}")
+        if search and _ASKS_FINDINGS.search(search):
+            _say_unexamined(database)
         order = _order(sort, level, searched=bool(search))
         pages: Iterator[list[Any]]
         if level is Level.PATIENTS:
@@ -112,6 +117,15 @@ def ls(
             chosen = _pages(lambda **page: database.series(text=text, **order, **page), None)
             one_by_one = (database.instances(series=s) for page in chosen for s in page)
             _print_pages(_limited(one_by_one, limit), _instance_json, _print_instances, json_)
+
+
+def _say_unexamined(database: Database) -> None:
+    count = len(database.unexamined())
+    if count:
+        say_error(
+            f"{count} series {'has' if count == 1 else 'have'} not been examined yet, so nothing "
+            "is known of what is wrong with them: dicomdb examine --all"
+        )
 
 
 def _text(

@@ -13,6 +13,7 @@ from napari_dicomdb.cli.options import (
     JsonOption,
     LoadableOption,
     TargetsArgument,
+    open_database,
 )
 from napari_dicomdb.cli.output import (
     print_json,
@@ -47,6 +48,13 @@ FileOption = Annotated[
 OptionalFileOption = Annotated[
     Path | None, typer.Option("--to", metavar="FILE", help=f"Ends in {', '.join(WRITERS)}.")
 ]
+OptionalTargetsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SERIES_UID|PATH...]",
+        help="Series of the database, or files and folders (no database needed).",
+    ),
+]
 AllOption = Annotated[
     bool, typer.Option("--all", help="Write every default loadable, numbered FILE-1, FILE-2...")
 ]
@@ -54,9 +62,22 @@ ForceOption = Annotated[bool, typer.Option("--force", "-f", help="Replace an exi
 
 
 def examine(
-    targets: TargetsArgument, db: DatabaseOption = None, json_: JsonOption = False
+    targets: OptionalTargetsArgument = None,
+    all_: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Examine what was not yet, so that `has:findings` knows; say how many."
+        ),
+    ] = False,
+    db: DatabaseOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """Show the ways to open a series: confidence, reasons, and what is wrong."""
+    if all_ == bool(targets):
+        raise typer.BadParameter("say what to examine, or --all")
+    if not targets:
+        _examine_all(db, json_)
+        return
     with (
         progress_bar(quiet=json_) as progress,
         examined(targets, db, progress) as found,
@@ -76,6 +97,16 @@ def examine(
         _say_rejected(found.rejected)
         if found.rejected or not found.loadables:
             raise typer.Exit(1)
+
+
+def _examine_all(db: Path | None, json_: bool) -> None:
+    with open_database(db) as database, progress_bar(quiet=json_) as progress:
+        wanted = database.unexamined()
+        done = sum(1 for _ in database.examine_each(wanted, progress=progress))
+    if json_:
+        print_json({"examined": done})
+    else:
+        say(f"{done} series examined")
 
 
 def _print_loadable(number: int, loadable: Loadable) -> None:

@@ -64,6 +64,18 @@ def stored_summaries(connections: Connections, series: int, loaders: str) -> str
     return None if row is None else str(row[0])
 
 
+def unexamined(connections: Connections, loaders: str) -> list[str]:
+    """Return the UIDs of series of which these loaders have said nothing as they are now."""
+    with connections.borrow() as connection:
+        rows = connection.execute(
+            "SELECT uid FROM series WHERE NOT EXISTS (SELECT 1 FROM examination"
+            " WHERE examination.series = series.id AND examination.revision = series.revision"
+            " AND loaders = ?) ORDER BY id",
+            (loaders,),
+        ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
 def store(connections: Connections, series: int, examination: Examination) -> bool:
     """Keep what loaders said of a series; return whether it was.
 
