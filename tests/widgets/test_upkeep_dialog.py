@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_dicomdb import Database
+from napari_dicomdb.widgets import _upkeep_files
 from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import ThemeWatcher
@@ -199,3 +200,8 @@ def test_work_can_be_cancelled(qtbot, dialog):
     qtbot.waitUntil(lambda: not dialog.work.is_busy, timeout=20_000)
     assert told(dialog) == "Cancelled."
     assert dialog.files.verify_button.isEnabled()
+
+
+def test_numbers_of_a_report_are_grouped():
+    said = _upkeep_files._sentence("12000 files looked for, 1500 missing; /a 2019 scans is away")
+    assert said == "12\u2009000 files looked for, 1\u2009500 missing; /a 2019 scans is away."

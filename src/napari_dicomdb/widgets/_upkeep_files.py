@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets._text import number as grouped
 from napari_dicomdb.widgets._upkeep_page import (
     UpkeepPage,
     make_button,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["FilesPage"]
 
 _TITLES = ("Folder or file", "Missing", "Changed", "What")
+_COUNT = re.compile(r"(?<![^\s(])\d{4,}(?= [a-z])")
 
 
 class FilesPage(UpkeepPage):
@@ -248,13 +251,16 @@ class FilesPage(UpkeepPage):
 
 
 def _sentence(words: str) -> str:
+    # Counts come first; behind the semicolon there may be paths.
+    counts, sign, rest = words.partition(";")
+    words = re.sub(_COUNT, lambda found: grouped(int(found[0])), counts) + sign + rest
     return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
 
 
 def _rows(report: Any) -> list[PlainRow]:
     rows = [
         PlainRow(
-            (root, str(number), "", "Drive or share is not there"),
+            (root, grouped(number), "", "Drive or share is not there"),
             (root, number, 0, "a"),
             tip=f"{root} is not there now: its files are not taken for missing.",
             data=root,
