@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ __all__ = ["Connections", "connect", "explained", "make_folder"]
 
 _IDLE_KEPT = 4
 _LEAST_ROOM = 64 << 10
+
+_ASK_AGAIN = 0.02  # seconds
 
 
 def connect(
@@ -63,7 +66,7 @@ def connect(
         search_values.register(connection)
         if path is not None and not read_only:
             # Readers go on while one writes, and a kill leaves a sound file.
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_write_ahead_log(connection, busy_seconds)
             # In WAL mode NORMAL cannot corrupt; a power cut may lose the last
             # transactions, whose files the next import finds again.
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -74,6 +77,22 @@ def connect(
         connection.close()
         raise
     return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, seconds: float) -> None:
+    # Of two processes that make the same database SQLite refuses one at once, without its
+    # busy handler: asking again is left to us.
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not is_busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(_ASK_AGAIN)
+        else:
+            return
 
 
 def _is_written_elsewhere(path: Path) -> bool:

@@ -201,7 +201,7 @@ def _aspect(record: InstanceRecord, frame: int) -> float:
 
 
 def _of_frame(record: InstanceRecord, frame: int, *keywords: str) -> dict[str, Any]:
-    """What the functional groups of an enhanced object say of one frame."""
+    """Return what the functional groups of an enhanced object say of one frame."""
     from napari_dicomdb.dicom.functional_groups import FrameTable
 
     if record.frames_json is None:

@@ -404,5 +404,6 @@ def end_with(dock: QObject, let_go: Callable[..., None], *parts: Any) -> None:
     Qt destroys it with its window, and Python when nobody refers to it: then
     the connections to `destroyed` may be gone before it is emitted.
     """
-    finalizer = weakref.finalize(dock, let_go, *parts)
-    dock.destroyed.connect(lambda *_: finalizer())
+    # Not through a lambda: one that belongs to the garbage may be cleared before Qt calls it,
+    # which crashes. The finalizer itself is held by the interpreter, and takes an argument.
+    dock.destroyed.connect(weakref.finalize(dock, let_go, *parts))
