@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import subprocess
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +28,41 @@ def _absent(message: str) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Qt and OpenGL: one process (xdist's loadgroup), so one QApplication and one screen.
+    # Qt and OpenGL: as many groups as there are cores to run them (xdist's loadgroup), each
+    # in a process with a QApplication and a screen of its own.
     for item in items:
         if item.path.relative_to(_TESTS).parts[0] in _WINDOW_FOLDERS:
-            item.add_marker(pytest.mark.xdist_group("windows"))
+            half = zlib.crc32(item.path.name.encode()) % 2
+            item.add_marker(pytest.mark.xdist_group(f"windows-{half}"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of a parallel run under Xvfb a screen of its own.
+
+    On a shared one they would take the keyboard's focus from each other.
+    """
+    xvfb = shutil.which("Xvfb")
+    if xvfb is None or os.environ.get("DICOMDB_HEADLESS") != "1":
+        return
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    reading, writing = os.pipe()
+    screen = subprocess.Popen(
+        [xvfb, "-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        number = said.readline().strip()
+
+    def end() -> None:
+        screen.terminate()
+        screen.wait()
+
+    config.add_cleanup(end)
+    if number:
+        os.environ["DISPLAY"] = f":{number}"
 
 
 @pytest.fixture(scope="session")
