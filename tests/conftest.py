@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import struct
@@ -34,6 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.relative_to(_TESTS).parts[0] in _WINDOW_FOLDERS:
             half = zlib.crc32(item.path.name.encode()) % 2
             item.add_marker(pytest.mark.xdist_group(f"windows-{half}"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave what was imported so far out of every later collection of garbage.
+
+    Tests of windows collect after each test, to prove that nothing is left behind.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

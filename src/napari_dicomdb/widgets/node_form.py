@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -120,6 +122,15 @@ class NodeForm(QDialog):
     def _adapt(self) -> None:
         for field in (self.ca, self.certificate, self.key, self.check_hostname):
             field.setEnabled(self.tls.isChecked())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Save by Return: which button is the default one depends on the focus's history."""
+        is_return = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_return and not self.cancel_button.hasFocus():
+            self.save()
+            event.accept()
+            return
+        super().keyPressEvent(event)
 
     def save(self) -> None:
         """Keep what was typed; say what is wrong with it otherwise."""
