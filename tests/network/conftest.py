@@ -22,7 +22,9 @@ from typing import Any
 import keyring
 import keyring.backend
 import keyring.errors
+import pydicom
 import pytest
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.node import Limits, Node
@@ -427,3 +429,18 @@ def phantom_database(phantom_paths: list[Path]) -> Iterator[Database]:
 def quick() -> Limits:
     """Limits for peers that do not answer."""
     return Limits(connect_seconds=0.5, answer_seconds=0.5)
+
+
+@pytest.fixture
+def decoded(program, tmp_path):
+    """Read a file by others: lossless JPEG, for which pydicom may have no decoder, by DCMTK."""
+
+    def read(path):
+        dataset = pydicom.dcmread(path)
+        if dataset.file_meta.TransferSyntaxUID in (JPEGLossless, JPEGLosslessSV1):
+            target = tmp_path / "decoded.dcm"
+            subprocess.run([program("dcmdjpeg"), str(path), str(target)], check=True)
+            dataset = pydicom.dcmread(target)
+        return dataset
+
+    return read
