@@ -86,8 +86,9 @@ class PatientChange:
 class PatientKeeping(Browsing):
     """The part of `Database` that merges and splits patients."""
 
-    def _writing(self, progress: Progress) -> AbstractContextManager[None]:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # `Database` has it
+
+        def _writing(self, progress: Progress) -> AbstractContextManager[None]: ...
 
     def merge_patients(self, into: Key, others: Key | Iterable[Key]) -> PatientRecord:
         """Show the studies of other patients with this one, now and in later imports.

@@ -36,8 +36,9 @@ class Upkeep(Browsing):
 
     read_only: bool
 
-    def _writing(self, progress: Progress) -> AbstractContextManager[None]:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # `Database` has it
+
+        def _writing(self, progress: Progress) -> AbstractContextManager[None]: ...
 
     def verify(self, *, content: bool = False, progress: Progress | None = None) -> VerifyReport:
         """Look whether every file of the index is where and what it was.

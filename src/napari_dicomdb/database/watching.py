@@ -85,8 +85,9 @@ class FolderState:
 class FolderKeeping(Browsing):
     """The part of `Database` that remembers which folders are watched."""
 
-    def _writing(self, progress: Progress) -> AbstractContextManager[None]:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # `Database` has it
+
+        def _writing(self, progress: Progress) -> AbstractContextManager[None]: ...
 
     def watched_folders(self) -> list[WatchedFolder]:
         """List the folders whose new files are imported by whoever watches this database."""

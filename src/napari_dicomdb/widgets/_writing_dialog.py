@@ -115,9 +115,10 @@ class WritingDialog(QDialog):
         """Show what can be done now."""
         self.export_button.setEnabled(bool(self.target.text().strip()) and self._task is None)
 
-    def _start(self) -> None:
-        """Begin to write, by `_write`."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # each dialog has its own
+
+        def _start(self) -> None:
+            """Begin to write, by `_write`."""
 
     def _folder(self) -> Path:
         """Return the target, which is remembered."""
