@@ -16,6 +16,7 @@ from napari_dicomdb.errors import DatabaseBusyError, DatabaseError
 from napari_dicomdb.settings import rename_database
 from napari_dicomdb.widgets._drive import DriveWatch
 from napari_dicomdb.widgets._import_request import ImportRequest, as_paths, do_import
+from napari_dicomdb.widgets._network_session import NetworkSession
 from napari_dicomdb.widgets._opening import OpenFailure, OpenRequest, open_database
 from napari_dicomdb.widgets._remembered import (
     flush,
@@ -81,6 +82,7 @@ class DatabaseSession(QObject):
         self.drive.lost.connect(self._on_drive_lost)
         self.drive.found.connect(self._on_drive_found)
         self.folders = FolderWatch(self)
+        self.network = NetworkSession(self)
         self.users = 0
         self._is_closed = False
 
@@ -148,13 +150,14 @@ class DatabaseSession(QObject):
         from napari_dicomdb.database.database import INDEX_NAME
 
         old, self.database = self.database, database
+        end_network = self.network.leave() if old is not database else None
         self.failure = None
         self._interrupted = None
         self.drive.follow(None if database.path is None else database.path / INDEX_NAME)
         self.opened.emit(database)
         self._start_waiting()
-        if old is not None and old is not database:
-            self._runner.submit(old.close)
+        if old is not None and end_network is not None:
+            self._runner.submit(_close_database, end_network, old)
 
     @property
     def is_read_only(self) -> bool:
@@ -182,12 +185,13 @@ class DatabaseSession(QObject):
             return None
         if current:
             self.drive.follow(None)
+        end_network = self.network.leave() if current else _nothing
 
         def work(progress: Progress) -> Any:
             from napari_dicomdb.api import Database
 
             if current and database is not None:
-                database.close()
+                _close_database(end_network, database)
             return Database.move(source, target, progress=progress)
 
         def end(directory: Path) -> None:
@@ -346,11 +350,21 @@ class DatabaseSession(QObject):
         flush()
         self.drive.close()
         self.folders.close()
+        self.network.close()
         self._importer.close()
         self._runner.close()
         if self.database is not None:
             self.database.close()
             self.database = None
+
+
+def _close_database(end_network: Callable[[], None], database: Database) -> None:
+    end_network()
+    database.close()
+
+
+def _nothing() -> None:
+    """End nothing."""
 
 
 _shared: DatabaseSession | None = None
