@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         NotDicomError,
         NotFoundError,
         PixelError,
+        QueryError,
     )
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume, VolumeGeometry
@@ -61,6 +62,7 @@ __all__ = [
     "NotDicomError",
     "NotFoundError",
     "PixelError",
+    "QueryError",
     "Severity",
     "Volume",
     "VolumeGeometry",

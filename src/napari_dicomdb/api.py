@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from napari_dicomdb import loading
 from napari_dicomdb._outgoing import Outgoing
+from napari_dicomdb._remote import Remote
 from napari_dicomdb.database import examinations
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
 from napari_dicomdb.errors import LoadError, NotFoundError
@@ -30,7 +31,7 @@ _REASONS_SHOWN = 3
 _log = logging.getLogger(__name__)
 
 
-class Database(Outgoing):
+class Database(Outgoing, Remote):
     """A DICOM database: a directory with one index, thumbnails and copied files.
 
     Open one with `Database.open`, or `Database.in_memory` for an index that

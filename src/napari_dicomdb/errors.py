@@ -20,6 +20,7 @@ __all__ = [
     "NotDicomError",
     "NotFoundError",
     "PixelError",
+    "QueryError",
 ]
 
 
@@ -133,6 +134,12 @@ class NodeError(DicomDbError, ValueError):
     """What is said of a node (name, address, AE titles ...) cannot be used."""
 
     default_reason = "bad-node"
+
+
+class QueryError(DicomDbError, ValueError):
+    """A query cannot be asked as it is; the message says which key is wrong and why."""
+
+    default_reason = "bad-query"
 
 
 class Cancelled(DicomDbError):

@@ -1,0 +1,90 @@
+"""What a database has to do with other DICOM programs: asking them, fetching, listening, jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.database import Database as _IndexDatabase
+from napari_dicomdb.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from napari_dicomdb.network.finding import FindReport
+    from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.query import Match, Query
+
+__all__ = ["Remote"]
+
+
+class Remote(_IndexDatabase):
+    """The part of `api.Database` that talks to other programs."""
+
+    def find(
+        self,
+        keys: Query | Mapping[str, str | Sequence[str]] | None = None,
+        nodes: Node | str | Sequence[Node | str] | None = None,
+        *,
+        level: str = "study",
+        limit: int | None = None,
+        here: bool = True,
+        found: Callable[[list[Match]], None] | None = None,
+        progress: Progress | None = None,
+    ) -> FindReport:
+        r"""Look for patients, studies, series or instances, here and at nodes, all at once.
+
+        Parameters
+        ----------
+        keys : Query, or mapping of str to str
+            What is looked for, see `network.query.Query`; values by DICOM keyword:
+            ``{"PatientName": "DOE*", "StudyDate": "2020..", "ModalitiesInStudy": "CT\\MR"}``.
+        nodes : Node or str, or several
+            DIMSE and DICOMweb nodes, or names of those that are kept (`network.nodes`);
+            all of these by default, none of them with ``[]``.
+        level : str
+            "patient", "study", "series" or "instance"; of keys that are no `Query`.
+        limit : int, optional
+            Answers of each node after which it is stopped, which is then told.
+        here : bool
+            Whether this database is asked, too.
+        found : callable, optional
+            Called with matches as they arrive, in this thread.
+        progress : Progress, optional
+            Called a few times a second, in this thread; may raise `Cancelled`: the
+            nodes are then told to stop, and the report has what came before.
+
+        Returns
+        -------
+        FindReport
+            Every match, each with how much of it is here, and what became of each node.
+
+        Raises
+        ------
+        QueryError
+            If a key cannot be asked for.
+        NotFoundError
+            If no node has that name.
+
+        Examples
+        --------
+        >>> from napari_dicomdb import Database
+        >>> with Database.in_memory() as db:
+        ...     len(db.find({"PatientName": "DOE*"}, []).matches)
+        0
+        """
+        from napari_dicomdb.network import finding
+        from napari_dicomdb.network.node import Node
+        from napari_dicomdb.network.nodes import find_node, load_nodes
+        from napari_dicomdb.network.query import Query
+
+        query = keys if isinstance(keys, Query) else Query(level, keys or {}, limit=limit)
+        asked = load_nodes() if nodes is None else nodes
+        several = [asked] if isinstance(asked, str | Node) else asked
+        return finding.find(
+            [find_node(one) if isinstance(one, str) else one for one in several],
+            query,
+            database=self,
+            here=here,
+            found=found,
+            progress=progress or no_progress,
+        )
