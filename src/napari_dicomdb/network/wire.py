@@ -26,7 +26,6 @@ Waiting = Callable[[], None]
 """Called a few times a second while something is waited for; may raise `Cancelled`."""
 
 _TURN = 0.1  # seconds between two calls of `Waiting`
-_BUFFER = 1 << 20
 _IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)}
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 
@@ -209,24 +208,63 @@ class Wire:
             If the peer closes before (reason "closed") or is silent for `seconds`
             ("timeout").
         """
-        parts: list[bytes] = []
-        missing = length
+        whole = bytearray(length)
+        view = memoryview(whole)
+        while view:
+            view = view[self.receive_into(view, seconds) :]
+        return bytes(whole)
+
+    def receive_into(self, view: memoryview, seconds: float) -> int:
+        """Receive what has come, at least a byte and at most as many as `view` holds.
+
+        Raises
+        ------
+        NetworkError
+            As `receive`.
+        """
         deadline = time.monotonic() + seconds
-        while missing:
+        while True:
             try:
-                part = self._socket.recv(min(missing, _BUFFER))
+                count = self._socket.recv_into(view)
+            except TimeoutError:
+                self._turn(deadline, f"{self.host} does not answer")
+            except OSError as error:
+                raise self._lost(error) from error
+            else:
+                if not count:
+                    raise self._closed()
+                self._has_received = True
+                return count
+
+    def receive_some(self, most: int, seconds: float) -> bytes:
+        """Receive what is there, at most `most` bytes; b"" when the peer has closed.
+
+        Raises
+        ------
+        NetworkError
+            If the connection breaks (reason "closed") or the peer is silent for
+            `seconds` ("timeout").
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                part: bytes = self._socket.recv(most)
             except TimeoutError:
                 self._turn(deadline, f"{self.host} does not answer")
                 continue
             except OSError as error:
                 raise self._lost(error) from error
-            if not part:
+            if not part and self._is_tls and not self._has_received:
                 raise self._closed()
             self._has_received = True
-            parts.append(part)
-            missing -= len(part)
-            deadline = time.monotonic() + seconds
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            return part
+
+    def is_readable(self) -> bool:
+        """Whether something, if only its end, can be received at once."""
+        try:
+            return bool(select.select([self._socket], [], [], 0)[0])
+        except (OSError, ValueError):  # closed on our side
+            return True
 
     def close(self) -> None:
         """Close the connection; nothing more is said."""

@@ -1,0 +1,1 @@
+"""DICOMweb as a client: search (QIDO-RS), retrieve (WADO-RS), store (STOW-RS)."""
