@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_dicomdb.database.copying import copy_place
 from napari_dicomdb.database.rows import INSTANCE_COLUMNS
+from napari_dicomdb.dicom.encoding import same_data_set
 from napari_dicomdb.dicom.header import scan_file
 from napari_dicomdb.errors import DicomDbError
 
@@ -84,13 +85,16 @@ def store(
     here = Path(temporary or file.path)
     is_left = there.exists()
     if not own and is_left:
-        if not same_content(here, there):
+        if not _equal(file, here, there):
+            if file.received and _is_other_copy(writer, file, existing, here):
+                _duplicate(writer, file, existing, temporary)
+                return
             if not _holds_another(existing, there, uid):
                 _keep_both(writer, file, existing, there, temporary, uid)
                 return
             # Files that exchanged their names: that one is news when its turn comes.
             is_left = False
-        elif not (temporary and existing.storage == "linked"):
+        elif file.received or not (temporary and existing.storage == "linked"):
             _duplicate(writer, file, existing, temporary)
             return
     place = _remember(writer, file, uid, temporary)
@@ -179,6 +183,31 @@ def same_content(one: Path, other: Path) -> bool:
     return True
 
 
+def _equal(file: FoundFile, here: Path, there: Path) -> bool:
+    """Tell whether two files are the same object.
+
+    What is received has file meta information of ours, not of the file that was sent.
+    """
+    if not file.received or os.path.samefile(here, there):
+        return same_content(here, there)
+    try:
+        return same_data_set(here, there)
+    except DicomDbError:
+        return False
+
+
+def _is_other_copy(writer: Writer, file: FoundFile, existing: _Existing, here: Path) -> bool:
+    """Tell whether an object equals another file that is kept of the same UID."""
+    rows = writer.connection.execute(
+        "SELECT path, name FROM alternate JOIN file ON file.id = file"
+        " JOIN directory ON directory.id = directory"
+        " WHERE instance = ? AND storage IN ('copied', 'linked')",
+        (existing.id,),
+    ).fetchall()
+    places = [writer.path_now(directory, name) for directory, name in rows]
+    return any(place.is_file() and _equal(file, here, place) for place in places)
+
+
 def _existing(writer: Writer, uid: str) -> _Existing | None:
     row = writer.connection.execute(
         "SELECT instance.id, series, file, directory.path, name, storage, source, file.size,"
@@ -208,12 +237,14 @@ def _remember(writer: Writer, file: FoundFile, uid: str, temporary: str, copy: i
     """Remember the file, and its copy when there is one; return the instance's file."""
     if not temporary:
         return writer.remember_file(file, "linked")
-    return writer.place_copy(temporary, uid, copy, writer.remember_file(file, "source"))
+    source = None if file.received else writer.remember_file(file, "source")
+    return writer.place_copy(temporary, uid, copy, source)
 
 
 def _duplicate(writer: Writer, file: FoundFile, existing: _Existing, temporary: str) -> None:
-    key = writer.remember_file(file, "source" if temporary else "linked")
-    _alternate(writer, key, existing.id, identical=True)
+    if not file.received:
+        key = writer.remember_file(file, "source" if temporary else "linked")
+        _alternate(writer, key, existing.id, identical=True)
     if temporary:
         writer.discarded.append(temporary)
     writer.report.duplicates += 1
@@ -237,7 +268,8 @@ def _keep_both(
     key = _remember(writer, file, uid, temporary, copy)
     _alternate(writer, key, existing.id, identical=False)
     writer.report.duplicates += 1
-    text = f"same SOPInstanceUID as {there}, other content; that one is used, both are kept"
+    other = "an object that is there" if file.received else there
+    text = f"same SOPInstanceUID as {other}, other content; that one is used, both are kept"
     writer.report.notes.append((file.path, "conflicting-copy", text))
 
 

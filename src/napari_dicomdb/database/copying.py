@@ -70,13 +70,17 @@ class CopyStore:
         make_folder(self._incoming, self._root, self._index)
         return str(self._incoming)
 
-    def recover(self, is_known: Callable[[str, str], bool]) -> None:
-        """Delete what an interrupted import left; call with the writer's lock held.
+    def recover(self, is_known: Callable[[str, str, os.stat_result | None], bool]) -> None:
+        """Undo what an interrupted batch did; call with the writer's lock held.
+
+        Copies that the index does not have are deleted; what was received goes back to
+        where it was, as there is no other file of it.
 
         Parameters
         ----------
         is_known : callable
-            Tells whether the index has the copy (directory, name).
+            Tells whether the index has the copy (directory, name), and with what size
+            and time when that matters.
         """
         if not self._incoming.is_dir():
             return
@@ -85,12 +89,28 @@ class CopyStore:
                 published = json.loads(self._journal.read_text(encoding="utf-8"))
             except ValueError:
                 published = []  # torn while being written: nothing was renamed yet
-            for directory, name in published:
-                if not is_known(directory, name):
-                    (self._root / directory / name).unlink(missing_ok=True)
+            for directory, name, *back in published:
+                self._take_back(directory, name, back, is_known)
         for leftover in self._incoming.iterdir():
             if leftover.is_file() or leftover.is_symlink():
                 leftover.unlink()
+
+    def _take_back(
+        self,
+        directory: str,
+        name: str,
+        back: list[str],
+        is_known: Callable[[str, str, os.stat_result | None], bool],
+    ) -> None:
+        there = self._root / directory / name
+        if not back:
+            if not is_known(directory, name, None):
+                there.unlink(missing_ok=True)
+            return
+        here = self._root / back[0]
+        if there.is_file() and not here.exists() and not is_known(directory, name, there.stat()):
+            make_folder(here.parent, self._root, self._index)
+            os.replace(there, here)
 
     def publish(self, moves: list[tuple[str, str, str]]) -> None:
         """Give temporary copies their final names, durably.
@@ -104,9 +124,8 @@ class CopyStore:
             return
         for temporary in _not_yet_durable([move[0] for move in moves]):
             _sync_file(temporary)
-        self._journal.write_text(
-            json.dumps([(directory, name) for _, directory, name in moves]), encoding="utf-8"
-        )
+        self.begin()
+        self._journal.write_text(json.dumps(list(map(self._entry, moves))), encoding="utf-8")
         _sync_file(str(self._journal))
         made: set[str] = set()
         for temporary, directory, name in moves:
@@ -115,6 +134,12 @@ class CopyStore:
                 make_folder(folder, self._root, self._index)
                 made.add(directory)
             os.replace(temporary, folder / name)
+
+    def _entry(self, move: tuple[str, str, str]) -> list[str]:
+        temporary, directory, name = move
+        if os.path.dirname(temporary) == str(self._incoming):
+            return [directory, name]
+        return [directory, name, os.path.relpath(temporary, self._root)]
 
     def settle(self) -> None:
         """Forget the batch: its rows are committed."""

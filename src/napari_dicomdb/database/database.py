@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from napari_dicomdb.database import integrity, interrupted, schema, slicer
+from napari_dicomdb.database import integrity, interrupted, received, schema, slicer
 from napari_dicomdb.database.connection import Connections, explained
 from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
@@ -94,12 +94,14 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             self._finish_interrupted()
 
     def _finish_interrupted(self) -> None:
-        """Delete what a killed process was about to delete, unless somebody writes now."""
+        """Finish what a killed process was about to do, unless somebody writes now."""
         # What hinders it is said by the next write, which tries again.
         with contextlib.suppress(DatabaseError, OSError, sqlite3.Error):
-            if interrupted.is_interrupted(self._connections, self._root):
+            has_left = received.has_left(self._root)
+            if has_left or interrupted.is_interrupted(self._connections, self._root):
                 with self._lock.held(wait_seconds=0):
                     interrupted.finish(self._connections, self._root)
+                    received.adopt_left(self._connections, self._root)
 
     @classmethod
     def open(
@@ -294,6 +296,8 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
         if table == "patient":
             self._refuse_merged(which)
         with self._writing(progress or no_progress):
+            with contextlib.suppress(DatabaseError):  # no room for it is no reason to refuse
+                received.adopt_left(self._connections, self._root)  # or it would come back
             return remove_instances(
                 self._connections,
                 self._root,

@@ -12,6 +12,7 @@ from napari_dicomdb.database.places import is_foreign
 from napari_dicomdb.database.thumbnail_store import FOLDER as PICTURES
 
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Iterable
 
@@ -84,9 +85,9 @@ def finish(connections: Connections, root: Path) -> Finished:
     """Finish all that was interrupted; the writer's lock is held."""
     done = delete_going(connections, root)
 
-    def is_known(directory: str, name: str) -> bool:
+    def is_known(directory: str, name: str, status: os.stat_result | None) -> bool:
         with connections.borrow() as connection:
-            return _has_file(connection, directory, name)
+            return _has_file(connection, directory, name, status)
 
     incoming = root / "incoming"
     done.leftovers = len(list(incoming.iterdir())) if incoming.is_dir() else 0
@@ -123,10 +124,17 @@ def _is_wanted(connection: sqlite3.Connection, place: str) -> bool:
     return _has_file(connection, directory, name)
 
 
-def _has_file(connection: sqlite3.Connection, directory: str, name: str) -> bool:
+def _has_file(
+    connection: sqlite3.Connection,
+    directory: str,
+    name: str,
+    status: os.stat_result | None = None,
+) -> bool:
     row = connection.execute(
-        "SELECT 1 FROM file JOIN directory ON directory.id = file.directory"
+        "SELECT size, mtime_ns FROM file JOIN directory ON directory.id = file.directory"
         " WHERE path = ? AND name = ?",
         (to_sql(directory), to_sql(name)),
     ).fetchone()
-    return row is not None
+    if row is None or status is None:
+        return row is not None
+    return bool(tuple(row) == (status.st_size, status.st_mtime_ns))

@@ -56,6 +56,8 @@ class FoundFile:
         An archive whose members have all been yielded.
     refusal : tuple of (str, str) or None
         Reason and text, of an archive that is not looked into again.
+    received : bool
+        It came over the network and lies in `temporary`: there is no other file of it.
     """
 
     directory: str
@@ -66,11 +68,12 @@ class FoundFile:
     temporary: str = ""
     container: bool = field(default=False)
     refusal: tuple[str, str] | None = None
+    received: bool = False
 
     @property
     def path(self) -> str:
         """The file's path, or ``archive!/member``."""
-        separator = "!/" if self.temporary else os.sep
+        separator = "!/" if self.temporary and not self.received else os.sep
         return f"{self.directory.rstrip(os.sep)}{separator}{self.name}"
 
 

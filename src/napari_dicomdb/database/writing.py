@@ -293,7 +293,7 @@ class Writer:
         self._next_file = max(self._next_file, found[0] + 1)
         return int(found[0])
 
-    def place_copy(self, temporary: str, uid: str, copy: int, source: int) -> int:
+    def place_copy(self, temporary: str, uid: str, copy: int, source: int | None) -> int:
         """Plan the move of a temporary copy to its place; return the id of its row."""
         directory, name = copy_place(uid, copy)
         earlier = self._moves.pop((directory, name), None)

@@ -21,7 +21,9 @@ from napari_dicomdb.errors import HeaderError
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["EncodedDataSet", "locate_data_set"]
+__all__ = ["EncodedDataSet", "locate_data_set", "same_data_set"]
+
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,27 @@ def locate_data_set(file: BinaryIO, size: int | None = None) -> EncodedDataSet:
     if problems:
         syntax = syntax_of(explicit, little)
     return EncodedDataSet(start, size - start, syntax, False)
+
+
+def same_data_set(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Tell whether two files have the same data set, whatever is in front of it.
+
+    Raises
+    ------
+    HeaderError
+        If the file meta information of one cannot be read.
+    OSError
+        If one cannot be read.
+    """
+    with open(one, "rb") as first, open(other, "rb") as second:
+        places = [locate_data_set(first), locate_data_set(second)]
+        if places[0].length != places[1].length:
+            return False
+        if places[0].transfer_syntax_uid != places[1].transfer_syntax_uid:
+            return False
+        first.seek(places[0].offset)
+        second.seek(places[1].offset)
+        while block := first.read(_BLOCK):
+            if block != second.read(_BLOCK):
+                return False
+    return True

@@ -1,0 +1,261 @@
+"""The folder `received` of a database directory: what came over the network, until it is indexed.
+
+Each inbox has a folder of its own in it, and beside that a lock that dies with its process.
+A folder whose lock is free belonged to a process that ended: what is whole in it is adopted,
+what is partial is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from napari_dicomdb.database import interrupted
+from napari_dicomdb.database.connection import make_folder
+from napari_dicomdb.database.copying import CopyStore
+from napari_dicomdb.database.pool import Chunk
+from napari_dicomdb.database.report import ImportReport
+from napari_dicomdb.database.rows import missing_uids, rows_of
+from napari_dicomdb.database.scanning import Scanned
+from napari_dicomdb.database.sources import FoundFile
+from napari_dicomdb.database.writing import Writer
+from napari_dicomdb.dicom.header import Header, scan_file
+from napari_dicomdb.errors import DatabaseError, DicomDbError, HeaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_dicomdb.database.connection import Connections
+
+__all__ = ["FOLDER", "Folder", "Received", "adopt", "adopt_left", "has_left"]
+
+FOLDER = "received"
+PARTIAL, WHOLE = ".part", ".dcm"
+_LOCK = ".lock"
+_AT_ONCE = 200
+_log = logging.getLogger(__name__)
+
+
+class Received(NamedTuple):
+    """A whole object in `received`; its header, unless it is to be read."""
+
+    path: str
+    header: Header | None = None
+
+
+class Folder:
+    """The folder of one inbox, locked while it lives.
+
+    Parameters
+    ----------
+    path : Path
+        Directly in `received`.
+    lock : sqlite3.Connection
+        Which holds the lock.
+    """
+
+    def __init__(self, path: Path, lock: sqlite3.Connection) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def make(cls, root: Path, index: Path | None) -> Self:
+        """Make and lock a new one in a database directory.
+
+        Raises
+        ------
+        DatabaseError
+            If the database is not there any more.
+        OSError
+            If it cannot be made.
+        """
+        above = root / FOLDER
+        make_folder(above, root, index)
+        while True:
+            path = above / secrets.token_hex(8)
+            lock = _locked(path)
+            if lock is None:
+                continue
+            # Whoever clears up may have deleted the lock before it was held.
+            if _lock_of(path).exists():
+                path.mkdir()
+                return cls(path, lock)
+            lock.close()
+
+    @classmethod
+    def take_over(cls, path: Path) -> Self | None:
+        """Lock the folder of an inbox that has ended; None: it has not."""
+        lock = _locked(path)
+        return None if lock is None else cls(path, lock)
+
+    def whole(self) -> list[str]:
+        """Return what is whole in it, in the order in which it came."""
+        if not self.path.is_dir():
+            return []
+        return sorted(str(one) for one in self.path.iterdir() if one.suffix == WHOLE)
+
+    def delete_partial(self) -> None:
+        """Delete what is not whole."""
+        if self.path.is_dir():
+            for one in self.path.iterdir():
+                if one.suffix == PARTIAL:
+                    one.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give it up; delete it when it is empty."""
+        with contextlib.suppress(OSError):
+            if self.path.is_dir():
+                self.path.rmdir()
+            # Where an open file cannot be deleted, the next one who looks does it.
+            _lock_of(self.path).unlink(missing_ok=True)
+            self._lock.close()
+            _lock_of(self.path).unlink(missing_ok=True)
+            self.path.parent.rmdir()
+        self._lock.close()
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + _LOCK)
+
+
+def _locked(path: Path) -> sqlite3.Connection | None:
+    """Hold the lock of a folder, or return None where somebody else does."""
+    # SQLite's locks work wherever the index does, and die with their process.
+    lock = sqlite3.connect(
+        _lock_of(path), timeout=0, isolation_level=None, check_same_thread=False
+    )
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return None
+        raise
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def _left(root: Path) -> Iterator[Folder]:
+    """Lock and yield the folders of inboxes that have ended, each in its turn."""
+    above = root / FOLDER
+    if not above.is_dir():
+        return
+    names = {name.removesuffix(_LOCK) for name in os.listdir(above)}
+    for name in sorted(names):
+        folder = Folder.take_over(above / name)
+        if folder is not None:
+            try:
+                yield folder
+            finally:
+                folder.close()
+
+
+def has_left(root: Path) -> bool:
+    """Tell whether an inbox that has ended left something."""
+    above = root / FOLDER
+    if not above.is_dir():
+        return False
+    for name in sorted({name.removesuffix(_LOCK) for name in os.listdir(above)}):
+        lock = _locked(above / name)
+        if lock is not None:
+            lock.close()
+            return True
+    return False
+
+
+def adopt_left(connections: Connections, root: Path) -> ImportReport:
+    """Index what inboxes that have ended left; the writer's lock is held.
+
+    Returns
+    -------
+    ImportReport
+        What could not be read, and is deleted, is in `rejected`.
+    """
+    report = ImportReport()
+    started = time.perf_counter()
+    for folder in _left(root):
+        folder.delete_partial()
+        whole = [Received(path) for path in folder.whole()]
+        for start in range(0, len(whole), _AT_ONCE):
+            adopt(connections, root, whole[start : start + _AT_ONCE], report)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def adopt(
+    connections: Connections, root: Path, objects: Sequence[Received], report: ImportReport
+) -> None:
+    """Index received objects and move them to `files`; the writer's lock is held.
+
+    Either all are indexed, or an error is raised and they lie where they were.
+
+    Parameters
+    ----------
+    connections : Connections
+        Of the index.
+    root : Path
+        The database directory.
+    objects : sequence of Received
+        What is not there any more is passed over: somebody else has adopted it.
+    report : ImportReport
+        Takes the counts.
+    """
+    if connections.path is None or interrupted.is_interrupted(connections, root):
+        interrupted.finish(connections, root)
+    chunk, headers = Chunk(), []
+    for one in objects:
+        header = one.header or _header_of(one.path, report)
+        try:
+            status = os.stat(one.path)
+        except FileNotFoundError:
+            continue
+        if header is not None:
+            uid = str(header.values["SOPInstanceUID"])
+            file = FoundFile(FOLDER, uid, status.st_size, status.st_mtime_ns)
+            file.temporary, file.received = one.path, True
+            chunk.files.append(file)
+            headers.append(header)
+    if not headers:
+        return
+    groups, accepted = rows_of(headers)
+    before = report.mark()
+    writer = Writer(root, report, CopyStore(root, connections.path))
+    try:
+        with connections.transaction(durable=True) as connection:
+            writer.begin(connection)
+            writer.store(chunk, Scanned(groups, accepted, list(range(len(headers)))))
+            writer.end()
+    except BaseException:
+        report.back_to(before)
+        with contextlib.suppress(DatabaseError):  # else the next one does it
+            interrupted.finish(connections, root)
+        raise
+    writer.settled()
+    CopyStore(root, connections.path).finish()
+
+
+def _header_of(path: str, report: ImportReport) -> Header | None:
+    """Read a header; what was whole and is none now, a power cut has torn."""
+    try:
+        header = scan_file(path)
+        if header.media or missing_uids(header.values):
+            raise HeaderError("no object that can be filed", reason="missing-uid")
+    except FileNotFoundError:
+        return None
+    except DicomDbError as error:
+        if isinstance(error, OSError):
+            raise
+        _log.warning("a received object is torn and deleted: %s", error.reason)
+        text = "it was torn, as by a power cut, and is deleted: have it sent again"
+        report.rejected.append((path, error.reason, text))
+        Path(path).unlink(missing_ok=True)
+        return None
+    return header

@@ -1,0 +1,439 @@
+"""Takes objects that arrive over the network: never half there, never lost, soon in the index."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import logging
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from napari_dicomdb.database import received
+from napari_dicomdb.database.received import PARTIAL, WHOLE, Folder, Received
+from napari_dicomdb.database.report import ImportReport
+from napari_dicomdb.database.rows import missing_uids
+from napari_dicomdb.dicom.file_meta import encode_file_meta, require_uid
+from napari_dicomdb.dicom.header import Header, Templates, scan_file
+from napari_dicomdb.errors import (
+    Cancelled,
+    DatabaseBusyError,
+    DatabaseError,
+    DicomDbError,
+    HeaderError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from napari_dicomdb.database.database import Database
+
+__all__ = ["Arrival", "Inbox"]
+
+_BUFFER = 256 * 1024
+_LEAST_ROOM = 8 << 20
+"""Bytes that must be free to begin with another object: the index needs room, too."""
+_HEADERS_KEPT = 2000
+_AGAIN_SECONDS = 1.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_log = logging.getLogger(__name__)
+_thread = threading.local()
+
+
+class Inbox:
+    """Takes objects into a database, from any number of threads.
+
+    An object is on disk under its final name, whole, when `Arrival.commit` returns: no
+    kill loses it. A thread brings what has come into the index in batches, each written
+    through to the disk first, so that a power cut loses the last second at most. What a
+    killed process left is adopted by the next inbox, or the next who opens the database.
+
+    Parameters
+    ----------
+    database : Database
+        Opened for writing.
+    settle_seconds : float
+        The longest that an object waits for others to be indexed with it.
+    batch : int
+        Objects that do not wait any longer.
+    sync : bool
+        Have each object written through to the disk before `commit` returns: outlives a
+        power cut, at the speed of the disk's slowest operation.
+
+    Attributes
+    ----------
+    on_indexed : callable or None
+        Called with the `ImportReport` of each batch, in the inbox's thread.
+
+    Raises
+    ------
+    DatabaseError
+        If the database cannot be written.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        settle_seconds: float = 0.3,
+        batch: int = 200,
+        sync: bool = False,
+    ) -> None:
+        if database.read_only:
+            raise DatabaseError(
+                f"{database.path} was opened read-only: it receives nothing", reason="read-only"
+            )
+        self.on_indexed: Callable[[ImportReport], None] | None = None
+        self.database = database
+        self._settle_seconds = settle_seconds
+        self._batch = batch
+        self._sync = sync
+        self._numbers = itertools.count()
+        self._folder = _make_folder(database)
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[float, Received]] = deque()
+        self._unsettled = 0  # waiting, or just being indexed
+        self._flushing = 0
+        self._failures = 0
+        self._error: DicomDbError | None = None
+        self._closing = False
+        self._adopts = True
+        self._thread = threading.Thread(target=self._run, name="dicomdb inbox", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Return the inbox itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Close it."""
+        self.close()
+
+    def open(
+        self,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        source: str = "",
+    ) -> Arrival:
+        """Begin to take an object.
+
+        Parameters
+        ----------
+        sop_class_uid, sop_instance_uid, transfer_syntax_uid : str
+            As they were announced; the object must keep to them.
+        source : str
+            AE title that it comes from; "" when it has none.
+
+        Raises
+        ------
+        HeaderError
+            "bad-uid": one of the UIDs cannot be one.
+        DatabaseError
+            "disk-full", or the folder is gone.
+        """
+        uids = (
+            require_uid(sop_class_uid, "SOPClassUID"),
+            require_uid(sop_instance_uid, "SOPInstanceUID"),
+            require_uid(transfer_syntax_uid, "TransferSyntaxUID"),
+        )
+        if self._closing:
+            raise DatabaseError("the inbox is closed", reason="closed")
+        return Arrival(self, self._folder.path / f"{next(self._numbers):010x}", uids, source)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until all that has come is in the index.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits as long as it takes, unless it fails.
+
+        Raises
+        ------
+        DatabaseError
+            If it cannot be indexed now: nothing is lost, it is tried again.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            failures = self._failures
+            self._flushing += 1
+            self._changed.notify_all()
+            try:
+                while self._unsettled or self._adopts:
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if self._error is not None and self._failures > failures:
+                        raise self._error
+                    if (left is not None and left <= 0) or not self._thread.is_alive():
+                        raise DatabaseBusyError(
+                            "what was received is not in the index yet: it will be when "
+                            "whoever writes the database now has finished"
+                        )
+                    self._changed.wait(0.5 if left is None else min(left, 0.5))
+            finally:
+                self._flushing -= 1
+
+    def close(self) -> None:
+        """Index what has come, and end; what cannot be indexed now is kept for the next."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._folder.delete_partial()
+        self._folder.close()
+
+    @property
+    def waiting(self) -> int:
+        """Number of objects that are on disk and not in the index yet."""
+        return self._unsettled
+
+    def _take(self, one: Received) -> None:
+        with self._changed:
+            if len(self._waiting) >= _HEADERS_KEPT:
+                one = Received(one.path)  # read again: memory is bounded
+            self._waiting.append((time.monotonic(), one))
+            self._unsettled += 1
+            if len(self._waiting) in (1, self._batch):
+                self._changed.notify_all()
+
+    # -- the thread -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next_batch()
+            if batch is None:
+                return
+            if self._index(batch):
+                continue
+            with self._changed:
+                if self._closing:
+                    return  # the next one adopts it
+                self._changed.wait(_AGAIN_SECONDS)
+
+    def _next_batch(self) -> list[Received] | None:
+        """Wait for something to do; None: there is nothing more to come."""
+        with self._changed:
+            while not (self._closing or self._adopts):
+                if len(self._waiting) >= self._batch or (self._waiting and self._flushing):
+                    break
+                left = None
+                if self._waiting:
+                    left = self._waiting[0][0] + self._settle_seconds - time.monotonic()
+                    if left <= 0:
+                        break
+                self._changed.wait(left)
+            if self._closing and not self._waiting:
+                return None
+            return [one for _, one in itertools.islice(self._waiting, self._batch)]
+
+    def _index(self, batch: list[Received]) -> bool:
+        """Index a batch, the oldest that waits; tell whether that went well."""
+        reports: list[ImportReport] = []
+        database = self.database
+        try:
+            with database._writing(self._give_up):
+                if self._adopts:
+                    reports.append(received.adopt_left(database._connections, database._root))
+                started = time.perf_counter()
+                report = ImportReport()
+                reports.append(report)
+                self._adopt(batch, report)
+                report.seconds = time.perf_counter() - started
+        except (DatabaseError, OSError, Cancelled) as error:
+            told = (
+                error
+                if isinstance(error, DicomDbError)
+                else DatabaseError(f"{database.path}: {error.strerror or error}")
+            )
+            _log.warning("what was received is not indexed yet: %s", told.reason)
+            with self._changed:
+                self._error, self._failures = told, self._failures + 1
+                self._changed.notify_all()
+            return False
+        for report in reports:
+            if self.on_indexed is not None and (report.seen or report.notes):
+                self.on_indexed(report)
+        with self._changed:
+            for _ in batch:
+                self._waiting.popleft()
+            self._unsettled -= len(batch)
+            self._error, self._adopts = None, False
+            self._changed.notify_all()
+        return True
+
+    def _adopt(self, batch: list[Received], report: ImportReport) -> None:
+        database = self.database
+        try:
+            received.adopt(database._connections, database._root, batch, report)
+        except DatabaseError as error:
+            # One that SQLite refuses must not keep the others waiting.
+            if error.reason != "database":
+                raise
+            for one in batch:
+                if len(batch) > 1:
+                    self._adopt([one], report)
+                else:
+                    text = f"it cannot be indexed: {error}"
+                    report.rejected.append((one.path, "not-indexed", text))
+
+    def _give_up(self, done: int, total: int | None, text: str) -> None:
+        """Do not wait for another writer when closing."""
+        if self._closing:
+            raise Cancelled("the inbox is closed")
+
+
+class Arrival:
+    """One object on its way in; from `Inbox.open`. Give it up with `discard`.
+
+    Attributes
+    ----------
+    size : int
+        Bytes of its data set until now.
+    header : Header or None
+        What it says of itself, when it is committed.
+    """
+
+    def __init__(self, inbox: Inbox, path: Path, uids: tuple[str, str, str], source: str) -> None:
+        self.sop_class_uid, self.sop_instance_uid, self.transfer_syntax_uid = uids
+        self.size = 0
+        self.header: Header | None = None
+        self._inbox = inbox
+        self._partial = path.with_suffix(PARTIAL)
+        self._whole = path.with_suffix(WHOLE)
+        self._is_open = False
+        with self._told():
+            if shutil.disk_usage(path.parent).free < _LEAST_ROOM:
+                raise OSError(errno.ENOSPC, "no space left")
+            self._file = open(self._partial, "xb", buffering=_BUFFER)  # noqa: SIM115 - kept
+            self._is_open = True
+            self._file.write(encode_file_meta(*uids, source))
+
+    def __enter__(self) -> Self:
+        """Return the arrival itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Discard it unless it was committed."""
+        self.discard()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append to the data set.
+
+        Raises
+        ------
+        DatabaseError
+            "disk-full" or another reason; it is discarded then.
+        """
+        with self._told():
+            self._file.write(data)
+        self.size += len(data)
+
+    def commit(self) -> Path:
+        """Look through the object and keep it.
+
+        Returns
+        -------
+        Path
+            Where it lies until it is indexed.
+
+        Raises
+        ------
+        HeaderError
+            If it cannot be filed ("missing-uid", "bad-header", ...), is not the object
+            that was announced ("uid-mismatch"), or ends too soon ("truncated").
+        NotDicomError
+            If it is no data set.
+        DatabaseError
+            "disk-full" or another reason.
+        """
+        try:
+            with self._told():
+                self._file.flush()
+                if self._inbox._sync:
+                    os.fsync(self._file.fileno())
+                self._file.close()
+                self.header = self._examined()
+                os.replace(self._partial, self._whole)
+                if self._inbox._sync:
+                    _sync_folder(self._whole.parent)
+        except BaseException:
+            self.discard()
+            raise
+        self._is_open = False
+        self._inbox._take(Received(str(self._whole), self.header))
+        return self._whole
+
+    def discard(self) -> None:
+        """Leave nothing of it; does nothing once it is committed."""
+        if self._is_open:
+            self._is_open = False
+            with contextlib.suppress(OSError):  # what a full disk did not take is not wanted
+                self._file.close()
+            with contextlib.suppress(FileNotFoundError):
+                self._partial.unlink()
+
+    def _examined(self) -> Header:
+        if not hasattr(_thread, "templates"):
+            _thread.templates = Templates()
+        header = scan_file(self._partial, templates=_thread.templates)
+        if header.media:
+            raise HeaderError("a DICOMDIR is no object to be kept", reason="media")
+        if missing := missing_uids(header.values):
+            raise HeaderError(f"the object has no {', '.join(missing)}", reason="missing-uid")
+        for keyword, announced in (
+            ("SOPInstanceUID", self.sop_instance_uid),
+            ("SOPClassUID", self.sop_class_uid),
+        ):
+            if header.values.get(keyword) != announced:
+                raise HeaderError(
+                    f"the object has another {keyword} than was announced", reason="uid-mismatch"
+                )
+        lacking = next((text for code, text in header.problems if "truncated" in code), None)
+        if lacking is not None:
+            raise HeaderError(f"the object is not whole: {lacking}", reason="truncated")
+        return header
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Discard it, and say in words of ours what the system says."""
+        try:
+            yield
+        except OSError as error:
+            self.discard()
+            if isinstance(error, DicomDbError):
+                raise
+            full = error.errno in _FULL
+            raise DatabaseError(
+                "the disk of the database is full: nothing more can be received"
+                if full
+                else f"what is received cannot be written: {error.strerror or error}",
+                reason="disk-full" if full else "not-writable",
+            ) from error
+
+
+def _make_folder(database: Database) -> Folder:
+    try:
+        return Folder.make(database._root, database._connections.path)
+    except OSError as error:
+        if isinstance(error, DicomDbError):
+            raise
+        full = error.errno in _FULL
+        raise DatabaseError(
+            f"{database.path}: {'the disk is full' if full else error.strerror or error}",
+            reason="disk-full" if full else "not-writable",
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # the system writes its directories through
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
