@@ -7,11 +7,11 @@ import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from napari_dicomdb.errors import NetworkError
+from napari_dicomdb.network.dicomweb.http_statuses import BusyError, status_error
 from napari_dicomdb.network.dicomweb.transport import WireTransport
 from napari_dicomdb.network.secrets import read_secret
 from napari_dicomdb.network.wire import Waiting, no_waiting
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.network.node import Node
 
-__all__ = ["JSON", "PAUSES", "Answer", "BusyError", "DicomWebClient", "status_error"]
+__all__ = ["JSON", "PAUSES", "Answer", "DicomWebClient"]
 
 T = TypeVar("T")
 
@@ -40,28 +40,8 @@ _LONGEST_PAUSE = 60.0
 _MOST_REDIRECTS = 5
 _TURN = 0.1
 _PART = 256 * 1024
-_BUSY = frozenset({429, 502, 503, 504})
 _PASSING = frozenset({"closed", "timeout", "busy"})
 _log = logging.getLogger(__name__)
-
-_MEANINGS = {
-    400: ("bad-request", "the server does not understand the request"),
-    403: ("forbidden", "the server knows us, but does not allow this"),
-    404: ("not-found", "the server has nothing at this address"),
-    405: ("not-offered", "the server does not offer this service"),
-    406: ("not-acceptable", "the server cannot give it in a form that we can take"),
-    408: ("timeout", "the server waited too long for us"),
-    409: ("conflict", "the server could store none of it"),
-    410: ("not-found", "the server does not have it any more"),
-    413: ("too-large", "the server finds this too large"),
-    415: ("not-acceptable", "the server does not take this form"),
-    429: ("busy", "the server has too many requests: try again later"),
-    501: ("not-offered", "the server does not offer this service"),
-    502: ("busy", "a proxy reaches no server behind it"),
-    503: ("busy", "the server is busy: try again later"),
-    504: ("busy", "a proxy waits in vain for the server behind it"),
-    507: ("remote-disk-full", "the server has no space left"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +333,7 @@ class DicomWebClient:
                 if error.reason not in _PASSING:
                     raise
                 _log.info("%s: %s; once more", self.node.name, error.reason)
-                asked = getattr(error, "retry_after", None)
+                asked = error.retry_after if isinstance(error, BusyError) else None
                 self.rest(min(_LONGEST_PAUSE, pause if asked is None else max(asked, pause)))
         return once()
 
@@ -364,64 +344,6 @@ class DicomWebClient:
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _TURN))
             self._waiting()
-
-
-class BusyError(NetworkError):
-    """The server is busy; it may have said for how long.
-
-    Parameters
-    ----------
-    message : str
-    retry_after : float or None
-        Seconds.
-    """
-
-    default_reason = "busy"
-
-    def __init__(self, message: str, retry_after: float | None) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-def status_error(status: int, node: Node, headers: Mapping[str, str]) -> NetworkError:
-    """Say in plain words what an HTTP status that is none of success means."""
-    if status == 401:
-        return _unauthorized(node, headers)
-    reason, text = _MEANINGS.get(status, ("", ""))
-    if not text:
-        kind = "failed" if status >= 500 else "refused the request"
-        reason = "server-error" if status >= 500 else "http-status"
-        text = f"the server {kind}"
-    told = f"{text} (HTTP {status})"
-    if status in _BUSY:
-        return BusyError(told, _retry_after(headers.get("retry-after", "")))
-    return NetworkError(told, reason=reason)
-
-
-def _unauthorized(node: Node, headers: Mapping[str, str]) -> NetworkError:
-    offered = headers.get("www-authenticate", "").lower()
-    wants = [name for name in ("basic", "bearer") if name in offered]
-    ways = {"basic": "user and password", "bearer": "a token"}
-    if node.credentials == "none":
-        what = " or ".join(ways[name] for name in wants) or "user and password, or a token"
-        text = f"the server wants a login: give {what}"
-    elif wants and node.credentials not in wants:
-        text = f"the server wants another kind of login: {' or '.join(ways[w] for w in wants)}"
-    elif node.credentials == "basic":
-        text = "the server does not accept this user and password"
-    else:
-        text = "the server does not accept the token: it may have expired"
-    return NetworkError(f"{text} (HTTP 401)", reason="unauthorized")
-
-
-def _retry_after(text: str) -> float | None:
-    """Return the seconds of a Retry-After header: a number, or a date."""
-    if text.strip().isdigit():
-        return float(text.strip()[:6])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None
 
 
 def _origin(url: str) -> tuple[str, str, int]:
