@@ -42,6 +42,7 @@ def test_we_read_what_pynetdicom_writes():
         "MessageIDBeingRespondedTo": 7,
         "Status": 0xB000,
         "ErrorComment": "odd",
+        "OffendingElement": "00100010",
     }
 
 
