@@ -72,7 +72,7 @@ class Query:
     """
 
     level: str = "study"
-    keys: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    keys: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     root: str = "study"
     returned: tuple[str, ...] = ()
     limit: int | None = None

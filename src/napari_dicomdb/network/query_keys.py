@@ -268,8 +268,8 @@ def _is_decimal(text: str) -> bool:
 def _ranged(keyword: str, vr: str, text: str) -> str:
     low, dash, high = text.partition("..")
     low, high = low.strip(), high.strip()
-    if not dash and (low := _ends(vr, text)) is not None:
-        return low
+    if not dash and (single := _ends(vr, text)) is not None:
+        return single
     if not dash:
         # "20200101-20201231" and "-20201231": of dashes, one has ends on both sides.
         for place in [i for i, c in enumerate(text) if c == "-"]:
