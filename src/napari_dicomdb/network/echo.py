@@ -76,7 +76,7 @@ def check_node(node: Node, *, waiting: Waiting = no_waiting) -> EchoResult:
 
 
 def echo(node: Node, *, waiting: Waiting = no_waiting) -> str:
-    """Ask a DIMSE node for an echo; return what to tell of it.
+    """Ask a node for an echo (DICOMweb: for a search); return what to tell of it.
 
     Raises
     ------
@@ -85,13 +85,12 @@ def echo(node: Node, *, waiting: Waiting = no_waiting) -> str:
     NodeError
         If its password cannot be had from the keyring.
     MissingLibraryError
-        If pynetdicom is not installed.
+        If pynetdicom (DICOMweb: httpx) is not installed.
     """
-    if node.kind != "dimse":
-        raise NetworkError(
-            f"{node.name} is a DICOMweb node: it can be kept, but not yet be tested",
-            reason="wrong-kind",
-        )
+    if node.kind == "dicomweb":
+        from napari_dicomdb.network.dicomweb.checking import check_dicomweb
+
+        return check_dicomweb(node, waiting=waiting)
     proposal = (_VERIFICATION, IMPLICIT_LITTLE)
     try:
         association = Association.request(node, [proposal], waiting=waiting)
