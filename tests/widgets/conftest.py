@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from qtpy.QtCore import QEvent
@@ -12,6 +15,15 @@ from napari_dicomdb import Database
 from napari_dicomdb.viewer.phantom import write_phantom_study
 from napari_dicomdb.widgets import _session
 from napari_dicomdb.widgets._theme import current_palette
+
+_spec = importlib.util.spec_from_file_location(
+    "network_peers", Path(__file__).parents[1] / "network" / "conftest.py"
+)
+peers = sys.modules["network_peers"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(peers)
+# Fixtures of the network's tests: real peers, and a keyring that is not the user's.
+certificates, memory_keyring, serve = peers.certificates, peers.memory_keyring, peers.serve
+orthanc, storescp, proxy = peers.orthanc, peers.storescp, peers.proxy
 
 SERIES = ("axial-ct", "oblique-mr", "sagittal-mr", "missing-slice")
 

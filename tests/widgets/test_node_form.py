@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 
 from napari_dicomdb.network.node import Limits, Node, Tls
-from napari_dicomdb.network.nodes import add_node, load_nodes
+from napari_dicomdb.network.nodes import add_node, load_nodes, nodes_path
 from napari_dicomdb.widgets.node_form import NodeForm
 
 
@@ -23,6 +23,7 @@ def test_wrong_values_are_told_and_nothing_is_kept(qtbot, palette):
     form.called.clear()
     qtbot.keyClicks(form.called, "PACS")
     qtbot.mouseClick(form.save_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not form.isVisible())
     assert load_nodes() == [form.node]
     assert form.node.called_aet == "PACS"
 
@@ -33,11 +34,13 @@ def test_what_the_form_does_not_show_stays(qtbot, palette):
     form = NodeForm(palette, node)
     qtbot.addWidget(form)
     form.open()
-    assert not form.ca.isEnabled()
-    qtbot.mouseClick(form.tls, Qt.MouseButton.LeftButton, pos=form.tls.rect().center() * 0.1)
-    form.tls.setChecked(True)
+    assert not form.ca.isVisible()
+    form.tls.setFocus()
+    qtbot.keyClick(form.tls, Qt.Key.Key_Space)
+    assert form.ca.isVisible()
     qtbot.keyClicks(form.ca.line, "/etc/ca.pem")
     qtbot.mouseClick(form.save_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not form.isVisible())
     (kept,) = load_nodes()
     assert kept.tls == Tls(ca="/etc/ca.pem")
     assert (kept.retrieve, kept.limits, kept.character_set) == ("move", Limits(3.0), "ISO_IR 192")
@@ -58,8 +61,71 @@ def test_password_without_a_keyring_is_told(qtbot, palette):
             (form.password, "secret"),
         ):  # fmt: skip
             qtbot.keyClicks(line, text)
+        form.sign_in.setFocus()
+        qtbot.keyClick(form.sign_in, Qt.Key.Key_Down)
         qtbot.mouseClick(form.save_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(form.notice.isVisible)
     finally:
         keyring.set_keyring(before)
     assert "no keyring" in form.notice.text()
     assert load_nodes() == []
+
+
+def test_dicomweb_node_with_a_token_in_the_keyring(qtbot, palette, memory_keyring):
+    form = NodeForm(palette)
+    qtbot.addWidget(form)
+    form.open()
+    assert not form.url.isVisible()
+    form.kind.setFocus()
+    qtbot.keyClick(form.kind, Qt.Key.Key_Down)
+    assert form.url.isVisible()
+    assert not (form.host.isVisible() or form.calling.isVisible() or form.retrieve.isVisible())
+    form.sign_in.setFocus()
+    qtbot.keyClick(form.sign_in, Qt.Key.Key_End)
+    assert form.token.isVisible()
+    assert not form.user.isVisible()
+    for field, text in (
+        (form.name, "web"), (form.url, "https://example.org/dicom-web"), (form.token, "abc"),
+    ):  # fmt: skip
+        qtbot.keyClicks(field, text)
+    qtbot.keyClick(form.url, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not form.isVisible())
+    (kept,) = load_nodes()
+    assert (kept.kind, kept.url) == ("dicomweb", "https://example.org/dicom-web")
+    assert kept.credentials == "bearer"
+    assert list(memory_keyring.values()) == ["abc"]
+    assert "abc" not in nodes_path().read_text()
+    again = NodeForm(palette, kept)
+    qtbot.addWidget(again)
+    again.open()
+    assert "Kept" in again.token.placeholderText()
+    qtbot.mouseClick(again.save_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not again.isVisible())
+    assert load_nodes() == [kept]
+
+
+def test_limits_and_character_set(qtbot, palette):
+    form = NodeForm(palette)
+    qtbot.addWidget(form)
+    form.open()
+    assert not form.max_results.isVisible()
+    qtbot.mouseClick(form.more, Qt.MouseButton.LeftButton)
+    assert form.max_results.isVisible()
+    for field, text in ((form.name, "n"), (form.host, "h"), (form.called, "N")):
+        qtbot.keyClicks(field, text)
+    form.connect_seconds.setFocus()
+    form.connect_seconds.selectAll()
+    qtbot.keyClicks(form.connect_seconds, "3")
+    form.max_results.selectAll()
+    qtbot.keyClicks(form.max_results, "50")
+    form.character_set.lineEdit().selectAll()
+    qtbot.keyClicks(form.character_set, "Klingon")
+    qtbot.mouseClick(form.save_button, Qt.MouseButton.LeftButton)
+    assert "no character set of DICOM" in form.notice.text()
+    form.character_set.lineEdit().selectAll()
+    qtbot.keyClicks(form.character_set, "ISO_IR 192")
+    qtbot.mouseClick(form.save_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not form.isVisible())
+    (kept,) = load_nodes()
+    assert kept.limits == Limits(connect_seconds=3.0, max_results=50)
+    assert kept.character_set == "ISO_IR 192"

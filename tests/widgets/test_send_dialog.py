@@ -64,13 +64,14 @@ def test_without_a_node_there_is_only_the_way_to_add_one(qtbot, make):
     assert not dialog.test_button.isEnabled()
     qtbot.mouseClick(dialog.nodes_button, Qt.MouseButton.LeftButton)
     nodes = dialog.nodes_dialog
-    qtbot.mouseClick(nodes.add_button, Qt.MouseButton.LeftButton)
-    form = nodes.form
+    qtbot.mouseClick(nodes.page.add_button, Qt.MouseButton.LeftButton)
+    form = nodes.page.form
     for line, text in ((form.name, "pacs"), (form.host, "localhost"), (form.called, "PACS")):
         line.setFocus()
         qtbot.keyClicks(line, text)
     qtbot.keyClick(form.name, Qt.Key.Key_Return)
-    assert [row.cells[0] for row in nodes.model.rows] == ["pacs"]
+    qtbot.waitUntil(lambda: bool(nodes.page.model.rows))
+    assert [row.cells[0] for row in nodes.page.model.rows] == ["pacs"]
     qtbot.mouseClick(nodes.close_button, Qt.MouseButton.LeftButton)
     assert dialog.node.currentText() == "pacs"
     assert dialog.send_button.isEnabled()

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["NetworkSession", "Work"]
 
 _CALM = 120  # ms; many changes in that time are shown as one
-_OTHERS = 1_500  # ms; how often we look what other processes did to the queue
 _RUNNING = ("waiting", "running")
 
 
@@ -46,16 +45,15 @@ class Work:
         self._is_over = False
 
     def start_queue(self, on_changed: Callable[[], None]) -> JobQueue | None:
-        """Open the queue, and go on with what an earlier session left; None: not writable."""
+        """Open the queue, and go on with what an earlier session left."""
         from napari_dicomdb.network.jobs import JobQueue
 
         with self._lock:
-            if self._is_over or self.queue is not None or self.database.read_only:
-                return self.queue
-            queue = JobQueue(self.database)
-            queue.on_changed(lambda *_: on_changed())
+            if self._is_over:
+                return None
+            queue = self.queue = JobQueue(self.database)
+            queue.on_changed(on_changed)
             queue.start()
-            self.queue = queue
             return queue
 
     def start_listener(self, listener: Listener) -> Listener:
@@ -104,6 +102,7 @@ class NetworkSession(QObject):
     """
 
     switched = Signal(object)  # Database: jobs and listener are its own from now on
+    queue_opened = Signal()
     jobs_changed = Signal(object)  # list of Job: all of them, in order
     indexed = Signal(object)  # ImportReport of what was received
     listener_changed = Signal()  # `listener_state`, `listener_error`, the settings
@@ -128,9 +127,6 @@ class NetworkSession(QObject):
         self.listener_state = "off"  # "starting", "on", "stopping"
         self.listener_error: Exception | None = None
         self._is_reading = self._is_stale = False
-        self.others = QTimer(self)
-        self.others.setInterval(_OTHERS)
-        self.others.timeout.connect(self.refresh_jobs)
         session.opened.connect(self.follow)
 
     def _timer(self, interval: int, call: Callable[[], None]) -> QTimer:
@@ -154,7 +150,7 @@ class NetworkSession(QObject):
 
     @property
     def queue(self) -> JobQueue | None:
-        """The queue of jobs; None until it is open, and where the database is read-only."""
+        """The queue of jobs; None until it is open."""
         return None if self._work is None else self._work.queue
 
     @property
@@ -178,7 +174,7 @@ class NetworkSession(QObject):
 
     def _queue_started(self, work: Work, queue: JobQueue | None) -> None:
         if work is self._work and queue is not None:
-            self.others.start()
+            self.queue_opened.emit()
             self.refresh_jobs()
 
     def leave(self) -> Callable[[], None]:
@@ -187,7 +183,6 @@ class NetworkSession(QObject):
         That may wait, on any thread, and may be called more than once.
         """
         work, self._work = self._work, None
-        self.others.stop()
         self._show_jobs([])
         if work is None:
             return _nothing
@@ -209,54 +204,49 @@ class NetworkSession(QObject):
         """How many jobs run or wait for their turn."""
         return sum(job.state in _RUNNING for job in self.jobs)
 
-    def add_job(self, kind: str, what: dict[str, Any], *, title: str = "", node: str = "") -> None:
-        """Put a job into the queue; `failed` tells when that cannot be."""
-        self._ask(lambda queue: queue.add(kind, what, title=title, node=node))
+    def add_job(
+        self,
+        kind: str,
+        what: dict[str, Any],
+        *,
+        title: str = "",
+        node: str = "",
+        first: bool = False,
+        added: Callable[[Job], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Put a job into the queue, as `JobQueue.add`; `added` gets it, `failed` the error."""
+        self.ask_queue(
+            lambda queue: queue.add(kind, what, title=title, node=node, first=first),
+            returned=added,
+            failed=failed,
+        )
 
-    def pause(self, ids: Iterable[Any]) -> None:
-        """Pause jobs: what they have done stays done."""
-        self._each("pause", ids)
-
-    def resume(self, ids: Iterable[Any]) -> None:
-        """Let paused jobs go on."""
-        self._each("resume", ids)
-
-    def cancel(self, ids: Iterable[Any]) -> None:
-        """Cancel jobs."""
-        self._each("cancel", ids)
-
-    def retry(self, ids: Iterable[Any]) -> None:
-        """Try again what failed or was cancelled."""
-        self._each("retry", ids)
-
-    def move(self, job: Any, *, before: Any) -> None:
-        """Put a job before another in the queue; None: at its end."""
-        self._ask(lambda queue: queue.move(job, before=before))
-
-    def clear_finished(self) -> None:
-        """Forget all jobs that have ended."""
-        self._ask(lambda queue: queue.clear_finished())
-
-    def _each(self, verb: str, ids: Iterable[Any]) -> None:
+    def change_jobs(self, action: str, ids: Iterable[int]) -> None:
+        """Pause, resume, cancel or retry jobs; `failed` tells what could not be."""
         wanted = list(ids)
 
         def work(queue: JobQueue) -> None:
             for one in wanted:
-                getattr(queue, verb)(one)
+                getattr(queue, action)(one)
 
-        self._ask(work)
+        self.ask_queue(work)
 
-    def _ask(self, call: Callable[[JobQueue], Any]) -> None:
-        queue = self.queue
+    def ask_queue(
+        self,
+        call: Callable[[JobQueue], Any],
+        *,
+        returned: Callable[[Any], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Call ``call(queue)`` on a thread; its result or error comes on the GUI thread."""
+        tell, queue = failed or self.failed.emit, self.queue
         if queue is None:
-            self.failed.emit(
-                DatabaseError(
-                    "The database is read-only or not open yet: it has no queue of jobs.",
-                    reason="no-queue",
-                )
-            )
+            tell(DatabaseError("The queue of jobs is not open yet.", reason="no-queue"))
             return
-        self._runner.submit(call, queue, failed=self.failed.emit, finished=self.refresh_jobs)
+        self._runner.submit(
+            call, queue, returned=returned, failed=tell, finished=self.refresh_jobs
+        )
 
     def _start_calm(self) -> None:
         if not self._calm.isActive():

@@ -24,7 +24,8 @@ from napari_dicomdb.settings import write_whole
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets.models.plain_table import SORT_ROLE, PlainRow, PlainTable
-from napari_dicomdb.widgets.nodes_dialog import NodesDialog, ask_node
+from napari_dicomdb.widgets.nodes_dialog import NodesDialog
+from napari_dicomdb.widgets.nodes_page import ask_node
 from napari_dicomdb.widgets.work_strip import WorkStrip
 
 if TYPE_CHECKING:
