@@ -6,6 +6,7 @@ import contextlib
 import errno
 import itertools
 import logging
+import math
 import os
 import shutil
 import threading
@@ -102,6 +103,7 @@ class Inbox:
         self._failures = 0
         self._error: DicomDbError | None = None
         self._closing = False
+        self._give_up_at = math.inf
         self._adopts = True
         self._thread = threading.Thread(target=self._run, name="dicomdb inbox", daemon=True)
         self._thread.start()
@@ -178,10 +180,17 @@ class Inbox:
             finally:
                 self._flushing -= 1
 
-    def close(self) -> None:
-        """Index what has come, and end; what cannot be indexed now is kept for the next."""
+    def close(self, wait_seconds: float = 10.0) -> None:
+        """Index what has come, and end; what cannot be indexed now is kept for the next.
+
+        Parameters
+        ----------
+        wait_seconds : float
+            For another writer of the database.
+        """
         with self._changed:
             self._closing = True
+            self._give_up_at = time.monotonic() + wait_seconds
             self._changed.notify_all()
         self._thread.join()
         self._folder.delete_partial()
@@ -282,8 +291,8 @@ class Inbox:
                     report.rejected.append((one.path, "not-indexed", text))
 
     def _give_up(self, done: int, total: int | None, text: str) -> None:
-        """Do not wait for another writer when closing."""
-        if self._closing:
+        """Do not wait long for another writer when closing."""
+        if time.monotonic() >= self._give_up_at:
             raise Cancelled("the inbox is closed")
 
 
@@ -296,12 +305,15 @@ class Arrival:
         Bytes of its data set until now.
     header : Header or None
         What it says of itself, when it is committed.
+    expected : dict of str to str
+        By keyword: what else it must say, such as the StudyInstanceUID asked for.
     """
 
     def __init__(self, inbox: Inbox, path: Path, uids: tuple[str, str, str], source: str) -> None:
         self.sop_class_uid, self.sop_instance_uid, self.transfer_syntax_uid = uids
         self.size = 0
         self.header: Header | None = None
+        self.expected: dict[str, str] = {}
         self._inbox = inbox
         self._partial = path.with_suffix(PARTIAL)
         self._whole = path.with_suffix(WHOLE)
@@ -388,6 +400,7 @@ class Arrival:
         for keyword, announced in (
             ("SOPInstanceUID", self.sop_instance_uid),
             ("SOPClassUID", self.sop_class_uid),
+            *self.expected.items(),
         ):
             if header.values.get(keyword) != announced:
                 raise HeaderError(
