@@ -72,13 +72,16 @@ def test_wrong_pdus(storescp, answer):
         host = "peer"
         content = io.BytesIO(answer)
 
-        def receive(self, length, seconds):
-            return self.content.read(length)
+        def receive_into(self, view, seconds):
+            count = self.content.readinto(view)
+            if not count:
+                raise NetworkError("gone", reason="closed")
+            return count
 
-        def close(self):
-            association_wire.close()
+        def send(self, content, seconds):
+            assert content[0] == 7  # we break it off
 
-    association_wire, association.wire = association.wire, Told()
+    association.framing.stream = Told()
     with pytest.raises(NetworkError):
         association.read_answer(1)
     assert not association.is_open
