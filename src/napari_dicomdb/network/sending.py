@@ -19,7 +19,7 @@ from napari_dicomdb.network.statuses import store_status
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari_dicomdb.database.connection import Connections
     from napari_dicomdb.database.records import InstanceRecord
@@ -49,6 +49,7 @@ def send_instances(
     transcode: bool = True,
     pauses: Sequence[float] = PAUSES,
     progress: Progress = no_progress,
+    acknowledged: Callable[[SendOutcome], None] | None = None,
 ) -> SendReport:
     """Send instances to a DIMSE node by C-STORE.
 
@@ -69,6 +70,8 @@ def send_instances(
     progress : Progress
         Called before each instance and while something is waited for; may raise
         `Cancelled`: the report then tells what was not sent.
+    acknowledged : callable, optional
+        Called with each instance as soon as the node has it.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def send_instances(
         If the node's password cannot be had from the keyring.
     """
     chosen = list({record.uid: record for record in instances}.values())
-    return _Sending(chosen, node, transcode, pauses, progress).run()
+    return _Sending(chosen, node, transcode, pauses, progress, acknowledged).run()
 
 
 def note_sending(connections: Connections, report: SendReport) -> None:
@@ -109,12 +112,14 @@ class _Sending:
         transcode: bool,
         pauses: Sequence[float],
         progress: Progress,
+        acknowledged: Callable[[SendOutcome], None] | None = None,
     ) -> None:
         self._chosen = chosen
         self._node = node
         self._transcode = transcode
         self._pauses = tuple(pauses)
         self._tell = progress
+        self._acknowledged = acknowledged
         self._queue: deque[InstanceRecord] = deque(chosen)
         self._again: list[InstanceRecord] = []
         self._attempts: Counter[str] = Counter()
@@ -293,6 +298,9 @@ class _Sending:
         syntax: str = "",
     ) -> None:
         tries = self._tries(record)
-        self._outcomes[record.uid] = SendOutcome(
+        outcome = SendOutcome(
             record.uid, str(record.path), state, text, reason, status, syntax, tries
         )
+        self._outcomes[record.uid] = outcome
+        if self._acknowledged is not None and state in ("sent", "warning"):
+            self._acknowledged(outcome)

@@ -11,10 +11,12 @@ from napari_dicomdb.errors import DicomDbError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FINISHED", "KINDS", "STATES", "TRANSITIONS", "Job", "refuse_transition"]
+__all__ = ["FINISHED", "FORGOTTEN", "KINDS", "STATES", "TRANSITIONS", "Job", "refuse_transition"]
 
 KINDS = ("echo", "find", "retrieve", "send", "import", "export")
 STATES = ("waiting", "running", "paused", "done", "failed", "cancelled")
+FORGOTTEN = "forgotten"
+"""Key of what a job was to do: which parts of it were taken out."""
 FINISHED = frozenset({"done", "failed", "cancelled"})
 TRANSITIONS: Mapping[str, Mapping[str, str]] = {
     "pause": {"waiting": "paused", "running": "paused", "paused": "paused"},
@@ -93,6 +95,11 @@ class Job:
         return self.state in FINISHED
 
     @property
+    def is_known(self) -> bool:
+        """Whether what it is to do is still there; only then it can be done (again)."""
+        return FORGOTTEN not in self.what and self.reason != "removed"
+
+    @property
     def actions(self) -> frozenset[str]:
         """Which of "pause", "resume", "cancel", "retry", "move" do something to it now."""
         found = set()
@@ -102,7 +109,7 @@ class Job:
             found.add("resume")
         if self.state in ("waiting", "paused", "running") and self.wanted != "cancel":
             found.add("cancel")
-        if self.state in ("failed", "cancelled") and self.what:
+        if self.state in ("failed", "cancelled") and self.is_known:
             found.add("retry")
         if self.state == "waiting" and self.at_next is not None:
             found.add("retry")
