@@ -23,7 +23,12 @@ from napari_dicomdb.network.framing import (
     encode_pdu,
     strange,
 )
-from napari_dicomdb.network.negotiation import decode_answer, encode_request
+from napari_dicomdb.network.negotiation import (
+    decode_answer,
+    decode_extended,
+    decode_roles,
+    encode_request,
+)
 from napari_dicomdb.network.rejections import rejection_error
 from napari_dicomdb.network.wire import Wire, no_waiting
 
@@ -55,6 +60,10 @@ class Association:
         Result of PS3.8 Table 9-18 of what it does not take.
     peer_max_pdu : int
         Largest PDU that the node takes, bytes; 0: any.
+    roles : frozenset of str
+        SOP classes of which it agrees to send us objects.
+    extended : dict of str to bytes
+        What it grants by SOP class extended negotiation.
     """
 
     node: Node
@@ -62,6 +71,8 @@ class Association:
     accepted: dict[Proposal, int] = field(default_factory=dict)
     refused: dict[Proposal, int] = field(default_factory=dict)
     peer_max_pdu: int = 0
+    roles: frozenset[str] = frozenset()
+    extended: dict[str, bytes] = field(default_factory=dict)
     is_open: bool = True
     _message: int = 0
 
@@ -75,7 +86,13 @@ class Association:
 
     @classmethod
     def request(
-        cls, node: Node, proposals: Sequence[Proposal], *, waiting: Waiting = no_waiting
+        cls,
+        node: Node,
+        proposals: Sequence[Proposal],
+        *,
+        roles: Sequence[str] = (),
+        extended: Mapping[str, bytes] | None = None,
+        waiting: Waiting = no_waiting,
     ) -> Association:
         """Connect to a node and negotiate.
 
@@ -85,6 +102,10 @@ class Association:
             A DIMSE node.
         proposals : sequence of Proposal
             At most `negotiation.MOST_CONTEXTS`.
+        roles : sequence of str
+            SOP classes of which the node is to send us objects (C-GET).
+        extended : mapping of str to bytes, optional
+            SOP class extended negotiation: what is asked of a SOP class.
         waiting : callable
             Called a few times a second while something is waited for.
 
@@ -101,7 +122,7 @@ class Association:
             raise NetworkError(
                 f"{node.name} is a DICOMweb node: this needs a DIMSE node", reason="wrong-kind"
             )
-        asked = encode_request(node, proposals)
+        asked = encode_request(node, proposals, roles=roles, extended=extended)
         seconds = node.limits.connect_seconds
         wire = Wire(node.host, node.port, tls=node.tls, seconds=seconds, waiting=waiting)
         made = cls(node, wire)
@@ -124,6 +145,8 @@ class Association:
     def _negotiated(self, answer: bytes, proposals: Sequence[Proposal]) -> None:
         try:
             self.peer_max_pdu, said = decode_answer(answer)
+            self.roles = decode_roles(answer)
+            self.extended = decode_extended(answer)
         except ValueError as error:
             raise strange() from error
         self.framing.peer_max_pdu = self.peer_max_pdu

@@ -9,13 +9,21 @@ from napari_dicomdb.errors import MissingLibraryError
 from napari_dicomdb.network.secrets import read_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pynetdicom.pdu import A_ASSOCIATE_AC
     from pynetdicom.pdu_primitives import A_ASSOCIATE
 
     from napari_dicomdb.network.node import Node
 
-__all__ = ["MOST_CONTEXTS", "Proposal", "decode_answer", "encode_request"]
+__all__ = [
+    "MOST_CONTEXTS",
+    "Proposal",
+    "decode_answer",
+    "decode_extended",
+    "decode_roles",
+    "encode_request",
+]
 
 MOST_CONTEXTS = 128
 """Presentation contexts that one association can have: odd numbers of one byte."""
@@ -27,9 +35,25 @@ _IMPLEMENTATION_UID = "2.25.269447812233184407110338021561190297011"
 _IMPLEMENTATION_NAME = "NAPARI_DICOMDB"
 _SHORTEST_ANSWER = 74  # bytes before the variable items (PS3.8 Section 9.3.3)
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+# All that the bytes of a stranger make a decoder stumble over.
+_UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
-def encode_request(node: Node, proposals: Sequence[Proposal]) -> bytes:
+def encode_request(
+    node: Node,
+    proposals: Sequence[Proposal],
+    *,
+    roles: Sequence[str] = (),
+    extended: Mapping[str, bytes] | None = None,
+) -> bytes:
     """Encode an A-ASSOCIATE-RQ.
 
     Parameters
@@ -37,6 +61,10 @@ def encode_request(node: Node, proposals: Sequence[Proposal]) -> bytes:
     node : Node
     proposals : sequence of Proposal
         They get the numbers 1, 3, 5 ...
+    roles : sequence of str
+        SOP classes of which the node is to send us objects (C-GET), not we the node.
+    extended : mapping of str to bytes, optional
+        SOP class extended negotiation (PS3.7 D.3.3.5): what is asked of a SOP class.
 
     Raises
     ------
@@ -69,17 +97,24 @@ def encode_request(node: Node, proposals: Sequence[Proposal]) -> bytes:
         context.transfer_syntax = [transfer]
         contexts.append(context)
     primitive.presentation_context_definition_list = contexts
-    _add_user_information(primitive, node)
+    _add_user_information(primitive, node, roles, extended or {})
     request = A_ASSOCIATE_RQ()
     request.from_primitive(primitive)
     return request.encode()
 
 
-def _add_user_information(primitive: A_ASSOCIATE, node: Node) -> None:
+def _add_user_information(
+    primitive: A_ASSOCIATE,
+    node: Node,
+    roles: Sequence[str],
+    extended: Mapping[str, bytes],
+) -> None:
     from pynetdicom.pdu_primitives import (
         ImplementationClassUIDNotification,
         ImplementationVersionNameNotification,
         MaximumLengthNotification,
+        SCP_SCU_RoleSelectionNegotiation,
+        SOPClassExtendedNegotiation,
         UserIdentityNegotiation,
     )
 
@@ -90,6 +125,11 @@ def _add_user_information(primitive: A_ASSOCIATE, node: Node) -> None:
     name = ImplementationVersionNameNotification()
     name.implementation_version_name = _IMPLEMENTATION_NAME
     items: list[Any] = [longest, uid, name]
+    for sop_class_uid, information in extended.items():
+        wish = SOPClassExtendedNegotiation()
+        wish.sop_class_uid = sop_class_uid
+        wish.service_class_application_information = information
+        items.append(wish)
     if node.credentials != "none":
         identity = UserIdentityNegotiation()
         secret = read_secret(node.secret).encode()
@@ -100,6 +140,11 @@ def _add_user_information(primitive: A_ASSOCIATE, node: Node) -> None:
             identity.user_identity_type = 5  # JSON web token
             identity.primary_field = secret
         items.append(identity)
+    for abstract in roles:
+        role = SCP_SCU_RoleSelectionNegotiation()
+        role.sop_class_uid = abstract
+        role.scu_role, role.scp_role = False, True
+        items.append(role)
     primitive.user_information = items
 
 
@@ -118,28 +163,58 @@ def decode_answer(answer: bytes) -> tuple[int, dict[int, tuple[int, str]]]:
     ValueError
         If it is none.
     """
-    from pynetdicom.pdu import A_ASSOCIATE_AC
-
-    if len(answer) < _SHORTEST_ANSWER:
-        raise ValueError("no A-ASSOCIATE-AC: it is too short")
-    accepted = A_ASSOCIATE_AC()
     try:
-        accepted.decode(answer)
+        accepted = _decoded(answer)
         said = {
             int(item.context_id or 0): (int(item.result or 0), str(item.transfer_syntax or ""))
             for item in accepted.presentation_context
         }
         information = accepted.user_information
         longest = int(information.maximum_length or 0) if information else 0
-    # All that the bytes of a stranger make a decoder stumble over.
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        struct.error,
-    ) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
     return longest, said
+
+
+def decode_roles(answer: bytes) -> frozenset[str]:
+    """Return the SOP classes of which an A-ASSOCIATE-AC agrees to send us objects.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        information = _decoded(answer).user_information
+        roles = information.role_selection if information else {}
+        return frozenset(str(uid) for uid, role in roles.items() if role.scp_role)
+    except _UNREADABLE as error:
+        raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
+
+
+def decode_extended(answer: bytes) -> dict[str, bytes]:
+    """Return what an A-ASSOCIATE-AC grants by SOP class extended negotiation.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        information = _decoded(answer).user_information
+        items = information.ext_neg if information else []
+        return {
+            str(item.uid): bytes(item.app_info or b"") for item in items if item.uid is not None
+        }
+    except _UNREADABLE as error:
+        raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
+
+
+def _decoded(answer: bytes) -> A_ASSOCIATE_AC:
+    from pynetdicom.pdu import A_ASSOCIATE_AC
+
+    if len(answer) < _SHORTEST_ANSWER:
+        raise ValueError("no A-ASSOCIATE-AC: it is too short")
+    accepted = A_ASSOCIATE_AC()
+    accepted.decode(answer)
+    return accepted
