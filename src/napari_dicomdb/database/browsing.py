@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.database import listing, schema, search
+from napari_dicomdb.database import key_search, listing, schema, search
 from napari_dicomdb.database.activity import ActivityRecord, activities
 from napari_dicomdb.database.identities import roots_with_id
 from napari_dicomdb.database.records import (
@@ -177,6 +177,16 @@ class Browsing:
         ``chest modality:CT date:2019-01-01.. id:123 desc:"arterial phase"``
         """
         return self.series(text=text, order="date", descending=True, limit=limit, offset=offset)
+
+    def search_keys(self, wanted: key_search.KeySearch) -> key_search.Found:
+        """Return the studies, series or instances that match DICOM keys, as their files say.
+
+        Raises
+        ------
+        DicomDbError
+            If a key cannot be asked for; see `key_search.search_keys`.
+        """
+        return key_search.search_keys(self._connections, wanted)
 
     def recent(self, limit: int = 20) -> list[SeriesRecord]:
         """List the series that were added last, latest first."""

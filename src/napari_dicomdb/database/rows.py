@@ -211,7 +211,8 @@ def _split(of_all: Sequence[Header]) -> tuple[dict[str, Any], tuple[str, ...]]:
 def _notes(of_all: Sequence[Header], varying: Sequence[str]) -> Notes:
     found: Notes = {}
     for keyword in series_notes.noted(varying):
-        found[keyword] = series_notes.note_of(keyword, [h.values.get(keyword) for h in of_all])
+        values = [h.values.get(keyword) for h in of_all]
+        found[keyword] = series_notes.note_of(keyword, values, most=series_notes.WHOLE)
     for header in of_all:
         if header.frames is not None:
             for keyword, note in series_notes.notes_of_frames(header.frames).items():

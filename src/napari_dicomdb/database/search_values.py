@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database.folding import filed_text, spellings
 from napari_dicomdb.database.search_syntax import Range, bounds_of, ranges_of
-from napari_dicomdb.database.series_notes import NUMERIC, ORDERED, PASSED_OVER
+from napari_dicomdb.database.series_notes import NUMERIC, ORDERED, PASSED_OVER, even_of
 from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
 from napari_dicomdb.dicom.values import parse_ds
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
+    from napari_dicomdb.database.even_numbers import Even
     from napari_dicomdb.database.series_notes import Note
 
 __all__ = ["KEYWORDS", "PRESENT", "condition", "register", "understood"]
@@ -140,6 +141,9 @@ class _Asked:
         return found
 
     def met_by_note(self, note: Note) -> int:
+        even = even_of(note)
+        if even is not None:
+            return self.met_by_even(even)
         more = bool(note) and note[-1] is None
         if any(self.met_by(value) for value in note if value is not None):
             return _YES
@@ -147,6 +151,12 @@ class _Asked:
             # The lowest and the highest: what is asked must meet what lies between.
             more = self.reaches(note[0], note[1])
         return _PERHAPS if more else _NO
+
+    def met_by_even(self, even: Even) -> int:
+        if self.ranges is None:  # whether there is a value at all
+            return _YES
+        told = [even.meets(*one) for one in self.ranges]
+        return _YES if True in told else _PERHAPS if None in told else _NO
 
     def reaches(self, low: Any, high: Any) -> bool:
         if not self.ranges:

@@ -120,6 +120,7 @@ class Writer:
             counts.recount_series(self.connection, changed)
             self._thumbnails += counts.remove_empty(self.connection, changed)
             self._series.clear()  # one of them may be gone
+            self._notes.forget()
         counts.refresh_parents(self.connection, [*grown, *changed])
         if self.copies is not None:
             self.copies.publish(
@@ -139,6 +140,7 @@ class Writer:
         """Drop what is remembered of the index, after a batch was rolled back."""
         self._series.clear()
         self._folders.clear()
+        self._notes.forget()
 
     def store(self, chunk: Chunk, scanned: Scanned) -> None:
         """Store one chunk."""
