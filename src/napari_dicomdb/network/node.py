@@ -22,6 +22,7 @@ OUR_AET = "DICOMDB"
 
 _CHARACTER_SET = re.compile(r"(ISO_IR \d+|ISO 2022 IR \d+|GB18030|GBK)?").fullmatch
 _HOST = re.compile(r"[^\s/\\@?#\x00-\x1f\x7f]{1,253}").fullmatch
+_MOVE_PORT = 11_112
 _MAX_SECONDS = 86_400.0
 _SMALLEST_PDU, _LARGEST_PDU = 4_096, 16 * 1024 * 1024
 
@@ -109,6 +110,11 @@ class Node:
         Under which name the password or token lies in the keyring; never itself.
     retrieve : str
         "get" or "move".
+    move_destination : str
+        AE title under which the node knows us, and where: what it is told to send to
+        (C-MOVE); "": `calling_aet`.
+    move_port : int
+        The port that it knows, where we listen.
     limits : Limits
     character_set : str
         SpecificCharacterSet of queries; "": as the text needs.
@@ -131,6 +137,8 @@ class Node:
     user: str = ""
     secret: str = ""
     retrieve: str = "get"
+    move_destination: str = ""
+    move_port: int = _MOVE_PORT
     limits: Limits = field(default_factory=Limits)
     character_set: str = ""
 
@@ -157,6 +165,10 @@ class Node:
     def _require_dimse(self) -> None:
         _require_aet("called", self.called_aet)
         _require_aet("calling", self.calling_aet)
+        if self.move_destination:
+            _require_aet("move destination's", self.move_destination)
+        if not 1 <= self.move_port <= 65_535:
+            raise NodeError(f"{self.move_port} is no port: it is a number from 1 to 65535")
         if not _HOST(self.host):
             raise NodeError("the host is a name such as pacs.example.org, or an address")
         if not 1 <= self.port <= 65_535:
@@ -197,6 +209,10 @@ class Node:
             value = getattr(self, name)
             if value not in ("", "none", "get"):  # the defaults
                 plain[name] = value
+        if self.move_destination:
+            plain["move_destination"] = self.move_destination
+        if self.move_port != _MOVE_PORT:
+            plain["move_port"] = self.move_port
         limits = {
             f.name: getattr(self.limits, f.name)
             for f in fields(Limits)
@@ -238,7 +254,7 @@ def _require_types(node: Node) -> None:
         value = getattr(node, one.name)
         if one.name in ("tls", "limits"):
             continue
-        wanted = int if one.name == "port" else str
+        wanted = int if one.name in ("port", "move_port") else str
         if type(value) is not wanted:
             raise NodeError(f"{one.name} must be {'a number' if wanted is int else 'a text'}")
     for name in ("ca", "certificate", "key"):
