@@ -53,8 +53,8 @@ SEARCHES = (
         (
             "Manufacturer:siemens", "Manufacturer:nobody", "EchoTime:80..100",
             "modality:MR EchoTime:80..100", "SequenceName:ep", "ViewPosition:LL",
-            "has:EchoTime", "ImageType:axial", "SliceLocation:>0", "SliceLocation:-999.3", "SliceLocation:-999.35",
-            "InstanceNumber:7", "InstanceNumber:>200", "KVP:120", "KVP:80",
+            "has:EchoTime", "ImageType:axial", "SliceLocation:>0", "SliceLocation:-999.3",
+            "SliceLocation:-999.35", "InstanceNumber:7", "InstanceNumber:>200", "KVP:120", "KVP:80",
             "AcquisitionTime:10", "ImagePositionPatient:5", "HeartRate:72 slices:>20",
         ),
     ),
