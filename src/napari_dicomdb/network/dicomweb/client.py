@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.network.dicomweb.http_statuses import BusyError, status_error
@@ -240,12 +240,13 @@ class DicomWebClient:
         given = {"Accept": accept, **(headers or {})}
         if accept.startswith(("multipart", "*")):
             given["Accept-Encoding"] = "identity"  # pixels hardly shrink
+        # Wildcards and lists as they are: Orthanc takes "%2A" for itself.
+        query = urlencode(list(params), safe="*?,:^", quote_via=quote)
         for _ in range(_MOST_REDIRECTS + 1):
             try:
                 request = self._client.build_request(
                     method,
-                    url,
-                    params=list(params) or None,
+                    f"{url}?{query}" if query else url,
                     content=content,
                     headers=given,
                 )
@@ -254,7 +255,7 @@ class DicomWebClient:
             answer = self._client.send(request, stream=True)
             try:
                 if answer.is_redirect and method == "GET":
-                    url, params = self._redirected(url, answer.headers["location"]), ()
+                    url, query = self._redirected(url, answer.headers["location"]), ""
                     continue
                 if raising and not answer.is_success:
                     raise status_error(answer.status_code, self.node, answer.headers)
