@@ -51,7 +51,7 @@ def send_instances(
     progress: Progress = no_progress,
     acknowledged: Callable[[SendOutcome], None] | None = None,
 ) -> SendReport:
-    """Send instances to a DIMSE node by C-STORE.
+    """Send instances to a node: by C-STORE, or by STOW-RS where it is one of DICOMweb.
 
     Data sets go as they are encoded in their files; one whose transfer syntax the node
     does not take is decompressed, which loses nothing. What fails for reasons that may
@@ -82,10 +82,16 @@ def send_instances(
     NetworkError
         If the node cannot be reached or wants no association at all; nothing was sent.
     MissingLibraryError
-        If pynetdicom is not installed.
+        If pynetdicom (DICOMweb: httpx) is not installed.
     NodeError
         If the node's password cannot be had from the keyring.
     """
+    if node.kind == "dicomweb":
+        from napari_dicomdb.network.dicomweb.storing import store_instances
+
+        return store_instances(
+            instances, node, transcode=transcode, pauses=pauses, progress=progress
+        )
     chosen = list({record.uid: record for record in instances}.values())
     return _Sending(chosen, node, transcode, pauses, progress, acknowledged).run()
 

@@ -200,15 +200,9 @@ class DicomWebClient:
 
         def once() -> Answer:
             with self.stream("GET", path, accept=accept, params=params) as answer:
-                content = bytearray()
-                for part in self.parts(answer):
-                    content += part
-                    if len(content) > largest:
-                        raise NetworkError(
-                            f"the answer is larger than {largest >> 20} MB", reason="too-large"
-                        )
+                content = b"".join(self.bounded(answer, largest))
                 headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Answer(answer.status_code, headers, bytes(content), str(answer.url))
+                return Answer(answer.status_code, headers, content, str(answer.url))
 
         return self.retried(once)
 
@@ -286,6 +280,24 @@ class DicomWebClient:
             raise NetworkError(
                 "the server's answer cannot be decompressed", reason="bad-answer"
             ) from error
+
+    def bounded(self, answer: httpx.Response, largest: int = LARGEST_JSON) -> Iterator[bytes]:
+        """Give the content of an open answer as it comes, until it is more than `largest` bytes.
+
+        Raises
+        ------
+        NetworkError
+            As `parts`, and when there is more (reason "answer-too-large").
+        """
+        size = 0
+        for part in self.parts(answer):
+            size += len(part)
+            if size > largest:
+                raise NetworkError(
+                    f"the server's answer is larger than {largest / 2**20:.0f} MB",
+                    reason="answer-too-large",
+                )
+            yield part
 
     def url_of(self, path: str) -> str:
         """Return the URL of what lies below the root; whole URLs must be of this server.

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE
-from napari_dicomdb.dicom._meta import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, META_NAMES
 from napari_dicomdb.errors import DicomDbError, HeaderError, NetworkError
 from napari_dicomdb.network.dicomweb.client import PAUSES, DicomWebClient
 from napari_dicomdb.network.dicomweb.json_model import items_of, text_of
 from napari_dicomdb.network.dicomweb.multipart import boundary_of, read_parts
+from napari_dicomdb.network.dicomweb.part10 import identity, split_file
 from napari_dicomdb.network.wire import Waiting, no_waiting
 
 if TYPE_CHECKING:
@@ -33,10 +29,6 @@ DICOM_PARTS = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 """Whole files, in the transfer syntax that the server keeps them in."""
 
 _ACCEPT = f"{DICOM_PARTS}, application/dicom; transfer-syntax=*;q=0.9"
-_LONGEST_META = 64 * 1024
-_FIRST_ELEMENTS = 4096
-_SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
-_LONG_VRS = frozenset({b"OB", b"UN", b"UT", b"SQ", b"OW"})
 _PAGE = 1000
 _MOST_INSTANCES = 1_000_000
 # What is over when the rest is asked for anew.
@@ -280,8 +272,8 @@ class _Fetch:
         """Take one file; what is wrong with it is reported, unless nothing else can work."""
         uid = ""
         try:
-            meta, rest = _split(pieces)
-            sop_class, uid = _identity(meta, rest)
+            meta, rest = split_file(pieces)
+            sop_class, uid = identity(meta, rest)
             if expected.get("SOPInstanceUID", uid) != uid:
                 raise HeaderError("the server sent another object", reason="uid-mismatch")
             if uid in self._done:
@@ -315,7 +307,6 @@ class _Fetch:
 
 
 _DICOM = frozenset({"application/dicom", "application/octet-stream", ""})
-_META_NAMES = {**META_NAMES, 0x00030002: "MediaStorageSOPInstanceUID"}
 
 
 def _path(study: str, series: str = "", instance: str = "") -> str:
@@ -325,85 +316,3 @@ def _path(study: str, series: str = "", instance: str = "") -> str:
     if instance:
         parts += ["instances", quote(instance, safe="")]
     return "/".join(parts)
-
-
-def _split(pieces: Iterator[bytes]) -> tuple[dict[str, str], bytes]:
-    """Take the file meta information off the front of a file; return it and what followed.
-
-    Raises
-    ------
-    HeaderError
-        If there is none ("not-dicom"), or it lacks a UID.
-    """
-    head = bytearray()
-    while True:
-        found = _meta_of(head)
-        if found is not None:
-            meta, end = found
-            break
-        piece = next(pieces, None)
-        if piece is None:
-            raise HeaderError("what the server sent ends within its header", reason="truncated")
-        head += piece
-    while len(head) < end + _FIRST_ELEMENTS and (piece := next(pieces, None)) is not None:
-        head += piece
-    lacking = [name for name in _META_NAMES.values() if not meta.get(name)]
-    if lacking:
-        raise HeaderError(f"what the server sent has no {', '.join(lacking)}", reason="bad-header")
-    return meta, bytes(head[end:])
-
-
-def _identity(meta: dict[str, str], rest: bytes) -> tuple[str, str]:
-    """Return SOP class and SOP instance UID: those of the data set, else of the file meta.
-
-    There are archives whose file meta information names another object.
-    """
-    from pydicom.filereader import read_dataset
-
-    known = meta["MediaStorageSOPClassUID"], meta["MediaStorageSOPInstanceUID"]
-    syntax = meta["TransferSyntaxUID"]
-    try:
-        if syntax in DEFLATED:
-            rest = zlib.decompressobj(-zlib.MAX_WBITS).decompress(rest, _FIRST_ELEMENTS)
-        found = read_dataset(
-            io.BytesIO(rest[: 2 * _FIRST_ELEMENTS]),
-            syntax == IMPLICIT_LITTLE,
-            syntax != EXPLICIT_BIG,
-            stop_when=lambda tag, vr, length: tag > _SOP_INSTANCE_UID,
-        )
-        raw = [found.get_item(tag) for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID)]
-    except (*UNREADABLE, zlib.error):
-        return known
-    said = [one.value if one is not None else None for one in raw]
-    own = [v.decode("latin_1").strip(" \0") if isinstance(v, bytes) else "" for v in said]
-    return own[0] or known[0], own[1] or known[1]
-
-
-def _meta_of(head: bytearray) -> tuple[dict[str, str], int] | None:
-    """Walk the meta group, whatever its group length says; None: more is needed."""
-    if len(head) < 140:
-        return None
-    if head[128:132] != b"DICM":
-        raise HeaderError("what the server sent is no DICOM file", reason="not-dicom")
-    meta: dict[str, str] = {}
-    place = 132
-    while True:
-        if place > _LONGEST_META:
-            raise HeaderError("the file meta information does not end", reason="bad-header")
-        if len(head) < place + 12:
-            return None
-        group, element, vr, length = struct.unpack_from("<HH2sH", head, place)
-        if group != 2:
-            return meta, place
-        start = place + 8
-        if vr in _LONG_VRS:
-            (length,) = struct.unpack_from("<L", head, start)
-            start += 4
-        if length > _LONGEST_META:
-            raise HeaderError("the file meta information does not end", reason="bad-header")
-        if len(head) < start + length:
-            return None
-        name = _META_NAMES.get(element << 16 | group)
-        if name is not None:
-            meta[name] = head[start : start + length].decode("latin_1").strip(" \0")
-        place = start + length
