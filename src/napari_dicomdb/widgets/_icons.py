@@ -147,6 +147,65 @@ def _server(p: QPainter) -> None:
         p.drawPoint(QPointF(4.6, y + 2.6))
 
 
+def _send(p: QPainter) -> None:
+    p.drawPolyline([QPointF(2, 10), QPointF(2, 14), QPointF(14, 14), QPointF(14, 10)])
+    p.drawLine(QPointF(8, 1.8), QPointF(8, 10.3))
+    p.drawPolyline([QPointF(4.5, 5.2), QPointF(8, 1.7), QPointF(11.5, 5.2)])
+
+
+def _retrieve(p: QPainter) -> None:
+    p.drawRoundedRect(QRectF(1.8, 1.8, 12.4, 4.6), 1.2, 1.2)
+    p.drawPoint(QPointF(4.6, 4.1))
+    p.drawLine(QPointF(8, 8.6), QPointF(8, 14))
+    p.drawPolyline([QPointF(5, 11.3), QPointF(8, 14.3), QPointF(11, 11.3)])
+
+
+def _echo(p: QPainter) -> None:
+    p.drawPolyline([QPointF(1.5, 8.5), QPointF(4.5, 8.5), QPointF(6.5, 3), QPointF(9.3, 13),
+                    QPointF(11.2, 8.5), QPointF(14.5, 8.5)])  # fmt: skip
+
+
+def _export(p: QPainter) -> None:
+    p.drawPolyline([QPointF(8, 3), QPointF(2.5, 3), QPointF(2.5, 13.5), QPointF(13, 13.5),
+                    QPointF(13, 8.5)])  # fmt: skip
+    p.drawLine(QPointF(7, 9), QPointF(13.6, 2.4))
+    p.drawPolyline([QPointF(9.8, 2.2), QPointF(13.8, 2.2), QPointF(13.8, 6.2)])
+
+
+def _pause(p: QPainter) -> None:
+    for x in (5.0, 11.0):
+        p.drawLine(QPointF(x, 3.2), QPointF(x, 12.8))
+
+
+def _play(p: QPainter) -> None:
+    p.drawPolygon(QPolygonF([QPointF(4.5, 2.8), QPointF(13, 8), QPointF(4.5, 13.2)]))
+
+
+def _retry(p: QPainter) -> None:
+    path = QPainterPath()
+    path.arcMoveTo(QRectF(2.2, 2.2, 11.6, 11.6), 30)
+    path.arcTo(QRectF(2.2, 2.2, 11.6, 11.6), 30, 300)
+    p.drawPath(path)
+    p.drawPolyline([QPointF(13.6, 1.6), QPointF(13.2, 5.3), QPointF(9.6, 4.9)])
+
+
+def _up(p: QPainter) -> None:
+    p.drawLine(QPointF(8, 3), QPointF(8, 13.4))
+    p.drawPolyline([QPointF(4, 7), QPointF(8, 3), QPointF(12, 7)])
+
+
+def _below(p: QPainter) -> None:
+    p.drawLine(QPointF(8, 2.6), QPointF(8, 13))
+    p.drawPolyline([QPointF(4, 9), QPointF(8, 13), QPointF(12, 9)])
+
+
+def _listen(p: QPainter) -> None:
+    p.drawArc(QRectF(4.6, 4.6, 6.8, 6.8), -55 * 16, 110 * 16)
+    p.drawArc(QRectF(1.6, 1.6, 12.8, 12.8), -50 * 16, 100 * 16)
+    p.setBrush(QBrush(p.pen().color()))
+    p.drawEllipse(QPointF(5.2, 8), 1.7, 1.7)
+
+
 def _head(p: QPainter, *, nose: bool) -> None:
     p.drawEllipse(QRectF(3, 3, 10, 11.5))
     if nose:
@@ -220,6 +279,9 @@ _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "axial": _axial, "coronal": _coronal, "sagittal": _sagittal, "more": _more, "down": _down,
     "right": _right, "star": _star, "table": _table, "cards": _cards, "clock": _clock,
     "linked": _linked, "copied": _copied, "mixed": _mixed, "server": _server,
+    "send": _send, "retrieve": _retrieve, "echo": _echo, "export": _export,
+    "pause": _pause, "play": _play, "retry": _retry, "up": _up, "below": _below,
+    "listen": _listen,
 }  # fmt: skip
 
 

@@ -87,7 +87,7 @@ class Work:
             self.stop_listener()
             queue, self.queue = self.queue, None
             if queue is not None:
-                queue.stop()
+                queue.close()
 
 
 class NetworkSession(QObject):
