@@ -15,7 +15,7 @@ from napari_dicomdb.widgets._text import number
 from napari_dicomdb.widgets.models import WayRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from napari_dicomdb.api import Database
@@ -137,13 +137,16 @@ class CanvasDrop(QObject):
     ----------
     widget : QWidget
         A dock; the canvas is known as soon as it has been shown in a window.
+    read : callable
+        From what is dragged to what `dropped` tells, None when it is for others.
     """
 
-    dropped = Signal(object)  # Dragged
+    dropped = Signal(object)  # what `read` returned: Dragged
 
-    def __init__(self, widget: QWidget) -> None:
+    def __init__(self, widget: QWidget, read: Callable[[QMimeData], Any] | None = None) -> None:
         super().__init__(widget)
         self._widget = widget
+        self._read = read or dragged
         widget.installEventFilter(self)
 
     def watch(self) -> None:
@@ -165,7 +168,7 @@ class CanvasDrop(QObject):
             return False
         if kind not in (QEvent.Type.DragEnter, QEvent.Type.DragMove, QEvent.Type.Drop):
             return False
-        found = dragged(event.mimeData())
+        found = self._read(event.mimeData())
         if found is None:
             return False
         event.setDropAction(Qt.DropAction.CopyAction)
