@@ -7,7 +7,8 @@ that makes it slower than DCMTK by a factor of ten (DESIGN 7).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from napari_dicomdb.errors import NetworkError
@@ -23,6 +24,7 @@ from napari_dicomdb.network.framing import (
     encode_pdu,
     strange,
 )
+from napari_dicomdb.network.logbook import PeerLog
 from napari_dicomdb.network.negotiation import (
     decode_answer,
     decode_extended,
@@ -45,6 +47,7 @@ __all__ = ["Association"]
 
 _LARGEST_ANSWER = 1 << 20  # of an A-ASSOCIATE-AC
 _RELEASE_SECONDS = 3.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -64,6 +67,8 @@ class Association:
         SOP classes of which it agrees to send us objects.
     extended : dict of str to bytes
         What it grants by SOP class extended negotiation.
+    log : PeerLog
+        For what is to be said of this association.
     """
 
     node: Node
@@ -75,8 +80,10 @@ class Association:
     extended: dict[str, bytes] = field(default_factory=dict)
     is_open: bool = True
     _message: int = 0
+    given_log: InitVar[PeerLog | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, given_log: PeerLog | None) -> None:
+        self.log = _log_of(self.node) if given_log is None else given_log
         limits = self.node.limits
         self.framing = Framing(
             self.wire, seconds=limits.answer_seconds, largest_pdu=limits.max_pdu
@@ -124,15 +131,33 @@ class Association:
             )
         asked = encode_request(node, proposals, roles=roles, extended=extended)
         seconds = node.limits.connect_seconds
-        wire = Wire(node.host, node.port, tls=node.tls, seconds=seconds, waiting=waiting)
-        made = cls(node, wire)
+        log = _log_of(node)
+        log.info("asks for %d presentation contexts as %s", len(proposals), node.calling_aet)
         try:
-            wire.send(asked, seconds)
-            made._negotiated(made._read_answer(seconds), proposals)
-        except BaseException:
-            made.close()
+            wire = Wire(node.host, node.port, tls=node.tls, seconds=seconds, waiting=waiting)
+            made = cls(node, wire, given_log=log)
+            try:
+                wire.send(asked, seconds)
+                made._negotiated(made._read_answer(seconds), proposals)
+            except BaseException:
+                made.close()
+                raise
+        except NetworkError as error:
+            log.warning("no association: %s", error.reason)
             raise
+        made._log_contexts()
         return made
+
+    def _log_contexts(self) -> None:
+        self.log.info(
+            "association: %d contexts accepted, %d refused",
+            len(self.accepted),
+            len(self.refused),
+        )
+        for (sop_class, syntax), number in self.accepted.items():
+            self.log.debug("context %d accepted: %s in %s", number, sop_class, syntax)
+        for (sop_class, syntax), result in self.refused.items():
+            self.log.debug("refused with result %d: %s in %s", result, sop_class, syntax)
 
     def _read_answer(self, seconds: float) -> bytes:
         kind, body = self.framing.read_pdu(_LARGEST_ANSWER, seconds=seconds)
@@ -161,6 +186,7 @@ class Association:
         """End the association as the standard wants it; what goes wrong there is no matter."""
         if not self.is_open:
             return
+        self.log.info("released after %d requests", self._message)
         try:
             self.framing.send_pdu(RELEASE_RQ, seconds=_RELEASE_SECONDS)
             while self.framing.read_pdu(seconds=_RELEASE_SECONDS)[0] == DATA:
@@ -172,6 +198,7 @@ class Association:
     def abort(self) -> None:
         """Break the association off."""
         if self.is_open:
+            self.log.info("aborted by us after %d requests", self._message)
             try:
                 self.framing.send_pdu(ABORT, seconds=_RELEASE_SECONDS)
             except NetworkError:
@@ -285,6 +312,7 @@ class Association:
                 self.framing.read_pdu(seconds=0.2)
             except NetworkError as said:
                 error = said if said.reason == "aborted" else error
+        self.log.warning("broke after %d requests: %s", self._message, error.reason)
         self.close()
         return error
 
@@ -312,6 +340,7 @@ class Association:
             return self.framing.read_message(open_sink, largest, seconds=seconds)
         except BaseException as error:
             if isinstance(error, NetworkError) and error.reason in ("closed", "aborted"):
+                self.log.warning("broke after %d requests: %s", self._message, error.reason)
                 self.close()
             else:
                 self.abort()  # in the midst of a message: nothing can follow
@@ -335,3 +364,7 @@ class Association:
             self.abort()
             raise NetworkError("the node answered something else", reason="bad-answer")
         return command
+
+
+def _log_of(node: Node) -> PeerLog:
+    return PeerLog(_log, f"{node.called_aet}@{node.host}:{node.port}")
