@@ -68,6 +68,8 @@ class Settings:
         Megabytes that the pictures of one database may take on the disk.
     filters : mapping of str to str
         Texts of searches by the names they were saved under.
+    listener : mapping
+        How the listener listens, see `network.listener_settings`.
     others : mapping
         Entries that this version does not know; kept when the file is written.
     """
@@ -77,6 +79,7 @@ class Settings:
     open_series_of_file: bool = False
     thumbnail_limit_mb: int = 500
     filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    listener: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     others: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
@@ -88,6 +91,7 @@ class Settings:
         open_series = others.pop("open_series_of_file", False)
         limit = others.pop("thumbnail_limit_mb", None)
         filters = others.pop("filters", {})
+        listener = others.pop("listener", {})
         return cls(
             database=Path(database) if isinstance(database, str) and database else None,
             recent_databases=tuple(
@@ -102,6 +106,7 @@ class Settings:
                     if isinstance(text, str)
                 }
             ),
+            listener=MappingProxyType(listener if isinstance(listener, dict) else {}),
             others=MappingProxyType(others),
         )
 
@@ -113,6 +118,7 @@ class Settings:
             "recent_databases": [str(path) for path in self.recent_databases],
             "open_series_of_file": self.open_series_of_file,
             **({"filters": dict(self.filters)} if self.filters else {}),
+            **({"listener": dict(self.listener)} if self.listener else {}),
             "thumbnail_limit_mb": self.thumbnail_limit_mb,
         }
 

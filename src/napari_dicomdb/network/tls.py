@@ -10,7 +10,7 @@ from napari_dicomdb.errors import NetworkError
 if TYPE_CHECKING:
     from napari_dicomdb.network.node import Tls
 
-__all__ = ["client_context", "tls_error"]
+__all__ = ["client_context", "server_context", "tls_error"]
 
 # X509_V_ERR_... of OpenSSL
 _EXPIRED, _NOT_YET = 10, 9
@@ -50,6 +50,37 @@ def client_context(tls: Tls) -> ssl.SSLContext:
             context.load_cert_chain(tls.certificate, tls.key or None, password=_refuse_password)
         except (OSError, ssl.SSLError, ValueError) as error:
             raise _unusable(tls.certificate, "our certificate and key", error) from error
+    return context
+
+
+def server_context(certificate: str, key: str = "", ca: str = "") -> ssl.SSLContext:
+    """Return what encrypts the connections that others make to us.
+
+    Parameters
+    ----------
+    certificate, key : str
+        Our certificate and its key (PEM files); the key may lie in the certificate's file.
+    ca : str
+        File of certificates (PEM): whoever connects must show one that these signed;
+        "": nobody must.
+
+    Raises
+    ------
+    NetworkError
+        If a file cannot be read or does not fit (reason "tls-files").
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195 profile, PS3.15 Annex B.9
+    try:
+        context.load_cert_chain(certificate, key or None, password=_refuse_password)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        raise _unusable(certificate, "our certificate and key", error) from error
+    if ca:
+        try:
+            context.load_verify_locations(cafile=ca)
+        except (OSError, ssl.SSLError) as error:
+            raise _unusable(ca, "certificates to trust", error) from error
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
