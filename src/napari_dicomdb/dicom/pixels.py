@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import threading
-import warnings
-from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 
+from napari_dicomdb.dicom._whole_values import palette_of, pixel_value
 from napari_dicomdb.dicom.bits import keep_stored_bits, swap_words, unpack
 from napari_dicomdb.dicom.codecs import decode, note
 from napari_dicomdb.dicom.description import PixelDescription
 from napari_dicomdb.dicom.fragments import frame_index, read_encoded_frame
 from napari_dicomdb.dicom.modality import modality_rescale, output_dtype, rescale_into
-from napari_dicomdb.dicom.photometric import Palette, palette_from_dataset, to_rgb, upsample_422
+from napari_dicomdb.dicom.photometric import to_rgb, upsample_422
+from napari_dicomdb.dicom.streamed import FetchedFrame, WholeFile, source_of
 from napari_dicomdb.dicom.video import VIDEO_SYNTAXES, read_video_frame
 from napari_dicomdb.errors import PixelError
 
 if TYPE_CHECKING:
     import io
-
-    from pydicom.dataset import Dataset
 
     from napari_dicomdb.dicom.bits import Array
 
@@ -89,7 +87,8 @@ def read_frame(
     if not 0 <= frame < description.frame_count:
         raise PixelError(f"{path}: frame {frame} of {description.frame_count}")
     notes: Problems = [] if problems is None else problems
-    if description.native:
+    source = source_of(path)
+    if source is None and description.native:
         target = out
         if target is None or target.dtype != description.dtype or not target.flags.c_contiguous:
             target = _empty(path, description.frame_shape, description.dtype)
@@ -99,7 +98,11 @@ def read_frame(
         cells = target
     else:
         try:
-            cells = _read_any(path, description, frame, rgb, notes)
+            if source is None:
+                cells = _read_any(path, description, frame, rgb, notes)
+            else:
+                fetched = source.fetch(frame)
+                cells = _read_fetched(path, description, frame, fetched, rgb, notes)
         except PixelError as error:
             if str(path) in str(error):
                 raise
@@ -230,18 +233,55 @@ def _read_any(
     if description.transfer_syntax_uid in VIDEO_SYNTAXES:
         offset = description.offset
         if offset is None:
-            offset = _pixel_value(path, description.keyword, problems)[0]
+            offset = pixel_value(path, description.keyword, problems)[0]
         return read_video_frame(path, description, frame, offset)
     if description.encapsulated:
         samples, photometric = _decode_frame(path, description, frame, problems)
     else:
         samples, photometric = _unpack_frame(path, description, frame, problems)
+    return _coloured(path, description, samples, photometric, rgb, problems)
+
+
+def _read_fetched(
+    path: str | os.PathLike[str],
+    description: PixelDescription,
+    frame: int,
+    fetched: FetchedFrame | WholeFile,
+    rgb: bool,
+    problems: Problems,
+) -> Array:
+    """Decode a frame that came from elsewhere; its header is the file at `path`."""
+    if isinstance(fetched, WholeFile):
+        return read_frame(fetched.path, fetched.description, frame, rgb=rgb, problems=problems)
+    own = replace(description, transfer_syntax_uid=fetched.transfer_syntax_uid, length=None)
+    if own.encapsulated:
+        samples, photometric = _decoded(fetched.content, own, problems)
+    else:
+        raw = fetched.content
+        if own.subsampled and len(raw) >= own.rows * own.columns * 3 * own.bits_allocated // 8:
+            own = replace(own, length=len(raw) * own.frame_count)  # all chroma is there
+        missing = (own.frame_bits + 7) // 8 - len(raw)
+        if missing > 0:
+            _note_truncated(path, len(raw), len(raw) + missing, problems)
+            raw += bytes(missing)
+        samples, photometric = _unpacked(raw, own, 0, False)
+    return _coloured(path, own, samples, photometric, rgb, problems)
+
+
+def _coloured(
+    path: str | os.PathLike[str],
+    description: PixelDescription,
+    samples: Array,
+    photometric: str,
+    rgb: bool,
+    problems: Problems,
+) -> Array:
     if not rgb:
         return samples
     if description.samples == 3:
         return to_rgb(samples, photometric, description.bits_stored)
     if description.samples == 1 and description.photometric == "PALETTE COLOR":
-        return _palette_of(path, problems).apply(samples)
+        return palette_of(path, problems).apply(samples)
     return samples
 
 
@@ -253,7 +293,7 @@ def _decode_frame(
         facts = os.fstat(file.fileno())
         offset = description.offset
         if offset is None:
-            offset = _pixel_value(path, description.keyword, problems)[0]
+            offset = pixel_value(path, description.keyword, problems)[0]
         index = frame_index(
             file, name, facts.st_size, facts.st_mtime_ns, offset, description.frame_count
         )
@@ -264,6 +304,12 @@ def _decode_frame(
         raise PixelError(
             f"{path}: compressed frame {frame} is not there", reason="truncated-pixels"
         )
+    return _decoded(stream, description, problems)
+
+
+def _decoded(
+    stream: bytes, description: PixelDescription, problems: Problems
+) -> tuple[Array, str]:
     cells, photometric = decode(stream, description, problems)
     stored = description.stored_dtype
     if cells.dtype.kind in "iu":
@@ -281,14 +327,18 @@ def _decode_frame(
 def _unpack_frame(
     path: str | os.PathLike[str], description: PixelDescription, frame: int, problems: Problems
 ) -> tuple[Array, str]:
-    d = description
-    first_bit = frame * d.frame_bits
-    start, end = first_bit // 8, (first_bit + d.frame_bits + 7) // 8
-    raw, words = _raw_bytes(path, d, start, end, problems)
+    first_bit = frame * description.frame_bits
+    start, end = first_bit // 8, (first_bit + description.frame_bits + 7) // 8
+    raw, words = _raw_bytes(path, description, start, end, problems)
+    return _unpacked(raw, description, first_bit % 8, words)
+
+
+def _unpacked(raw: bytes, d: PixelDescription, skip: int, words: bool) -> tuple[Array, str]:
+    """Return the samples of one frame, which begins at bit `skip`."""
     cells: Array
     if d.bits_allocated % 8 or d.bits_allocated not in (8, 16, 32, 64):
         count = d.frame_bits // d.bits_allocated
-        cells = unpack(raw, d.bits_allocated, count, skip=first_bit % 8)
+        cells = unpack(raw, d.bits_allocated, count, skip=skip)
         cells = cells.view(d.stored_dtype)
     else:
         order: Literal["<", ">"] = ">" if d.big_endian and not words else "<"
@@ -315,7 +365,7 @@ def _raw_bytes(
     # The bytes of a frame in little endian order of words, when it is of words.
     swap = False
     if d.offset is None:
-        value = _pixel_value(path, d.keyword, problems)[1]
+        value = pixel_value(path, d.keyword, problems)[1]
         if d.big_endian and (d.bits_allocated % 8 or d.bits_allocated == 8):
             value, swap = swap_words(value + b"\0" * (len(value) % 2)), True
         raw = value[start:end]
@@ -335,64 +385,3 @@ def _raw_bytes(
         _note_truncated(path, len(raw), end - start, problems)
         raw += b"\0" * (end - start - len(raw))
     return raw, swap
-
-
-# What cannot be read by offset (deflated files, palettes) is read whole by pydicom and
-# kept for the other frames of the same file.
-_kept: OrderedDict[tuple[str, int, int, str], tuple[int, bytes]] = OrderedDict()
-_palettes: OrderedDict[tuple[str, int, int], Palette] = OrderedDict()
-_lock = threading.Lock()
-_reading = threading.Lock()
-_MOST_KEPT = 256 * 1024 * 1024
-
-
-def _pixel_value(
-    path: str | os.PathLike[str], keyword: str, problems: Problems
-) -> tuple[int, bytes]:
-    """Offset in the file (0 when deflated) and bytes of the pixel data element."""
-    facts = os.stat(path)
-    key = (os.fspath(path), facts.st_size, facts.st_mtime_ns, keyword)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    dataset = _dataset(path, problems)
-    if keyword not in dataset:
-        raise PixelError(f"{path}: no {keyword} in it", reason="no-pixels")
-    element = dataset[keyword]
-    found = (int(element.file_tell or 0), bytes(element.value or b""))
-    with _lock:
-        _kept[key] = found
-        while len(_kept) > 1 and sum(len(value) for _, value in _kept.values()) > _MOST_KEPT:
-            _kept.popitem(last=False)
-    return found
-
-
-def _palette_of(path: str | os.PathLike[str], problems: Problems) -> Palette:
-    facts = os.stat(path)
-    key = (os.fspath(path), facts.st_size, facts.st_mtime_ns)
-    with _lock:
-        if key in _palettes:
-            return _palettes[key]
-    palette = palette_from_dataset(_dataset(path, problems, stop_before_pixels=True))
-    with _lock:
-        _palettes[key] = palette
-        while len(_palettes) > 64:
-            _palettes.popitem(last=False)
-    return palette
-
-
-def _dataset(path: str | os.PathLike[str], problems: Problems, **options: Any) -> Dataset:
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        # catch_warnings is global to the process: one thread at a time.
-        with _reading, warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            dataset = dcmread(path, force=True, **options)
-    except (InvalidDicomError, EOFError, KeyError, ValueError, NotImplementedError) as error:
-        raise PixelError(f"{path}: cannot be read: {error}") from error
-    for warning in said:
-        note(problems, "pydicom-warning", str(warning.message))
-    return dataset

@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_dicomdb.errors import LoadError, PixelError
 from napari_dicomdb.loading.frame_cache import FrameCache
-from napari_dicomdb.loading.reading import note_failure, thread_count
+from napari_dicomdb.loading.reading import note_failure, note_success, thread_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +92,7 @@ class LazyArray:
         self._index = np.asarray(np.arange(len(frames)) if index is None else index)
         self._cache = cache or frame_cache()
         self._owner = next(_key)
+        self._away: set[int] = set()  # frames that a server did not give
         self.dtype = frames.dtype
         self.shape: tuple[int, ...] = (*self._index.shape, *frames.frame_shape)
 
@@ -160,13 +161,27 @@ class LazyArray:
         """Return frame `index` of the reader, read-only; -1 gives an empty one."""
         if index < 0:
             return np.full(self.frames.frame_shape, self.frames.fill, self.dtype)
-        if not keep:
-            return self._read(index)
-        return self._cache.get((self._owner, index), partial(self._read, index))
+        try:
+            if not keep:
+                return self._read(index)
+            frame = self._cache.get((self._owner, index), partial(self._read, index))
+        except ConnectionError as error:
+            # A server is away: shown empty now, asked again at the next look.
+            if index not in self._away:
+                self._away.add(index)
+                _log.warning("an image could not be fetched: %s", _kind(error))
+            note_failure(self.frames, index, error)
+            return np.full(self.frames.frame_shape, self.frames.fill, self.dtype)
+        if index in self._away:
+            self._away.discard(index)
+            note_success(self.frames, index)
+        return frame
 
     def _read(self, index: int) -> NDArray[Any]:
         try:
             return self.frames.read(index)
+        except ConnectionError:
+            raise
         except (PixelError, OSError) as error:
             # The name of the file may be the patient's: it is in the volume's findings,
             # not in the log.

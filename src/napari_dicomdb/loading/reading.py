@@ -19,7 +19,7 @@ from napari_dicomdb.dicom.modality import (
     rescale_into,
 )
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
-from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.errors import LoadError, NetworkError, PixelError
 from napari_dicomdb.loading.dose_grid import RT_DOSE, dose_scaling
 from napari_dicomdb.loading.frame_cache import FrameCache
 from napari_dicomdb.loading.lookup_tables import is_logarithmic, modality_lut
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.dicom.modality import LookupTable
     from napari_dicomdb.loading.frames import FrameSet
 
-__all__ = ["FrameReader", "Frames", "ReadProblems", "note_failure", "thread_count"]
+__all__ = ["FrameReader", "Frames", "ReadProblems", "note_failure", "note_success", "thread_count"]
 
 _MOST_THREADS = 8
 _SHOWN = 3
@@ -93,6 +93,14 @@ class ReadProblems:
         frames = self._found.setdefault((reason, text, lost), [])
         if frame not in frames:
             frames.append(frame)
+
+    def forget(self, frame: str) -> None:
+        """Take back what was noted of lost pixels of `frame`: it could be read after all."""
+        for key, frames in list(self._found.items()):
+            if key[2] and frame in frames:
+                frames.remove(frame)
+                if not frames:
+                    self._found.pop(key, None)
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -368,18 +376,28 @@ class FrameReader:
 def note_failure(frames: Frames, index: int, error: Exception) -> None:
     """Remember in `frames.problems` that frame `index` could not be read."""
     text = str(error)
-    name = f"slice {index + 1}"
+    name = _name_of(frames, index)
     if isinstance(frames, FrameReader):
-        name = frames.frames.label(index)
         # The finding names the file itself.
         text = text.removeprefix(f"{frames.frames.instance(index).path}: ")
     if isinstance(error, FileNotFoundError):
         reason, text = "file-missing", "the file is gone"
-    elif isinstance(error, PixelError):
+    elif isinstance(error, PixelError | NetworkError):
         reason = error.reason
     else:
         reason, text = "unreadable-file", getattr(error, "strerror", None) or text
     frames.problems.note(reason, f"{text}; filled with padding", name)
+
+
+def note_success(frames: Frames, index: int) -> None:
+    """Take back that frame `index` could not be read."""
+    frames.problems.forget(_name_of(frames, index))
+
+
+def _name_of(frames: Frames, index: int) -> str:
+    if isinstance(frames, FrameReader):
+        return frames.frames.label(index)
+    return f"slice {index + 1}"
 
 
 def _held(value: float, dtype: np.dtype[Any]) -> float:
