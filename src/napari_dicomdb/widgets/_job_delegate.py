@@ -71,10 +71,10 @@ class JobDelegate(QStyledItemDelegate):
         title, small = self._fonts(option)
         faint = job.is_finished and job.state != "failed"
         left = place.left() + _PAD
-        painter.drawPixmap(int(left), int(place.top() + 7), self._picture(job))
+        top = place.top() + (5 if job.state in _WITH_BAR else 5 + (_BAR + _GAP) / 2)
+        painter.drawPixmap(int(left), int(top + 2), self._picture(job))
         left += _ICON + 8
         right = place.right() - _PAD
-        top = place.top() + 5
         high = QFontMetrics(title).height()
         state = state_of(job)
         painter.setFont(small)

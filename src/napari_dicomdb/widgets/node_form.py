@@ -11,10 +11,8 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QFormLayout,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +21,7 @@ from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.network.node import Limits, Node, Tls
 from napari_dicomdb.network.nodes import add_node
 from napari_dicomdb.network.secrets import forget_secret, keep_secret
+from napari_dicomdb.widgets._network_page import row_of
 from napari_dicomdb.widgets._node_fields import (
     FileLine,
     choice,
@@ -35,6 +34,7 @@ from napari_dicomdb.widgets._node_fields import (
 from napari_dicomdb.widgets._session import end_with
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet
+from napari_dicomdb.widgets._upkeep_page import make_button
 from napari_dicomdb.widgets.notice import NoticeBox
 
 if TYPE_CHECKING:
@@ -88,27 +88,21 @@ class NodeForm(QDialog):
         self.notice = NoticeBox("error")
         self.notice.apply_palette(palette)
         self.notice.hide()
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
-        )
-        self.save_button = buttons.button(QDialogButtonBox.StandardButton.Save)
+        self.save_button = make_button("Save", self.save, "Keep the node (Return)")
         self.save_button.setObjectName("primaryButton")
-        self.cancel_button = buttons.button(QDialogButtonBox.StandardButton.Cancel)
         self.save_button.setDefault(True)
-        buttons.accepted.connect(self.save)
-        buttons.rejected.connect(self.reject)
+        self.cancel_button = make_button("Cancel", self.reject, "Leave it as it was (Esc)")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)
         layout.addLayout(self._form)
         layout.addWidget(self.notice)
         layout.addStretch(1)
-        layout.addWidget(buttons)
+        layout.addLayout(row_of(None, self.cancel_button, self.save_button))
         self.setMinimumWidth(470)
         for box in (self.kind, self.sign_in, self.retrieve):
             box.currentIndexChanged.connect(lambda _: self._adapt())
         self.tls.toggled.connect(lambda _: self._adapt())
-        self.more.toggled.connect(lambda _: self._adapt())
         end_with(self, TaskRunner.close, self._runner)
         self._show(node or Node("new", host="host"), is_new=node is None)
 
@@ -132,13 +126,11 @@ class NodeForm(QDialog):
         self.key = FileLine("Key of our certificate", "")
         self.check_hostname = QCheckBox("The certificate must be for this host")
         self.retrieve = choice("Retrieve", _RETRIEVES, "How series are fetched from it")
-        self.destination = line("Move destination", "Our AE title, as the node knows it")
-        self.move_port = number("Port for C-MOVE", 0, 65_535, "Where the node sends to")
-        self.move_port.setSpecialValueText("Port of the listener")
-        self.more = QPushButton("More…")
-        self.more.setCheckable(True)
-        self.more.setAutoDefault(False)
-        self.more.setToolTip("Time limits, sizes, character set")
+        self.destination = line("Move destination", "Our AE title, as above")
+        self.destination.setToolTip("The AE title to which the node is told to send")
+        self.move_port = number("Port for C-MOVE", 1, 65_535, "Where the node sends to us")
+        self._is_more = False
+        self.more = make_button("More…", self._toggle_more, "Time limits, sizes, character set")
         self.character_set = QComboBox()
         self.character_set.setEditable(True)
         self.character_set.setAccessibleName("Character set of queries")
@@ -204,21 +196,25 @@ class NodeForm(QDialog):
             field_.setText(path)
         self.check_hostname.setChecked(tls.check_hostname)
         choose(self.retrieve, node.retrieve)
-        self.destination.setText(getattr(node, "move_destination", ""))
-        self.move_port.setValue(getattr(node, "move_port", 0))
+        self.destination.setText(node.move_destination)
+        self.move_port.setValue(node.move_port)
         self.character_set.setCurrentText(node.character_set or _AUTOMATIC)
         limits = node.limits
         self.connect_seconds.setValue(limits.connect_seconds)
         self.answer_seconds.setValue(limits.answer_seconds)
         self.max_pdu.setValue(limits.max_pdu)
         self.max_results.setValue(limits.max_results)
-        self.more.setChecked(bool(node.character_set) or limits != Limits())
+        self._is_more = bool(node.character_set) or limits != Limits()
+        self._adapt()
+
+    def _toggle_more(self) -> None:
+        self._is_more = not self._is_more
         self._adapt()
 
     def _adapt(self) -> None:
         """Show what matters for what is chosen."""
         is_dimse = chosen(self.kind) == "dimse"
-        sign_in, is_more = chosen(self.sign_in), self.more.isChecked()
+        sign_in, is_more = chosen(self.sign_in), self._is_more
         moves = is_dimse and chosen(self.retrieve) == "move"
         encrypted = self.tls.isChecked()
         self.tls.setText("Encrypted (TLS)" if is_dimse else "Certificates other than usual")
@@ -301,6 +297,8 @@ class NodeForm(QDialog):
                 "called_aet": self.called.text().strip(),
                 "calling_aet": self.calling.text().strip(),
                 "retrieve": chosen(self.retrieve),
+                "move_destination": self.destination.text().strip(),
+                "move_port": self.move_port.value(),
             }
         return Node(
             self.name.text().strip(),

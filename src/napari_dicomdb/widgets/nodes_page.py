@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QWidget
 
 from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.network.echo import EchoResult, check_node
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NodesPage", "Tested", "ask_node", "ask_nodes"]
 
-_TITLES = ("Name", "Address", "We come as", "TLS", "State")
+_TITLES = ("Name", "State", "Address", "We come as", "TLS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ class Tested:
     @property
     def text(self) -> str:
         """What to tell of it."""
-        return f"{self.result.text}. {self.offer.text}".strip()
+        text = self.result.text
+        end = "" if text.endswith((".", "?", "!")) else "."
+        return f"{text}{end} {self.offer.text}".strip()
 
 
 def ask_node(node: Node, *, progress: Any) -> EchoResult:
@@ -105,10 +107,9 @@ class NodesPage(NetworkPage):
         self.model = PlainTable(_TITLES)
         self.table = make_table(self.model, "Nodes", self)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        header = self.table.horizontalHeader()
-        for column, width in enumerate((120, 200, 100, 50)):
+        self.table.setTextElideMode(Qt.TextElideMode.ElideRight)
+        for column, width in enumerate((110, 90, 200, 90)):
             self.table.setColumnWidth(column, width)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
         self.table.doubleClicked.connect(lambda _: self.ask_to_change())
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._update())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -187,7 +188,7 @@ class NodesPage(NetworkPage):
         told = "" if state is None else "answers" if state.result.ok else state.result.text
         encrypted = node.tls is not None or node.url.startswith("https")
         calling = node.calling_aet if node.kind == "dimse" else ""
-        cells = (node.name, node.address, calling, "yes" if encrypted else "", told)
+        cells = (node.name, told, node.address, calling, "yes" if encrypted else "")
         tip = node.address if state is None else f"{node.address}\n{state.text}"
         return PlainRow(cells, tip=tip, data=node)
 

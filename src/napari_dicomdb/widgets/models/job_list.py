@@ -40,7 +40,7 @@ def state_of(job: Job) -> str:
 def facts_of(job: Job) -> str:
     """Return the second line of a job: how far, how fast, how long still; what went wrong."""
     parts = []
-    if job.total:
+    if job.total and (job.done or job.state == "running"):
         parts.append(f"{number(job.done)} of {number(job.total)}")
     elif job.done:
         parts.append(number(job.done))
