@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.database import Database as _IndexDatabase
@@ -11,14 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from napari_dicomdb.network.finding import FindReport
+    from napari_dicomdb.network.jobs import JobQueue
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.query import Match, Query
+    from napari_dicomdb.network.serving import Server, ServerSettings
 
 __all__ = ["Remote"]
+
+_opening = threading.Lock()
 
 
 class Remote(_IndexDatabase):
     """The part of `api.Database` that talks to other programs."""
+
+    _queue: JobQueue | None = None
 
     def find(
         self,
@@ -88,3 +95,66 @@ class Remote(_IndexDatabase):
             found=found,
             progress=progress or no_progress,
         )
+
+    def jobs(self) -> JobQueue:
+        """Return the queue of background jobs of this database, opened once.
+
+        Several processes may open it; nothing runs until one of them calls its `start`.
+        It is closed with the database.
+
+        Examples
+        --------
+        >>> from napari_dicomdb import Database
+        >>> with Database.in_memory() as db:
+        ...     db.jobs().jobs()
+        []
+        """
+        from napari_dicomdb.network.jobs import JobQueue
+
+        with _opening:
+            if self._queue is None or self._queue.is_closed:
+                self._queue = JobQueue(self)
+            return self._queue
+
+    def close(self) -> None:
+        """Close the index, and stop its jobs."""
+        with _opening:
+            queue, self._queue = self._queue, None
+        if queue is not None:
+            queue.close()
+        super().close()
+
+    def serve(self, settings: ServerSettings | None = None) -> Server:
+        """Offer the database to other viewers by DICOMweb, from now on.
+
+        Parameters
+        ----------
+        settings : ServerSettings, optional
+            Where, to whom, how much; on loopback by default, see
+            `network.serving.ServerSettings`.
+
+        Returns
+        -------
+        Server
+            Running; ``stop()`` or the end of a ``with`` block ends it.
+
+        Raises
+        ------
+        NetworkError
+            If the settings are unsafe, or the port cannot be used.
+        MissingLibraryError
+            If the extra `serve` is not installed.
+
+        Examples
+        --------
+        >>> from napari_dicomdb import Database
+        >>> from napari_dicomdb.network.serving import ServerSettings
+        >>> with Database.in_memory() as db, db.serve(ServerSettings(port=0)) as server:
+        ...     server.is_running
+        True
+        """
+        from napari_dicomdb.network.serving import Server
+
+        server = Server(self, settings)
+        server.start()
+        return server

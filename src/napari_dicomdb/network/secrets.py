@@ -17,8 +17,14 @@ _SERVICE = "napari-dicomdb"
 _log = logging.getLogger(__name__)
 
 
-def keep_secret(secret: str) -> str:
+def keep_secret(secret: str, name: str = "") -> str:
     """Put a password or token into the keyring.
+
+    Parameters
+    ----------
+    secret : str
+    name : str
+        Under which it is to lie there; "": a new one.
 
     Returns
     -------
@@ -33,7 +39,7 @@ def keep_secret(secret: str) -> str:
         If keyring is not installed.
     """
     keyring = _keyring()
-    name = secrets.token_hex(16)
+    name = name or secrets.token_hex(16)
     try:
         keyring.set_password(_SERVICE, name, secret)
     except keyring.errors.KeyringError as error:
