@@ -38,6 +38,29 @@ def _database(p: QPainter) -> None:
     p.drawPath(path)
 
 
+def _here(p: QPainter) -> None:
+    p.setBrush(QBrush(p.pen().color()))
+    p.drawPath(_drum(3.5))
+
+
+def _partly(p: QPainter) -> None:
+    p.drawPath(_drum(3.5))
+    p.setBrush(QBrush(p.pen().color()))
+    p.drawPath(_drum(8))
+
+
+def _drum(top: float) -> QPainterPath:
+    path = QPainterPath()
+    path.addEllipse(QRectF(2.5, top - 2, 11, 4))
+    sides = QPainterPath(QPointF(2.5, top))
+    sides.lineTo(2.5, 12.5)
+    sides.arcTo(QRectF(2.5, 10.5, 11, 4), 180, 180)
+    sides.lineTo(13.5, top)
+    sides.arcTo(QRectF(2.5, top - 2, 11, 4), 0, -180)
+    sides.closeSubpath()
+    return path.united(sides)
+
+
 def _search(p: QPainter) -> None:
     p.drawEllipse(QRectF(2, 2, 8.5, 8.5))
     p.drawLine(QPointF(9.4, 9.4), QPointF(14, 14))
@@ -279,6 +302,7 @@ _DRAWINGS: dict[str, Callable[[QPainter], None]] = {
     "axial": _axial, "coronal": _coronal, "sagittal": _sagittal, "more": _more, "down": _down,
     "right": _right, "star": _star, "table": _table, "cards": _cards, "clock": _clock,
     "linked": _linked, "copied": _copied, "mixed": _mixed, "server": _server,
+    "here": _here, "partly": _partly,
     "send": _send, "retrieve": _retrieve, "echo": _echo, "export": _export,
     "pause": _pause, "play": _play, "retry": _retry, "up": _up, "below": _below,
     "listen": _listen,

@@ -110,6 +110,8 @@ class MatchView(QTreeView):
             left -= words + _PADDING
             self.setColumnHidden(place, left < 0)
             self.setColumnWidth(place, words + _PADDING)
+            if column.name == "description":
+                self.model().show_description(left >= 0)
 
     # -- what is chosen ---------------------------------------------------------------
 

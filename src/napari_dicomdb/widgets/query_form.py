@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -88,6 +89,7 @@ class QueryForm(QWidget):
     def _build(self) -> None:
         self.nodes = QWidget()
         self._flow = QFlowLayout(self.nodes)
+        _keep_low(self.nodes)
         self._flow.setContentsMargins(0, 0, 0, 0)
         self._flow.setHorizontalSpacing(12)
         self._flow.setVerticalSpacing(4)
@@ -155,7 +157,7 @@ class QueryForm(QWidget):
         where.setContentsMargins(0, 0, 0, 2)
         where.setSpacing(8)
         self.where = _label("Where")
-        where.addWidget(self.where, 0, Qt.AlignmentFlag.AlignTop)
+        where.addWidget(self.where, 0, Qt.AlignmentFlag.AlignVCenter)
         where.addWidget(self.nodes, 1)
         where.addWidget(self.add_node_button, 0, Qt.AlignmentFlag.AlignTop)
         buttons = QHBoxLayout()
@@ -170,6 +172,7 @@ class QueryForm(QWidget):
         layout.addLayout(where)
         layout.addLayout(self._grid)
         layout.addLayout(buttons)
+        _keep_low(self)
         self.show_busy(False)
         self._arrange(False)
 
@@ -365,6 +368,13 @@ class QueryForm(QWidget):
     def _remembered(key: str, default: Any) -> Any:
         kept = recall(_KEY, {}).get(key, default)
         return kept if isinstance(kept, type(default)) else default
+
+
+def _keep_low(widget: QWidget) -> None:
+    """Have a widget take no more height than it needs, which depends on its width."""
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+    policy.setHeightForWidth(True)
+    widget.setSizePolicy(policy)
 
 
 def _label(text: str) -> QLabel:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QSplitter, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_dicomdb.errors import DicomDbError, QueryError
 from napari_dicomdb.network.echo import check_node
@@ -76,13 +76,9 @@ class QueryPage(NetworkPage):
         self._stream: MatchStream | None = None
         self._unfolding: list[Task] = []
         self._generation = 0
-        parts = QSplitter(Qt.Orientation.Vertical)
-        parts.addWidget(self.form)
-        parts.addWidget(self.results)
-        parts.setChildrenCollapsible(False)
-        parts.setStretchFactor(1, 1)
         self.results.setMinimumHeight(_LEAST_RESULTS)
-        self.column.addWidget(parts, 1)
+        self.column.addWidget(self.form)
+        self.column.addWidget(self.results, 1)
         self.form.searched.connect(self.search)
         self.form.cancelled.connect(self.cancel)
         self.form.nodes_wanted.connect(self.nodes_wanted)

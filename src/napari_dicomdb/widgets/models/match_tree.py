@@ -46,10 +46,11 @@ MATCH_COLUMNS = (
            hint="Number of instances, where the node says it"),
     Column("accession", "Accession", _text("accession"), "accession", "0" * 8, 8,
            hint="Accession number"),
-    Column("where", "Nodes", _text("where"), "where", "orthanc", 7, hint="Where it was found"),
+    Column("where", "Nodes", _text("where"), "where", "here, orthanc", 7,
+           hint="Where it was found"),
 )  # fmt: skip
 
-_STATE_ICON = {"all": "database", "part": "mixed", "none": "server"}
+_STATE_ICON = {"all": "here", "part": "partly", "none": "server"}
 
 
 class MatchTree(QAbstractItemModel):
@@ -71,11 +72,23 @@ class MatchTree(QAbstractItemModel):
         self._icons: dict[str, Any] = {}
         self._dim: QColor | None = None
         self._order: tuple[str, bool] | None = None
+        self._has_description = True
 
     def set_colours(self, icons: dict[str, Any], dim: QColor) -> None:
         """Take icons by `held`, and the colour of notes and of what is not here."""
         self._icons, self._dim = icons, dim
         self.layoutChanged.emit()
+
+    def show_description(self, in_a_column: bool) -> None:
+        """Say whether descriptions have a column; else they follow the patient's name."""
+        if in_a_column != self._has_description:
+            self._has_description = in_a_column
+            self.layoutChanged.emit()
+
+    def _title(self, row: MatchRow) -> str:
+        words = cell(row, "title")
+        more = "" if self._has_description else cell(row, "description")
+        return f"{words} · {more}" if more else words
 
     # -- growing ----------------------------------------------------------------------
 
@@ -276,6 +289,8 @@ class MatchTree(QAbstractItemModel):
             return None
         row, column = self.row_of(index), self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
+            if column.name == "title":
+                return self._title(row)
             return "" if column.name == "state" else column.text(row)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return column.text(row)
@@ -286,7 +301,7 @@ class MatchTree(QAbstractItemModel):
         if role == Qt.ItemDataRole.DecorationRole and column.name == "state":
             return None if row.level == NOTE else self._icons.get(row.held)
         if role == Qt.ItemDataRole.ForegroundRole:
-            return self._dim if row.level == NOTE or column.name not in ("title",) else None
+            return self._dim if row.level == NOTE or column.name != "title" else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
             return int(side | Qt.AlignmentFlag.AlignVCenter)
