@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["FILE_NAME", "PATIENT_KEYS", "forget", "open_table", "scrub", "words_in"]
+__all__ = ["FILE_NAME", "PATIENT_KEYS", "forget", "is_there", "open_table", "scrub", "words_in"]
 
 FILE_NAME = "jobs.sqlite"
 PATIENT_KEYS = ("keys", "patient_id", "paths", "to")
@@ -222,6 +222,11 @@ def words_in(what: Any, *, named: bool = False) -> Iterator[str]:
             yield from words_in(value, named=named)
     elif named and what is not None:
         yield str(what)
+
+
+def is_there(root: Path) -> bool:
+    """Tell whether a database directory has a list of jobs, or one that was set aside."""
+    return next(root.glob(f"{FILE_NAME}*"), None) is not None
 
 
 def forget(root: Path, words: set[str], uids: Iterable[str]) -> bool:

@@ -7,7 +7,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.database import activity, counts, interrupted, thumbnail_store, traces
+from napari_dicomdb.database import (
+    activity,
+    counts,
+    interrupted,
+    job_table,
+    thumbnail_store,
+    traces,
+)
 from napari_dicomdb.database.known import from_sql, path_of, to_sql
 from napari_dicomdb.database.places import is_under
 from napari_dicomdb.database.report import RemovalReport
@@ -61,6 +68,7 @@ def remove_instances(
         )
         series = [row[0] for row in connection.execute("SELECT DISTINCT series FROM temp.going")]
         words = traces.names_of(connection, _patients_of(connection))
+        uids = _uids_of(connection) if job_table.is_there(root) else set()
         copies, folders = _forget_files(connection)
         counts.recount_series(connection, series)
         # Also of what is left: the middle image may be another one now, and what is
@@ -70,7 +78,9 @@ def remove_instances(
         counts.refresh_parents(connection, series)
         connection.execute("DROP TABLE temp.going")
         gone_patients = words.keys() - _existing_patients(connection, words)
-        traces.forget_named(connection, set().union(*(words[key] for key in gone_patients)))
+        gone_words = set[str]().union(*(words[key] for key in gone_patients))
+        uids -= _existing_uids(connection, uids)
+        traces.forget_named(connection, gone_words)
         traces.forget_folders(connection, folders)
         going = [f"{thumbnail_store.FOLDER}/{name}" for name in thumbnails]
         if delete_copies:
@@ -100,6 +110,9 @@ def remove_instances(
         elif not path.exists():
             report.files_deleted += 1
     _remark(report, root, folders, watched)
+    if not job_table.forget(root, gone_words, uids):
+        text = "it is in use or damaged: what was removed may be in it until jobs are cleared"
+        report.notes.append((str(root / job_table.FILE_NAME), "kept-jobs", text))
     with _without_room():
         report.vacuumed = scrub(connections)
     return report
@@ -129,6 +142,29 @@ def _existing_patients(connection: sqlite3.Connection, keys: Iterable[int]) -> s
         key
         for key in keys
         if connection.execute("SELECT 1 FROM patient WHERE id = ?", (key,)).fetchone()
+    }
+
+
+def _uids_of(connection: sqlite3.Connection) -> set[str]:
+    """Return the UIDs of the instances in temp.going, of their series and studies."""
+    rows = connection.execute(
+        "SELECT uid FROM instance WHERE id IN (SELECT id FROM temp.going) UNION ALL"
+        " SELECT uid FROM series WHERE id IN (SELECT series FROM temp.going) UNION ALL"
+        " SELECT uid FROM study WHERE id IN"
+        " (SELECT study FROM series WHERE id IN (SELECT series FROM temp.going))"
+    )
+    return {row[0] for row in rows}
+
+
+def _existing_uids(connection: sqlite3.Connection, uids: Iterable[str]) -> set[str]:
+    """Return which of them a study or series still has, that lost only some of its images."""
+    return {
+        uid
+        for uid in uids
+        if connection.execute(
+            "SELECT 1 FROM series WHERE uid = ?1 UNION ALL SELECT 1 FROM study WHERE uid = ?1",
+            (uid,),
+        ).fetchone()
     }
 
 

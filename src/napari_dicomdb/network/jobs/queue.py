@@ -92,6 +92,11 @@ class JobQueue:
         """Whether the jobs survive this process."""
         return self._store.is_kept
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._store.is_closed
+
     # -- the list -----------------------------------------------------------------------------
 
     def add(

@@ -57,14 +57,14 @@ class JobStore:
         self._root = root
         self.where = "the list of jobs" if root is None else str(root / job_table.FILE_NAME)
         self._lock = threading.RLock()
-        self._closed = False
+        self.is_closed = False
         with explained(self.where):
             self._connection, self.is_kept, self.remark = job_table.open_table(root)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._closed = True
+            self.is_closed = True
             self._connection.close()
 
     @contextlib.contextmanager
@@ -88,7 +88,7 @@ class JobStore:
 
     @contextlib.contextmanager
     def _usable(self) -> Iterator[sqlite3.Connection]:
-        if self._closed:
+        if self.is_closed:
             raise DicomDbError("the queue of jobs is closed: open it again", reason="closed")
         try:
             with explained(self.where):
