@@ -16,11 +16,16 @@ from napari_dicomdb.viewer.phantom import write_phantom_study
 from napari_dicomdb.widgets import _session
 from napari_dicomdb.widgets._theme import current_palette
 
-_spec = importlib.util.spec_from_file_location(
-    "network_peers", Path(__file__).parents[1] / "network" / "conftest.py"
-)
-peers = sys.modules["network_peers"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(peers)
+
+def _load(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    made = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+_load("browser_hands", Path(__file__).with_name("browser_hands.py"))
+peers = _load("network_peers", Path(__file__).parents[1] / "network" / "conftest.py")
 # Fixtures of the network's tests: real peers, and a keyring that is not the user's.
 certificates, memory_keyring, serve = peers.certificates, peers.memory_keyring, peers.serve
 orthanc, storescp, proxy = peers.orthanc, peers.storescp, peers.proxy
