@@ -104,11 +104,13 @@ class _Search:
     ) -> None:
         self._node, self._query, self._found = node, query, found
         self._limit = query.limit or node.limits.max_results
+        self._asked_for = [k for k in query.matching() if "." not in k]
         self._stop = _Stop(waiting)
         self._seen: set[str] = set()
         self._wave: list[Match] = []
         self._unusable = 0
         self._unsupported = False
+        self._untold: set[str] = set()
         self._cut_above = ""
         self._cut = False
 
@@ -127,7 +129,10 @@ class _Search:
             )
         if self._unusable:
             remarks.append(f"{self._unusable} answers could not be used and were left out")
-        if self._unsupported:
+        if self._untold:
+            told = ", ".join(sorted(self._untold))
+            remarks.append(f"the node does not tell {told}: not all that it lists may match")
+        elif self._unsupported:
             remarks.append("the node does not look at all of these keys: it may find too much")
         return NodeOutcome(self._node.name, state, count, is_cut, reason, "; ".join(remarks))
 
@@ -318,6 +323,7 @@ class _Search:
             self._cut = True
             return
         self._seen.add(key)
+        self._untold.update(k for k in self._asked_for if not values.get(k))
         self._wave.append(match)
         if len(self._wave) >= _WAVE or len(self._seen) <= 1:
             self._hand_on()

@@ -111,8 +111,8 @@ def encode_identifier(
     explicit : bool
         Whether with value representations.
     character_set : str
-        SpecificCharacterSet; "": none when all is ASCII, else ISO_IR 100 when that
-        has all characters, else ISO_IR 192 (UTF-8).
+        SpecificCharacterSet of names and other text, in which many nodes also answer;
+        "": ISO_IR 100 when that has all characters, else ISO_IR 192 (UTF-8).
 
     Raises
     ------
@@ -121,10 +121,12 @@ def encode_identifier(
 
     Examples
     --------
-    >>> encode_identifier({"PatientID": "é"})[8:18], encode_identifier({"PatientID": "1"})
-    (b'ISO_IR 100', b'\x10\x00 \x00\x02\x00\x00\x001 ')
+    >>> encode_identifier({"PatientID": "é"})[8:18], encode_identifier({"StudyDate": ""})
+    (b'ISO_IR 100', b'\x08\x00 \x00\x00\x00\x00\x00')
     """
-    charset = _chosen_charset("".join(values.values()), character_set)
+    charset = ""
+    if any(vr_of_key(keyword) in _IN_CHARSET for keyword in values):
+        charset = _chosen_charset("".join(values.values()), character_set)
     whole = dict(values)
     if level:
         whole["QueryRetrieveLevel"] = "IMAGE" if level == "instance" else level.upper()
@@ -136,8 +138,6 @@ def encode_identifier(
 def _chosen_charset(text: str, wanted: str) -> str:
     if wanted:
         return f"\\{wanted}" if wanted in _EXTENSIONS else wanted
-    if text.isascii():
-        return ""
     try:
         text.encode("latin_1")
     except UnicodeEncodeError:
