@@ -37,6 +37,10 @@ class FrameCache:
         """Bytes held now."""
         return self._bytes
 
+    def __contains__(self, key: tuple[int, int]) -> bool:
+        """Whether the frame of `key` is held now."""
+        return key in self._held
+
     def get(self, key: tuple[int, int], read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Return the frame of `key`; when absent ``read()`` it, once for all who wait."""
         self._drop_unwanted()
