@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_dicomdb.cli.exporting import named_records
+from napari_dicomdb.cli.jobs import refuse_unkept, say_queued
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
 from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, say, say_error
 from napari_dicomdb.errors import DatabaseError, LoadError, NotFoundError
@@ -48,6 +49,10 @@ def send(
         Path | None,
         typer.Option("--outcomes", metavar="FILE.csv", help="Write what became of each instance."),
     ] = None,
+    queue: Annotated[
+        bool,
+        typer.Option("--queue", help="Add a job that does it in the background; see `jobs`."),
+    ] = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -58,6 +63,13 @@ def send(
     if not targets and not patient and search is None:
         raise typer.BadParameter("say what to send: UIDs, paths, --patient ID or --search TEXT")
     node = find_node(name)
+    if queue:
+        if outcomes is not None or any(t and Path(t).exists() for t in targets or []):
+            raise typer.BadParameter("--queue goes with neither paths nor --outcomes")
+        with _opened(db) as database:
+            records = named_records(database, targets or [], patient or [], search)
+            _add_job(database, records, node.name, transcode, json_)
+        return
     refused: list[tuple[str, str, str]] = []
     with progress_bar() as progress:
 
@@ -91,6 +103,17 @@ def send(
         say_error(f"{path}: {text}", reason)
     if refused or not report.ok:
         raise typer.Exit(1)
+
+
+def _add_job(
+    database: Database, records: Sequence[Any], node: str, transcode: bool, json_: bool
+) -> None:
+    from napari_dicomdb.network.jobs.selection import named_by
+
+    jobs = database.jobs()
+    refuse_unkept(jobs)
+    what = named_by(database, records)
+    say_queued(jobs.add("send", {**what, "transcode": transcode}, node=node), json_)
 
 
 def _opened(directory: Path | None) -> Database:
