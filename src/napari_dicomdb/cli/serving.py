@@ -124,7 +124,9 @@ def _token(file: Path | None, new: bool, is_local: bool) -> str:
             return tokens.make_token()
         except (NodeError, MissingLibraryError) as error:
             say_error(f"{error}; the new token holds until the server stops", error.reason)
-            return tokens.new_token()
+            from napari_dicomdb.network.serving import new_token as made
+
+            return made()
     found = tokens.token_of_environment()
     if found or is_local:
         return found

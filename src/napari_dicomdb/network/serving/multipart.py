@@ -161,7 +161,8 @@ class Reader:
         headers: dict[str, str] = {}
         for line in bytes(self._kept[2:at]).decode("latin-1").split("\r\n"):
             name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
+            if name.strip():
+                headers[name.strip().lower()] = value.strip()
         del self._kept[: at + 4]
         self.begin(headers)
         self._state = "content"
