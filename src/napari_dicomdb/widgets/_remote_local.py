@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom.values import display_name
 from napari_dicomdb.errors import NotFoundError
-from napari_dicomdb.widgets.models.match_rows import HERE, value_of
+from napari_dicomdb.network.holdings import with_holdings
+from napari_dicomdb.widgets.models.match_rows import held_by, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LOADED_AT_ONCE", "examine_matches", "held_of", "instances_here", "series_here"]
 
 LOADED_AT_ONCE = 16  # series
+_GONE = "?"
 
 
 def series_here(database: Database, matches: Iterable[Match]) -> list[SeriesRecord]:
@@ -102,17 +105,11 @@ def held_of(database: Database, rows: Sequence[tuple[int, Sequence[Match]]]) -> 
     dict
         By the number: "none", "part" or "all".
     """
-    return {number: _held(database, matches) for number, matches in rows if matches}
-
-
-def _held(database: Database, matches: Sequence[Match]) -> str:
-    if matches[0].level == "instance":
-        return "all" if instances_here(database, matches[:1]) else "none"
-    here = sum(series.instance_count for series in _series_of(database, matches[0]))
-    if not here:
-        return "none"
-    servers = [match for match in matches if match.node != HERE]
-    counts = [match.count for match in servers]
-    if None in counts:
-        return "part"
-    return "all" if here >= max((count for count in counts if count), default=0) else "part"
+    # What was found here may be gone by now: it is asked for as if a server had it.
+    asked = [replace(match, node=match.node or _GONE) for _, several in rows for match in several]
+    known = iter(with_holdings(database, asked))
+    held: dict[int, str] = {}
+    for number, several in rows:
+        now = [replace(one, node=before.node) for before, one in zip(several, known, strict=False)]
+        held[number] = held_by(now)
+    return held

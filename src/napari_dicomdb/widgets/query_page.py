@@ -373,7 +373,8 @@ def _remarks(outcomes: Sequence[NodeOutcome]) -> list[str]:
         if one.state == "failed":
             told.append(f"{name}: {one.text or one.reason}")
         elif one.cut:
-            told.append(one.text or f"{name} has more than the {count(one.count, 'row')} shown.")
+            words = one.text or f"there is more than the {count(one.count, 'row')} shown"
+            told.append(f"{name}: {words}")
         elif one.state == "cancelled":
             told.append(f"{name}: cancelled; there may be more.")
     return told

@@ -141,8 +141,8 @@ class QueryResults(QWidget):
             self.tell(outcome.node, text, "error", testable=outcome.node != HERE)
         elif outcome.cut:
             shown = count(outcome.count, "answer")
-            words = f"{_named(outcome.node)} has more than the {shown} shown"
-            text = outcome.text or f"{words}; say more to find fewer."
+            words = outcome.text or f"more than the {shown} shown; say more to find fewer"
+            text = f"{_named(outcome.node)}: {words}"
             self.tell(f"{outcome.node}:cut", text, "warning")
         elif outcome.text and outcome.state != "cancelled":
             self.tell(f"{outcome.node}:text", f"{_named(outcome.node)}: {outcome.text}", "info")

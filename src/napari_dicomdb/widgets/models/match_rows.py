@@ -9,6 +9,8 @@ from napari_dicomdb.dicom.values import display_name
 from napari_dicomdb.widgets._text import count, isolated, number, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_dicomdb.network.query import Match
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "LEVELS",
     "NOTE",
     "MatchRow",
+    "held_by",
     "image_count",
     "key_of",
     "next_level",
@@ -88,15 +91,23 @@ class MatchRow:
         return self.match.uid
 
     def take(self, match: Match) -> None:
-        """Take what a node says of it.
-
-        The servers know how much there is of it, the database only what is here.
-        """
+        """Take what a node says of it."""
         self.matches[match.node] = match
-        said = [one.held for name, one in self.matches.items() if name != HERE]
-        held = min(said, key=lambda one: _RANK.get(one, 0), default="all")
-        is_here = HERE in self.matches
-        self.held = "part" if is_here and held == "none" else held
+        self.held = held_by(self.matches.values())
+
+
+def held_by(matches: Iterable[Match]) -> str:
+    """Return how much of an object is here, "none", "part" or "all", by all that nodes said.
+
+    The servers know how much there is of it, the database only what is here.
+    """
+    several = list(matches)
+    said = [one.held for one in several if one.node != HERE]
+    held = min(said, key=lambda one: _RANK.get(one, 0), default="")
+    ours = [one.held for one in several if one.node == HERE]
+    if not held:
+        return "none" if "none" in ours else "all"
+    return "part" if held == "none" and any(one != "none" for one in ours) else held
 
 
 def next_level(level: str) -> str:
