@@ -79,6 +79,26 @@ def add(
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="S", help="Seconds to wait for a connection.")
     ] = 10.0,
+    answer_timeout: Annotated[
+        float, typer.Option("--answer-timeout", metavar="S", help="Seconds to wait for an answer.")
+    ] = 60.0,
+    max_results: Annotated[
+        int,
+        typer.Option("--max-results", metavar="N", help="Answers after which a query is stopped."),
+    ] = 1_000,
+    max_pdu: Annotated[
+        int, typer.Option("--max-pdu", metavar="BYTES", help="Largest PDU that we take.")
+    ] = 262_144,
+    move_destination: Annotated[
+        str,
+        typer.Option(
+            "--move-destination", metavar="AET", help="AE title that it sends to (C-MOVE)."
+        ),
+    ] = "",
+    move_port: Annotated[
+        int,
+        typer.Option("--move-port", metavar="P", help="The port where it sends to (C-MOVE)."),
+    ] = 11_112,
     character_set: Annotated[
         str,
         typer.Option("--character-set", metavar="CS", help="Of queries, e.g. ISO_IR 192."),
@@ -110,7 +130,14 @@ def add(
         credentials="basic" if user else "bearer" if token else "none",
         user=user,
         retrieve=retrieve,
-        limits=Limits(connect_seconds=timeout),
+        move_destination=move_destination,
+        move_port=move_port,
+        limits=Limits(
+            connect_seconds=timeout,
+            answer_seconds=answer_timeout,
+            max_pdu=max_pdu,
+            max_results=max_results,
+        ),
         character_set=character_set,
     )
     secret = keep_secret(_asked("Password" if user else "Token")) if user or token else ""
@@ -207,6 +234,11 @@ def import_(
         print_json({"added": rows, "rejected": rejected_rows(rejected)})
     else:
         say(f"{len(added)} nodes added")
+        for node in added:
+            if node.credentials != "none":
+                what = "--token" if node.credentials == "bearer" else f"--user {node.user}"
+                again = f"dicomdb nodes add {node.name!r} --replace {what} ..."
+                say(f"{node.name} needs its login again: {again}")
     for name, reason, text in rejected:
         say_error(f"{name}: {text}", reason)
     if rejected:
@@ -225,8 +257,7 @@ def test(
     from napari_dicomdb.network.nodes import find_node, load_nodes
 
     chosen = [find_node(name) for name in names] if names else load_nodes()
-    results = [check_node(node) for node in chosen]
-    _tell(results, json_)
+    _tell([check_node(node, facts=True) for node in chosen], json_)
 
 
 def echo(name: NameArgument, json_: JsonOption = False) -> None:
@@ -245,6 +276,8 @@ def _tell(results: list[EchoResult], json_: bool) -> None:
             say_error(f"{result.node}: {result.text}", result.reason)
         elif not json_:
             say(f"{result.node}: {result.text} ({1000 * result.seconds:.0f} ms)")
+        if result.offer is not None and not json_:
+            say(f"  {result.offer.text}")
     if not all(result.ok for result in results):
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from napari_dicomdb.errors import DicomDbError, NetworkError
 from napari_dicomdb.network.association import Association
 from napari_dicomdb.network.commands import C_ECHO_RQ, NO_DATA_SET
 from napari_dicomdb.network.node import Limits, Tls
+from napari_dicomdb.network.offering import Offer, ask_offer
 from napari_dicomdb.network.rejections import context_words
 from napari_dicomdb.network.wire import Wire, no_waiting
 
@@ -43,6 +44,8 @@ class EchoResult:
         Plain words.
     seconds : float
         From the start to the answer.
+    offer : Offer, optional
+        What the node offers besides, where that was asked.
     """
 
     node: str
@@ -50,29 +53,47 @@ class EchoResult:
     reason: str
     text: str
     seconds: float
+    offer: Offer | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a dict that `json.dumps` accepts."""
-        return asdict(self)
+        plain = asdict(self)
+        plain["offer"] = None if self.offer is None else self.offer.to_json()
+        return plain
 
 
-def check_node(node: Node, *, waiting: Waiting = no_waiting) -> EchoResult:
+def check_node(node: Node, *, facts: bool = False, waiting: Waiting = no_waiting) -> EchoResult:
     """Test a node; whatever is wrong is in the result.
 
     Parameters
     ----------
     node : Node
+    facts : bool
+        Ask a DIMSE node also which services it offers; the answer to the echo counts.
     waiting : callable
         Called a few times a second; may raise `Cancelled`.
     """
     started = time.monotonic()
+    ok, reason = True, ""
     try:
         text = echo(node, waiting=waiting)
     except DicomDbError as error:
         if error.reason == "cancelled":
             raise
-        return EchoResult(node.name, False, error.reason, str(error), time.monotonic() - started)
-    return EchoResult(node.name, True, "", text, time.monotonic() - started)
+        ok, reason, text = False, error.reason, str(error)
+    seconds = time.monotonic() - started
+    offer = None
+    # A node without C-ECHO may offer all that is wanted of it.
+    if facts and node.kind == "dimse" and (ok or reason == "no-context"):
+        offer = _offer(node, waiting)
+    return EchoResult(node.name, ok, reason, text, seconds, offer)
+
+
+def _offer(node: Node, waiting: Waiting) -> Offer | None:
+    try:
+        return ask_offer(node, waiting=waiting)
+    except NetworkError:
+        return None  # it has just answered: that it takes no second association is no fault
 
 
 def echo(node: Node, *, waiting: Waiting = no_waiting) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import NodeError, NotFoundError
 from napari_dicomdb.network.node import Node
+from napari_dicomdb.network.nodes_lock import changing
 from napari_dicomdb.network.secrets import forget_secret
 from napari_dicomdb.settings import settings_path, write_whole
 
@@ -50,21 +52,43 @@ def load_nodes() -> list[Node]:
         return []
     except NodeError as error:
         broken = path.with_name(f"{path.name}.broken")
-        os.replace(path, broken)
+        with suppress(FileNotFoundError):  # another process was quicker
+            os.replace(path, broken)
         _log.warning("%s; it was moved to %s", error, broken)
         return []
+    nodes, _ = _nodes_of(entries)
+    return _sorted(nodes)
+
+
+def _nodes_of(entries: Iterable[Any]) -> tuple[list[Node], list[Any]]:
+    """Return nodes, and the entries that make none."""
     nodes: list[Node] = []
+    strange: list[Any] = []
     for entry in entries:
         try:
             nodes.append(Node.from_json(entry))
         except NodeError as error:
-            _log.warning("%s: an entry is left out: %s", path, error)
-    return _sorted(nodes)
+            _log.warning("%s: an entry is left out: %s", nodes_path(), error)
+            strange.append(entry)
+    return nodes, strange
 
 
 def save_nodes(nodes: Iterable[Node]) -> None:
-    """Write the list of nodes: completely, or not at all."""
-    write_whole(nodes_path(), _as_text(_sorted(nodes)))
+    """Write the list of nodes: completely, or not at all.
+
+    Entries of the file that this version cannot use, perhaps of a newer one, stay.
+
+    Raises
+    ------
+    NodeError
+        If another process is at it and does not end (reason "nodes-busy").
+    """
+    with changing(nodes_path()):
+        try:
+            _, strange = _nodes_of(_entries_of(nodes_path()))
+        except (FileNotFoundError, NodeError):
+            strange = []
+        write_whole(nodes_path(), _as_text(_sorted(nodes), others=strange))
 
 
 def find_node(name: str) -> Node:
@@ -99,11 +123,12 @@ def add_node(node: Node, *, replacing: str | None = None) -> list[Node]:
     NotFoundError
         If there is none to replace.
     """
-    old = find_node(replacing) if replacing is not None else None
-    rest = [one for one in load_nodes() if old is None or one.name != old.name]
-    if any(one.name.casefold() == node.name.casefold() for one in rest):
-        raise NodeError(f"there is a node called {node.name!r} already", reason="name-taken")
-    save_nodes([*rest, node])
+    with changing(nodes_path()):
+        old = find_node(replacing) if replacing is not None else None
+        rest = [one for one in load_nodes() if old is None or one.name != old.name]
+        if any(one.name.casefold() == node.name.casefold() for one in rest):
+            raise NodeError(f"there is a node called {node.name!r} already", reason="name-taken")
+        save_nodes([*rest, node])
     if old is not None and old.secret and old.secret != node.secret:
         forget_secret(old.secret)
     return load_nodes()
@@ -117,8 +142,9 @@ def remove_node(name: str) -> list[Node]:
     NotFoundError
         If there is none of that name.
     """
-    gone = find_node(name)
-    save_nodes(node for node in load_nodes() if node.name != gone.name)
+    with changing(nodes_path()):
+        gone = find_node(name)
+        save_nodes(node for node in load_nodes() if node.name != gone.name)
     if gone.secret:
         forget_secret(gone.secret)
     return load_nodes()
@@ -166,10 +192,18 @@ def import_nodes(
     OSError
         If it cannot be read.
     """
+    entries = _entries_of(Path(path))
+    with changing(nodes_path()):
+        return _imported(entries, replace)
+
+
+def _imported(
+    entries: Sequence[Any], replace: bool
+) -> tuple[list[Node], list[tuple[str, str, str]]]:
     known = {node.name.casefold(): node for node in load_nodes()}
     added: list[Node] = []
     rejected: list[tuple[str, str, str]] = []
-    for number, entry in enumerate(_entries_of(Path(path)), start=1):
+    for number, entry in enumerate(entries, start=1):
         name = str(entry.get("name", f"entry {number}"))[:64] if isinstance(entry, dict) else ""
         try:
             # Somebody else's file names no entry of our keyring.
@@ -208,8 +242,8 @@ def _entries_of(path: Path) -> list[Any]:
     return entries
 
 
-def _as_text(nodes: Iterable[Node], *, secrets: bool = True) -> str:
-    entries = [node.to_json() for node in nodes]
+def _as_text(nodes: Iterable[Node], *, secrets: bool = True, others: Sequence[Any] = ()) -> str:
+    entries = [*(node.to_json() for node in nodes), *others]
     if not secrets:
         for entry in entries:
             entry.pop("secret", None)
