@@ -235,9 +235,9 @@ def _tell_changes(found: list[Job], before: dict[int, str], told: dict[int, str]
     for job in found:
         if job.id in before:
             continue
-        text = f"job {job.id} ({job.title}): {_state(job)}"
         steps = f"{job.done} of {job.total}" if job.state == "running" and job.total else job.text
-        line = f"{text}{', ' if steps else ''}{steps}"
+        more = f"{steps} [{job.reason}]" if job.reason else steps
+        line = f"job {job.id} ({job.title}): {job.wanted or job.state}{', ' if more else ''}{more}"
         if told.get(job.id) != line:
             told[job.id] = line
             say(visible(line))

@@ -30,6 +30,7 @@ __all__ = [
     "LogBook",
     "PeerLog",
     "diagnostics",
+    "place_of",
 ]
 
 LOGGER = "napari_dicomdb.network"
@@ -129,6 +130,10 @@ class PeerLog(logging.LoggerAdapter[logging.Logger]):
     def __init__(self, logger: logging.Logger, peer: str) -> None:
         self.number = next(_numbers)
         self.peer = peer
+        if not logger.handlers:
+            # What goes wrong is told as an error; where nobody keeps a log, Python would
+            # print it on the terminal as well.
+            logger.addHandler(logging.NullHandler())
         super().__init__(logger, {"association": self.number, "peer": peer})
 
     def process(
@@ -221,7 +226,7 @@ class LogBook(logging.Handler):
             text = str(record.msg)
         if record.exc_info and record.exc_info[0] is not None:
             # What an error of another library says may quote a value: name it only.
-            text = f"{text} ({_place(record.exc_info)})"
+            text = f"{text} ({place_of(record.exc_info[1])})"
         association = getattr(record, "association", None)
         with self._guard:
             self._count += 1
@@ -348,11 +353,14 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
 
 
-def _place(info: tuple[Any, ...]) -> str:
-    kind, _, trace = info
+def place_of(error: BaseException | None) -> str:
+    """Return which error it is and where it was raised; not what it says."""
+    if error is None:
+        return ""
+    trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if trace is None:
-        return str(kind.__name__)
-    code = trace.tb_frame.f_code
-    return f"{kind.__name__} in {PurePath(code.co_filename).name} line {trace.tb_lineno}"
+        return type(error).__name__
+    file = PurePath(trace.tb_frame.f_code.co_filename).name
+    return f"{type(error).__name__} in {file} line {trace.tb_lineno}"

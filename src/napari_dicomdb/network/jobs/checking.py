@@ -49,7 +49,7 @@ def checked(kind: str, what: Mapping[str, Any], node: str) -> dict[str, Any]:
     if kind == "find":
         made = _query(made, node)
     elif kind == "retrieve":
-        _check_wanted(made.get("wanted"))
+        made["wanted"] = _wanted(made.get("wanted"))
     elif kind == "import":
         made["paths"] = _paths(made.get("paths"))
     elif kind in ("send", "export"):
@@ -79,12 +79,16 @@ def _query(what: dict[str, Any], node: str) -> dict[str, Any]:
     return query.to_json() | ({} if nodes is None else {"nodes": list(nodes)})
 
 
-def _check_wanted(wanted: Any) -> None:
+def _wanted(wanted: Any) -> list[dict[str, Any]]:
+    from napari_dicomdb.network.retrieve_report import Wanted
+
     if not wanted or not isinstance(wanted, list | tuple):
         raise _bad("say what to retrieve: a list of what is wanted")
-    for one in wanted:
-        if not isinstance(one, dict) or set(one) - set(_WANTED) or one.get("level") not in _MANY:
-            raise _bad(f"what is wanted has the keys {', '.join(_WANTED)}")
+    try:
+        several = [one if isinstance(one, Wanted) else Wanted(**one) for one in wanted]
+    except TypeError as error:
+        raise _bad(f"what is wanted has the keys {', '.join(_WANTED)}") from error
+    return [one.to_json() for one in several]
 
 
 def _check_selection(what: Mapping[str, Any]) -> None:

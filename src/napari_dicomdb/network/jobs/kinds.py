@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -86,12 +85,12 @@ def _echo(job: Job, run: Run, database: Database) -> Ending:
 
 
 def _find(job: Job, run: Run, database: Database) -> Ending:
+    from napari_dicomdb.network.finding import find
     from napari_dicomdb.network.query import Query
 
-    finding = importlib.import_module("napari_dicomdb.network.finding")
     names = job.what.get("nodes") or [job.node]
     query = Query.from_json({k: v for k, v in job.what.items() if k != "nodes"})
-    report = finding.find(
+    report = find(
         [find_node(name) for name in names if name],
         query,
         database=database,
@@ -123,24 +122,27 @@ def _find(job: Job, run: Run, database: Database) -> Ending:
 
 
 def _retrieve(job: Job, run: Run, database: Database) -> Ending:
-    retrieving = importlib.import_module("napari_dicomdb.network.retrieving")
+    from napari_dicomdb.network.retrieve_report import Wanted
+    from napari_dicomdb.network.retrieving import retrieve
+
     node = find_node(job.node)
-    wanted = [
-        retrieving.Wanted(**{**one, "instance_uids": tuple(one.get("instance_uids") or ())})
-        for one in job.what["wanted"]
-    ]
+    wanted = [Wanted(**one) for one in job.what["wanted"]]
     # What an earlier attempt has brought is in the database: it is not asked for again.
-    only_missing = bool(job.what.get("only_missing", True)) or job.attempts > 1
-    report = retrieving.retrieve(
-        database, node, wanted, only_missing=only_missing, progress=run.progress
-    )
-    failed = list(report.failed)
-    reasons = count_reasons([(uid, reason, text) for uid, reason, text in failed])
+    has_begun = job.attempts > 1 or job.done > 0
+    only_missing = has_begun or bool(job.what.get("only_missing", True))
+    report = retrieve(database, node, wanted, only_missing=only_missing, progress=run.progress)
+    if report.cancelled:
+        raise Cancelled("the retrieval was stopped")
+    failed = report.failed
+    reasons = count_reasons(failed)
     kept = {
         "node": node.name,
-        "received": _count(report.received),
-        "already": _count(report.already),
+        "method": report.method,
+        "received": report.received,
+        "already": report.already,
         "status": report.status,
+        "size": report.size,
+        "seconds": report.seconds,
         "reasons": reasons,
         **failed_instances(failed),
     }
@@ -153,10 +155,6 @@ def _retrieve(job: Job, run: Run, database: Database) -> Ending:
         passing=all(map(is_passing, reasons)),
         result=report,
     )
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) else len(value)
 
 
 def _some_failed(count: int, text: str) -> str:

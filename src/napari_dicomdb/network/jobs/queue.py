@@ -20,6 +20,7 @@ from napari_dicomdb.network.jobs.retrying import DELAYS, is_passing
 from napari_dicomdb.network.jobs.run import Run
 from napari_dicomdb.network.jobs.store import JobStore
 from napari_dicomdb.network.jobs.watching import Watching
+from napari_dicomdb.network.logbook import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ _RESULTS_KEPT = 20
 _HEAVY = frozenset(KINDS) - QUICK
 _STOPPING_SECONDS = 10.0
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # the job itself tells what went wrong
 
 
 class JobQueue:
@@ -358,7 +360,7 @@ class JobQueue:
             ending = Ending(False, error=text, reason=reason, passing=passing)
         except Exception as error:
             # A fault of a library or of ours must end neither this thread nor the queue.
-            _log.warning("job %d: %s", job.id, type(error).__name__, exc_info=True)
+            _log.error("job %d: %s", job.id, place_of(error))
             text = f"a fault of the program ({type(error).__name__}): see the log"
             ending = Ending(False, error=text, reason="internal")
         return None if run.is_stopping and not ending.ok else ending
