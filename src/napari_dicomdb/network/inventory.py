@@ -125,7 +125,7 @@ class _Asking:
                 yield Listed(study, series, uid, sop_class if _is_one(sop_class) else "", number)
 
     def _ask(self, level: str, keys: Mapping[str, str]) -> list[dict[str, str]]:
-        request = {
+        request: dict[str, int | str] = {
             "AffectedSOPClassUID": _STUDY_ROOT_FIND,
             "CommandField": C_FIND_RQ,
             "Priority": 0,

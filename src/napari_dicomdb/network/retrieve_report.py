@@ -44,7 +44,7 @@ class Wanted:
         if self.level not in _LEVELS:
             raise QueryError(f"the level is one of {', '.join(_LEVELS)}", reason="bad-level")
         object.__setattr__(self, "instance_uids", tuple(self.instance_uids))
-        needed = {
+        needed: dict[str, list[tuple[str, object]]] = {
             "patient": [("PatientID", self.patient_id)],
             "study": [("StudyInstanceUID", self.study_uid)],
             "series": [
@@ -61,7 +61,8 @@ class Wanted:
             )
         values = (self.patient_id, self.study_uid, self.series_uid, *self.instance_uids)
         if any(bad in value for value in values for bad in "\\*?\0"):
-            raise QueryError("what is retrieved is named exactly: no wildcards", reason="bad-value")
+            text = "what is retrieved is named exactly: no wildcards"
+            raise QueryError(text, reason="bad-value")
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``Wanted(**...)`` takes."""

@@ -130,7 +130,9 @@ _RETRIEVED = {
     0x0000: Meaning("success", "all sent"),
     0xB000: Meaning("warning", "the node could not send everything"),
     0xFE00: Meaning("cancelled", "cancelled"),
-    0xA701: Meaning("failure", "the node has not the resources to count what it should send", True),
+    0xA701: Meaning(
+        "failure", "the node has not the resources to count what it should send", True
+    ),
     0xA702: Meaning("failure", "the node has not the resources to send it", True),
     0xA801: Meaning(
         "failure",
