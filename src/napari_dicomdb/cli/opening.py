@@ -12,6 +12,7 @@ from napari_dicomdb.cli.options import (
     DatabaseOption,
     JsonOption,
     LoadableOption,
+    RemoteOption,
     TargetsArgument,
     open_database,
 )
@@ -69,6 +70,7 @@ def examine(
             "--all", help="Examine what was not yet, so that `has:findings` knows; say how many."
         ),
     ] = False,
+    node: RemoteOption = None,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -80,7 +82,7 @@ def examine(
         return
     with (
         progress_bar(quiet=json_) as progress,
-        examined(targets, db, progress) as found,
+        examined(targets, db, progress, node) as found,
     ):
         if json_:
             print_json(
@@ -134,11 +136,12 @@ def load(
     number: LoadableOption = None,
     all_: AllOption = False,
     force: ForceOption = False,
+    node: RemoteOption = None,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Load a series and say what came out; with --to also write it to a file."""
-    _load(targets, to, number, all_=all_, force=force, db=db, json_=json_)
+    _load(targets, to, number, all_=all_, force=force, node=node, db=db, json_=json_)
 
 
 def convert(
@@ -147,11 +150,12 @@ def convert(
     number: LoadableOption = None,
     all_: AllOption = False,
     force: ForceOption = False,
+    node: RemoteOption = None,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Convert a series to NIfTI, NRRD or Zarr."""
-    _load(targets, to, number, all_=all_, force=force, db=db, json_=json_)
+    _load(targets, to, number, all_=all_, force=force, node=node, db=db, json_=json_)
 
 
 def _load(
@@ -161,6 +165,7 @@ def _load(
     *,
     all_: bool,
     force: bool,
+    node: str | None,
     db: Path | None,
     json_: bool,
 ) -> None:
@@ -170,7 +175,7 @@ def _load(
     refused: list[tuple[str, str, str]] = []
     with (
         progress_bar(quiet=json_) as progress,
-        examined(targets, db, progress) as found,
+        examined(targets, db, progress, node) as found,
     ):
         refused += found.rejected
         chosen = choose(found, number)
@@ -289,6 +294,7 @@ def view(
         list[str] | None,
         typer.Argument(metavar="[SERIES_UID|PATH...]", help="What to open; nothing: the browser."),
     ] = None,
+    node: RemoteOption = None,
     db: DatabaseOption = None,
 ) -> None:
     """Open napari with the DICOM browser, and in it the series or paths given."""
@@ -303,9 +309,11 @@ def view(
         # The browser opens the default database; for this process it is the one named.
         os.environ[DATABASE_VARIABLE] = str(db)
     if not targets:
+        if node is not None:
+            raise typer.BadParameter("say which series of the node to open")
         launch()
         return
-    with progress_bar() as progress, examined(targets, db, progress) as found:
+    with progress_bar() as progress, examined(targets, db, progress, node) as found:
         _say_rejected(found.rejected)
         chosen = choose(found, None)
     if found.are_paths and len({x.instances[0].series_uid for x in chosen}) > 1:

@@ -16,6 +16,7 @@ __all__ = [
     "DatabaseOption",
     "JsonOption",
     "LoadableOption",
+    "RemoteOption",
     "TargetsArgument",
     "named_path",
     "open_database",
@@ -51,6 +52,14 @@ TargetsArgument = Annotated[
     typer.Argument(
         metavar="SERIES_UID|PATH...",
         help="Series of the database, or files and folders (no database needed).",
+    ),
+]
+RemoteOption = Annotated[
+    str | None,
+    typer.Option(
+        "--node",
+        metavar="NAME",
+        help="Series of this DICOMweb node, not imported: frames are fetched as they are needed.",
     ),
 ]
 LoadableOption = Annotated[

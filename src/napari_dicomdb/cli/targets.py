@@ -32,8 +32,12 @@ class Examined:
 
 
 @contextmanager
-def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterator[Examined]:
+def examined(
+    targets: list[str], db: Path | None, progress: Progress, node: str | None = None
+) -> Iterator[Examined]:
     """Index the paths among `targets` in memory, look the UIDs up, examine all series.
+
+    With `node` they are series of that DICOMweb node, which are not imported.
 
     Raises
     ------
@@ -42,6 +46,10 @@ def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterato
     typer.BadParameter
         When paths and UIDs are mixed.
     """
+    if node is not None:
+        with _remote(targets, node, progress) as found:
+            yield found
+        return
     paths = [t for t in targets if t and Path(t).exists()]  # Path("") is the working folder
     uids = [t for t in targets if t not in paths]
     if paths and uids:
@@ -70,6 +78,20 @@ def examined(targets: list[str], db: Path | None, progress: Progress) -> Iterato
                 text = f"neither a file or folder nor a series of the database: {uid!r}"
                 raise NotFoundError(text) from error
         loadables = database.examine_several(series)
+        yield Examined(database, loadables, [], are_paths=False)
+
+
+@contextmanager
+def _remote(uids: list[str], node: str, progress: Progress) -> Iterator[Examined]:
+    from napari_dicomdb.api import Database
+    from napari_dicomdb.network.nodes import find_node
+    from napari_dicomdb.network.streaming import open_remote_series
+
+    known = find_node(node)
+    loadables: list[Loadable] = []
+    for uid in uids:
+        loadables += open_remote_series(known, "", uid, progress=progress)
+    with Database.in_memory() as database:
         yield Examined(database, loadables, [], are_paths=False)
 
 

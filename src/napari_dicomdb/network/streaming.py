@@ -36,6 +36,7 @@ __all__ = ["open_remote_series"]
 _THREADS = 6
 _LARGEST_VALUE = 16 << 20
 _SOP_CLASS, _SOP_INSTANCE, _ROWS, _COLUMNS = "00080016", "00080018", "00280010", "00280011"
+_PHOTOMETRIC, _PALETTE = "00280004", "00281101"
 _BITS_ALLOCATED, _SYNTAX = "00280100", "00083002"
 # Parametric maps and RT doses may have pixels that are no integers; WADO-RS has no word for it.
 _FLOAT_PIXELS = ("7FE00008", "7FE00009")
@@ -207,6 +208,8 @@ def _is_pixels(tag: str) -> bool:
 def _has_plain_frames(item: Item) -> bool:
     """Whether WADO-RS can give frames of it: of whole bytes and of integers."""
     sizes = [text_of(item, tag) for tag in (_ROWS, _COLUMNS)]
+    if text_of(item, _PHOTOMETRIC) == "PALETTE COLOR" and not text_of(item, _PALETTE):
+        return False  # servers lose it when its VR contradicts the values
     return (
         all(size.isdigit() and int(size) > 0 for size in sizes)
         and text_of(item, _BITS_ALLOCATED) in ("8", "16", "32")
