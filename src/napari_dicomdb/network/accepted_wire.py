@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import ssl
 import time
@@ -36,6 +37,9 @@ class AcceptedWire:
         self, connection: socket.socket, host: str, *, waiting: Waiting = no_waiting
     ) -> None:
         self.host = host
+        self.deadline: float | None = None
+        """By `time.monotonic`: when whatever is received must have come."""
+        self.is_ready = True
         self._waiting = waiting
         self._socket = connection
         # Nagle's algorithm makes each answer wait for an acknowledgement.
@@ -59,6 +63,7 @@ class AcceptedWire:
         except (OSError, ValueError) as error:
             raise NetworkError("the peer went before TLS began", reason="closed") from error
         self._socket = encrypted
+        self.is_ready = False
         while True:
             try:
                 encrypted.do_handshake()
@@ -70,6 +75,7 @@ class AcceptedWire:
             except OSError as error:
                 raise self._tls_error(error) from error
             else:
+                self.is_ready = True
                 return
 
     @staticmethod
@@ -113,6 +119,9 @@ class AcceptedWire:
             As `send`.
         """
         deadline = time.monotonic() + seconds
+        if self.deadline is not None:
+            deadline = min(deadline, self.deadline)
+            self._turn(deadline, "the peer is too slow")
         while True:
             try:
                 count = self._socket.recv_into(view)
@@ -124,6 +133,14 @@ class AcceptedWire:
                 if not count:
                     raise NetworkError("the peer closed the connection", reason="closed")
                 return count
+
+    def has_input(self, seconds: float) -> bool:
+        """Wait for bytes, or for the end of the connection; tell whether either came."""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
 
     def drain(self, seconds: float) -> None:
         """Let the peer read what we said last, before the connection is closed.

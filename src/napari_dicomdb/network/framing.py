@@ -133,6 +133,11 @@ class Framing:
 
     # -- reading ------------------------------------------------------------------------------
 
+    @property
+    def has_input(self) -> bool:
+        """Whether bytes have come that were not read yet."""
+        return self._start < self._end
+
     def read_pdu(
         self, largest: int = LARGEST_DATA, *, seconds: float | None = None
     ) -> tuple[int, bytes]:

@@ -266,6 +266,12 @@ class Wire:
         except (OSError, ValueError):  # closed on our side
             return True
 
+    def has_input(self, seconds: float) -> bool:
+        """Wait for bytes, or for the end of the connection; tell whether either came."""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        return bool(select.select([self._socket], [], [], seconds)[0])
+
     def close(self) -> None:
         """Close the connection; nothing more is said."""
         self._socket.close()
