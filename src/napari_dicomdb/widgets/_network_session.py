@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_dicomdb.errors import DatabaseError
+from napari_dicomdb.network.logbook import LogBook
+from napari_dicomdb.widgets._listening import Listening
 from napari_dicomdb.widgets._tasks import TaskRunner
 
 if TYPE_CHECKING:
@@ -29,8 +31,6 @@ class _Mailbox(QObject):
     """Carries what the threads of queue, listener and log tell to the GUI thread."""
 
     jobs = Signal()
-    indexed = Signal(object)
-    listener = Signal()
     logged = Signal()
 
 
@@ -104,8 +104,8 @@ class NetworkSession(QObject):
     switched = Signal(object)  # Database: jobs and listener are its own from now on
     queue_opened = Signal()
     jobs_changed = Signal(object)  # list of Job: all of them, in order
-    indexed = Signal(object)  # ImportReport of what was received
-    listener_changed = Signal()  # `listener_state`, `listener_error`, the settings
+    indexed = Signal(object)  # ListenerEvent: what was received is in the index
+    listener_changed = Signal()  # state or error of `listening`
     log_added = Signal()
     nodes_changed = Signal()  # to be emitted by whoever changed the list of nodes
     failed = Signal(object)  # error of something that the user asked for
@@ -120,13 +120,14 @@ class NetworkSession(QObject):
         self._calm = self._timer(_CALM, self.refresh_jobs)
         self._log_calm = self._timer(_CALM, self.log_added.emit)
         self._mailbox.jobs.connect(self._start_calm, queued)
-        self._mailbox.indexed.connect(self._on_indexed, queued)
-        self._mailbox.listener.connect(self.listener_changed, queued)
         self._mailbox.logged.connect(self._start_log_calm, queued)
         self.jobs: list[Job] = []
-        self.listener_state = "off"  # "starting", "on", "stopping"
-        self.listener_error: Exception | None = None
+        self.listening = Listening(self)
+        self.listening.changed.connect(self.listener_changed)
+        self.listening.indexed.connect(self._on_indexed)
         self._is_reading = self._is_stale = False
+        self.log = LogBook().attach()
+        self._end_log = self.log.on_entry(self._mailbox.logged.emit)
         session.opened.connect(self.follow)
 
     def _timer(self, interval: int, call: Callable[[], None]) -> QTimer:
@@ -164,6 +165,7 @@ class NetworkSession(QObject):
             return
         self.leave()
         self._work = Work(database)
+        self.listening.follow(self._work)
         self._runner.submit(
             self._work.start_queue,
             self._mailbox.jobs.emit,
@@ -186,6 +188,7 @@ class NetworkSession(QObject):
         self._show_jobs([])
         if work is None:
             return _nothing
+        self.listening.leave()
         self._runner.submit(work.end)  # before anything of the next database begins
         return work.end
 
@@ -193,9 +196,18 @@ class NetworkSession(QObject):
         """Stop all work, and wait until it has ended."""
         self._calm.stop()
         self._log_calm.stop()
+        self.listening.close()
         end = self.leave()
         end()
         self._runner.close()
+        self._end_log()
+        self.log.detach()
+
+    def facts(self) -> dict[str, object]:
+        """Return what diagnostics say of the session."""
+        numbers = self.listening.statistics
+        told = "" if numbers is None else f", {numbers.summary()}"
+        return {"listener": f"{self.listening.state}{told}"}
 
     # -- jobs -----------------------------------------------------------------------------
 
@@ -266,7 +278,7 @@ class NetworkSession(QObject):
             queue.jobs, returned=partial(self._jobs_read, work), finished=self._reading_ended
         )
 
-    def _jobs_read(self, work: Work, jobs: list[Job]) -> None:
+    def _jobs_read(self, work: Work | None, jobs: list[Job]) -> None:
         if work is self._work:
             self._show_jobs(jobs)
 
@@ -283,8 +295,8 @@ class NetworkSession(QObject):
 
     # -- what arrives ---------------------------------------------------------------------
 
-    def _on_indexed(self, report: Any) -> None:
-        self.indexed.emit(report)
+    def _on_indexed(self, event: Any) -> None:
+        self.indexed.emit(event)
         self._session.changed.emit()
 
     def _start_log_calm(self) -> None:
