@@ -113,19 +113,34 @@ def _test(vr: str, wanted: str, fuzzy: bool) -> Callable[[str], bool]:
         return _alike(wanted) if fuzzy else _named(wanted)
     if vr == "AS":
         return lambda text: text == wanted
-    found = _pattern(wanted)
-    return lambda text: found.fullmatch(text) is not None
+    return _pattern(wanted)
 
 
-def _pattern(wanted: str) -> re.Pattern[str]:
-    # Runs of * would make a hostile pattern slow.
-    parts = re.split(r"(\*+|\?)", wanted)
-    return re.compile(
-        "".join(
-            "(?s:.*)" if part.startswith("*") else "(?s:.)" if part == "?" else re.escape(part)
-            for part in parts
-        )
-    )
+def _pattern(wanted: str) -> Callable[[str], bool]:
+    """Match the whole of a text; piece by piece, so that no pattern takes long."""
+    pieces = [
+        re.compile("".join("(?s:.)" if c == "?" else re.escape(c) for c in piece))
+        for piece in wanted.split("*")
+    ]
+    if len(pieces) == 1:
+        return lambda text: pieces[0].fullmatch(text) is not None
+    first, *between, last = pieces
+    # Without * in them, pieces have a fixed length.
+    room = len(wanted.rpartition("*")[2])
+
+    def test(text: str) -> bool:
+        begun = first.match(text)
+        if begun is None:
+            return False
+        place = begun.end()
+        for piece in between:
+            found = piece.search(text, place)  # the leftmost leaves most to the others
+            if found is None:
+                return False
+            place = found.end()
+        return len(text) - room >= place and last.fullmatch(text, len(text) - room) is not None
+
+    return test
 
 
 def _named(wanted: str) -> Callable[[str], bool]:
@@ -134,7 +149,7 @@ def _named(wanted: str) -> Callable[[str], bool]:
 
     def test(text: str) -> bool:
         whole = _bare(text).casefold()
-        return any(found.fullmatch(_bare(group)) for group in (whole, *whole.split("=")))
+        return any(found(_bare(group)) for group in (whole, *whole.split("=")))
 
     return test
 
