@@ -150,6 +150,7 @@ class Outgoing(_IndexDatabase):
         node: Node | str,
         *,
         transcode: bool = True,
+        commit: bool = False,
         progress: Progress | None = None,
     ) -> SendReport:
         """Send patients, studies, series or instances to a node.
@@ -163,6 +164,8 @@ class Outgoing(_IndexDatabase):
         transcode : bool
             False refuses instances rather than decompress them for a node that does
             not take the transfer syntax of their files.
+        commit : bool
+            Ask the node afterwards whether it keeps them (storage commitment).
         progress : Progress, optional
             May raise `Cancelled`: the report then tells what was not sent.
 
@@ -185,7 +188,7 @@ class Outgoing(_IndexDatabase):
         to = find_node(node) if isinstance(node, str) else node
         instances = instances_of(self, records)
         report = send_instances(
-            instances, to, transcode=transcode, progress=progress or no_progress
+            instances, to, transcode=transcode, commit=commit, progress=progress or no_progress
         )
         if not self.read_only:
             note_sending(self._connections, report)

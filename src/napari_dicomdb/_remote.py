@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.network.finding import FindReport
     from napari_dicomdb.network.jobs import JobQueue
+    from napari_dicomdb.network.listener import Listener
+    from napari_dicomdb.network.listener_events import ListenerEvent
+    from napari_dicomdb.network.listener_settings import ListenerSettings
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.query import Match, Query
     from napari_dicomdb.network.serving import Server, ServerSettings
@@ -123,6 +126,47 @@ class Remote(_IndexDatabase):
         if queue is not None:
             queue.close()
         super().close()
+
+    def listen(
+        self,
+        settings: ListenerSettings | None = None,
+        *,
+        on_event: Callable[[ListenerEvent], None] | None = None,
+    ) -> Listener:
+        """Take what other DICOM programs store here (C-STORE), from now on.
+
+        Parameters
+        ----------
+        settings : ListenerSettings, optional
+            AE title, port, who may come ...; those that were saved by default, else on
+            loopback, see `network.listener_settings`.
+        on_event : callable, optional
+            Called with each event, in the thread where it happens; must not raise.
+
+        Returns
+        -------
+        Listener
+            Running; ``stop()`` or the end of a ``with`` block ends it.
+
+        Raises
+        ------
+        NetworkError
+            If it cannot listen: the port is in use (the message says by whom) ...
+        DatabaseError
+            If the database is read-only.
+
+        Examples
+        --------
+        >>> from napari_dicomdb import Database
+        >>> from napari_dicomdb.network.listener import ListenerSettings
+        >>> with Database.in_memory() as db, db.listen(ListenerSettings(port=0)) as listener:
+        ...     listener.is_running
+        True
+        """
+        from napari_dicomdb.network.listener import Listener
+        from napari_dicomdb.network.listener_settings import load_listener_settings
+
+        return Listener(self, settings or load_listener_settings(), on_event=on_event).start()
 
     def serve(self, settings: ServerSettings | None = None) -> Server:
         """Offer the database to other viewers by DICOMweb, from now on.

@@ -45,6 +45,12 @@ def send(
             help="Decompress what the node does not take as it is, or refuse it.",
         ),
     ] = True,
+    commit: Annotated[
+        bool,
+        typer.Option(
+            "--commit", help="Then ask the node whether it keeps them (storage commitment)."
+        ),
+    ] = False,
     outcomes: Annotated[
         Path | None,
         typer.Option("--outcomes", metavar="FILE.csv", help="Write what became of each instance."),
@@ -74,7 +80,9 @@ def send(
     with progress_bar() as progress:
 
         def send_records(database: Database, records: Sequence[Any]) -> SendReport:
-            return database.send(records, node, transcode=transcode, progress=progress)
+            return database.send(
+                records, node, transcode=transcode, commit=commit, progress=progress
+            )
 
         paths = [t for t in targets or [] if t and Path(t).exists()]
         if paths:

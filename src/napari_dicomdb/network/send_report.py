@@ -14,7 +14,7 @@ State = str
 ``refused`` (by us, for what it is), ``not-sent`` (cancelled before)."""
 
 _STATES = ("sent", "warning", "failed", "refused", "not-sent")
-_COLUMNS = ("uid", "path", "state", "status", "reason", "text", "attempts")
+_COLUMNS = ("uid", "path", "state", "status", "reason", "text", "attempts", "committed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class SendOutcome:
         As it was sent; "" when it was not.
     attempts : int
         How often it was tried.
+    committed : str
+        What storage commitment said: "committed"; "failed" (the node does not keep it);
+        "no-answer" in time; "not-offered" by the node; "" when it was not asked for.
+    committed_text : str
+        The same in plain words.
     """
 
     uid: str
@@ -48,6 +53,8 @@ class SendOutcome:
     status: int | None = None
     transfer_syntax_uid: str = ""
     attempts: int = 0
+    committed: str = ""
+    committed_text: str = ""
 
     @property
     def status_text(self) -> str:
@@ -100,18 +107,38 @@ class SendReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the node has all of them."""
-        return self.stored == len(self.outcomes)
+        """Whether the node has all of them, and denies none when asked for commitment."""
+        denied = any(o.committed == "failed" for o in self.outcomes)
+        return self.stored == len(self.outcomes) and not denied
+
+    @property
+    def committed(self) -> dict[str, int]:
+        """How many instances storage commitment said what of; empty when it was not asked."""
+        found: dict[str, int] = {}
+        for outcome in self.outcomes:
+            if outcome.committed:
+                found[outcome.committed] = found.get(outcome.committed, 0) + 1
+        return found
 
     @property
     def rejected(self) -> list[tuple[str, str, str]]:
-        """Path, reason code and words of what the node does not have."""
+        """Path, reason code and words of what the node does not have or does not keep."""
         bad = ("failed", "refused", "not-sent")
-        return [(o.path or o.uid, o.reason, o.text) for o in self.outcomes if o.state in bad]
+        found = [(o.path or o.uid, o.reason, o.text) for o in self.outcomes if o.state in bad]
+        return found + [
+            (o.path or o.uid, "not-committed", f"sent, but {o.committed_text}")
+            for o in self.outcomes
+            if o.committed == "failed"
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a dict that `json.dumps` accepts."""
-        return {**asdict(self), "stored": self.stored, "counts": self.counts}
+        return {
+            **asdict(self),
+            "stored": self.stored,
+            "counts": self.counts,
+            "committed": self.committed,
+        }
 
     def to_csv(self) -> str:
         """Return one line for each instance, with a header line."""
@@ -119,7 +146,8 @@ class SendReport:
         writer = csv.writer(text)
         writer.writerow(_COLUMNS)
         for o in self.outcomes:
-            writer.writerow((o.uid, o.path, o.state, o.status_text, o.reason, o.text, o.attempts))
+            told = (o.uid, o.path, o.state, o.status_text, o.reason, o.text)
+            writer.writerow((*told, o.attempts, o.committed))
         return text.getvalue()
 
     def summary(self) -> str:
@@ -137,5 +165,13 @@ class SendReport:
         ):
             if counts.get(state):
                 parts.append(f"{counts[state]} {words}")
+        for state, words in (
+            ("committed", "committed to by the node"),
+            ("failed", "not kept by the node"),
+            ("no-answer", "without an answer to storage commitment"),
+            ("not-offered", "without storage commitment: the node does not offer it"),
+        ):
+            if self.committed.get(state):
+                parts.append(f"{self.committed[state]} {words}")
         line = ", ".join(parts)
         return f"{line}; cancelled" if self.cancelled else f"{line} in {self.seconds:.1f} s"

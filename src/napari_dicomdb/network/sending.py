@@ -12,6 +12,7 @@ from napari_dicomdb.database import activity
 from napari_dicomdb.errors import Cancelled, DatabaseError, DicomDbError, NetworkError
 from napari_dicomdb.network.association import Association
 from napari_dicomdb.network.commands import C_STORE_RQ, WITH_DATA_SET
+from napari_dicomdb.network.commitment import COMMIT_SECONDS
 from napari_dicomdb.network.negotiation import MOST_CONTEXTS
 from napari_dicomdb.network.outgoing import open_outgoing, proposals_for
 from napari_dicomdb.network.send_report import SendOutcome, SendReport
@@ -50,6 +51,8 @@ def send_instances(
     pauses: Sequence[float] = PAUSES,
     progress: Progress = no_progress,
     acknowledged: Callable[[SendOutcome], None] | None = None,
+    commit: bool = False,
+    commit_seconds: float = COMMIT_SECONDS,
 ) -> SendReport:
     """Send instances to a node: by C-STORE, or by STOW-RS where it is one of DICOMweb.
 
@@ -72,6 +75,11 @@ def send_instances(
         `Cancelled`: the report then tells what was not sent.
     acknowledged : callable, optional
         Called with each instance as soon as the node has it.
+    commit : bool
+        Ask a DIMSE node afterwards whether it keeps them (storage commitment); what it
+        says is `committed` of each outcome.
+    commit_seconds : float
+        What is waited for that.
 
     Returns
     -------
@@ -93,7 +101,12 @@ def send_instances(
             instances, node, transcode=transcode, pauses=pauses, progress=progress
         )
     chosen = list({record.uid: record for record in instances}.values())
-    return _Sending(chosen, node, transcode, pauses, progress, acknowledged).run()
+    report = _Sending(chosen, node, transcode, pauses, progress, acknowledged).run()
+    if commit and not report.cancelled:
+        from napari_dicomdb.network.committing import commit_sent
+
+        commit_sent(report, chosen, node, seconds=commit_seconds, progress=progress)
+    return report
 
 
 def note_sending(connections: Connections, report: SendReport) -> None:
