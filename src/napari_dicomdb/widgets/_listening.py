@@ -25,12 +25,18 @@ __all__ = ["Listening"]
 
 _LAUNCH_KEY = "listener_at_launch"
 _WRONG = frozenset({"rejected", "refused", "broken"})
+_TOLD = frozenset({"stored", "indexed", *_WRONG})
 
 
 class _Mailbox(QObject):
     """Carries events of the listener's threads to the GUI thread."""
 
     happened = Signal(object)
+
+    def post(self, event: ListenerEvent) -> None:
+        """Hand an event on, from the thread where it happened."""
+        if event.kind in _TOLD:
+            self.happened.emit(event)
 
 
 class Listening(QObject):
@@ -51,7 +57,6 @@ class Listening(QObject):
     """
 
     changed = Signal()  # state or error
-    stored = Signal(object)  # ListenerEvent
     went_wrong = Signal(object)  # ListenerEvent
     indexed = Signal(object)  # ListenerEvent: rows of the database changed
 
@@ -126,7 +131,7 @@ class Listening(QObject):
             _start,
             work,
             settings,
-            self._mailbox.happened.emit,
+            self._mailbox.post,
             returned=partial(self._started, work),
             failed=partial(self._not_started, work),
         )
@@ -170,7 +175,6 @@ class Listening(QObject):
     def _on_event(self, event: ListenerEvent) -> None:
         if event.kind == "stored":
             self.last = event
-            self.stored.emit(event)
         elif event.kind == "indexed":
             self.indexed.emit(event)
         elif event.kind in _WRONG:

@@ -137,7 +137,6 @@ class ListenerPage(NetworkPage):
         self.live.setInterval(_LIVE)
         self.live.timeout.connect(self._show_numbers)
         self._listening.changed.connect(self._show_state)
-        self._listening.stored.connect(lambda _: self._show_numbers())
         self._listening.went_wrong.connect(self._show_wrong)
         session.switched.connect(lambda _: self._show_state())
         self.apply_palette(palette)

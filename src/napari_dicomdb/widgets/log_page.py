@@ -23,7 +23,7 @@ from napari_dicomdb.widgets._network_page import KeyCalls, NetworkPage, row_of, 
 from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets._text import count, tool_tip
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, mix
-from napari_dicomdb.widgets._upkeep_page import make_button
+from napari_dicomdb.widgets._upkeep_page import make_button, make_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.widgets._tasks import TaskRunner
     from napari_dicomdb.widgets._theme import Palette
 
-__all__ = ["LogPage", "LogTable"]
+__all__ = ["LogPage", "LogTable", "clock", "described"]
 
 _LEVELS = {
     "debug": "All, with details",
@@ -110,7 +110,7 @@ class LogTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{entry.level}: {entry.text}" if column == 3 else None
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tool_tip("\n".join(part for part in (entry.peer, entry.text) if part))
+            return tool_tip(described(entry))
         if role == Qt.ItemDataRole.DecorationRole and column == 3:
             return self._mark(entry.level)
         if role == Qt.ItemDataRole.ForegroundRole and self._palette is not None:
@@ -127,12 +127,21 @@ class LogTable(QAbstractTableModel):
         return self._marks[level]
 
 
-def clock(at: float) -> str:
-    """Return the local time with milliseconds, and the day when it is not today."""
-    then, now = time.localtime(at), time.localtime()
-    text = time.strftime("%H:%M:%S", then) + f".{int(at % 1 * 1000):03d}"
-    today = (then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday)
-    return text if today else time.strftime("%m-%d ", then) + text
+def clock(at: float, *, exact: bool = False) -> str:
+    """Return the local time; with day and milliseconds when it is to be exact."""
+    then = time.localtime(at)
+    if exact:
+        return time.strftime("%Y-%m-%d %H:%M:%S", then) + f".{int(at % 1 * 1000):03d}"
+    return time.strftime("%H:%M:%S", then)
+
+
+def described(entry: Entry) -> str:
+    """Return all that an entry says, in two lines."""
+    where = [clock(entry.at, exact=True), entry.level, entry.source]
+    if entry.association is not None:
+        where.append(f"association {entry.association}")
+    where.append(entry.peer)
+    return f"{entry.text}\n{' · '.join(part for part in where if part)}"
 
 
 class LogPage(NetworkPage):
@@ -179,6 +188,9 @@ class LogPage(NetworkPage):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
+        self.detail = make_label("", "dim")
+        self.detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.detail.hide()
         self.follow = QCheckBox("Follow")
         self.follow.setToolTip("Keep the latest entry in sight")
         self.follow.setChecked(True)
@@ -199,6 +211,7 @@ class LogPage(NetworkPage):
         row.setStretch(1, 1)
         self.column.addLayout(row)
         self.column.addWidget(self.table, 1)
+        self.column.addWidget(self.detail)
         self.column.addLayout(
             row_of(self.follow, self.count, None, self.clear_button, self.copy_button)
         )
@@ -221,8 +234,9 @@ class LogPage(NetworkPage):
         header = table.horizontalHeader()
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in enumerate((90, 36, 130)):
+        for column, width in enumerate((64, 28, 110)):
             table.setColumnWidth(column, width)
+        table.selectionModel().selectionChanged.connect(lambda *_: self._show_detail())
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
         table.doubleClicked.connect(lambda _: self.show_association())
@@ -284,6 +298,14 @@ class LogPage(NetworkPage):
             else count(len(found), "entry", "entries")
         )
         self._scroll()
+
+    def _show_detail(self) -> None:
+        entries = self.selected()
+        self.detail.setVisible(len(entries) == 1)
+        if len(entries) == 1:
+            self.detail.setText(described(entries[0]))
+            # Who reads an entry does not want it to run away.
+            self.follow.setChecked(self.model.entries[-1] is entries[0])
 
     def _scroll(self) -> None:
         if self.follow.isChecked():
