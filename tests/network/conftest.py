@@ -25,6 +25,11 @@ import keyring.errors
 import pydicom
 import pytest
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import (
+    PatientRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelFind,
+)
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.node import Limits, Node
@@ -125,6 +130,44 @@ def storescp(tmp_path: Path, program: Callable[[str], str]) -> Iterator[Callable
             return StoreScp(Node("scp", host="127.0.0.1", port=port, **of_node), folder)
 
         yield start
+
+
+@pytest.fixture
+def dcmqrscp(
+    tmp_path: Path, program: Callable[[str], str], serve: Callable[..., int]
+) -> Callable[..., Node]:
+    """Start dcmqrscp with these files in its store; it knows us at a port (C-MOVE)."""
+
+    def start(files: list[Path], *, move_port: int = 0, **of_node: Any) -> Node:
+        folder = tmp_path / f"quiver-{len(list(tmp_path.glob('quiver-*')))}"
+        store = folder / "STORE"
+        store.mkdir(parents=True)
+        copies = []
+        for number, file in enumerate(files):
+            copies.append(store / f"{number:05}.dcm")
+            copies[-1].write_bytes(file.read_bytes())
+        move_port = move_port or free_port()
+        settings = folder / "dcmqrscp.cfg"
+        settings.write_text(
+            "MaxPDUSize = 65536\nMaxAssociations = 16\n"
+            f"HostTable BEGIN\nus = (DICOMDB, localhost, {move_port})\nHostTable END\n"
+            "VendorTable BEGIN\nVendorTable END\nAETable BEGIN\n"
+            f"STORE {store} RW (2000, 8192mb) ANY\nAETable END\n"
+        )
+        for start_at in range(0, len(copies), 100):
+            part = map(str, copies[start_at : start_at + 100])
+            subprocess.run([program("dcmqridx"), str(store), *part], check=True)
+        port = serve(lambda port: [program("dcmqrscp"), "-c", str(settings), str(port)])
+        return Node(
+            "dcmqrscp",
+            host="localhost",
+            port=port,
+            called_aet="STORE",
+            move_port=move_port,
+            **of_node,
+        )
+
+    return start
 
 
 @dataclass
@@ -444,3 +487,85 @@ def decoded(program, tmp_path):
         return dataset
 
     return read
+
+
+# -- peers that are asked ---------------------------------------------------------------------
+
+FIND_ROOTS = {
+    "patient": PatientRootQueryRetrieveInformationModelFind,
+    "study": StudyRootQueryRetrieveInformationModelFind,
+}
+# One file of each name; the others of that folder are the same objects again, or have none.
+_LEFT_OUT = ("chrFrenMulti", "chrJapMultiExplicitIR6")
+
+
+@pytest.fixture(scope="session")
+def expected_names(reference_data: Path) -> dict[str, str]:
+    """Names that the files of data/charset have, by file."""
+    names: dict[str, str] = json.loads(
+        (reference_data / "charset" / "expected_names.json").read_text(encoding="utf-8")
+    )
+    return {file: name for file, name in names.items() if file not in _LEFT_OUT}
+
+
+@pytest.fixture
+def charset_files(reference_data: Path, expected_names: dict[str, str]) -> list[Path]:
+    """Files whose names are in every character set of DICOM."""
+    return [reference_data / "charset" / f"{name}.dcm" for name in expected_names]
+
+
+@pytest.fixture
+def findscu(tmp_path: Path, program: Callable[[str], str]) -> Callable[..., list[pydicom.Dataset]]:
+    """Ask a node by DCMTK: keys as "Keyword" or "Keyword=value"; returns its answers."""
+    calls = 0
+
+    def ask(node: Node, level: str, *keys: str, root: str = "study") -> list[pydicom.Dataset]:
+        nonlocal calls
+        calls += 1
+        folder = tmp_path / f"found-{calls}"
+        folder.mkdir()
+        words = [program("findscu"), "-P" if root == "patient" else "-S", "-X", "-od", str(folder)]
+        words += ["-aet", node.calling_aet, "-aec", node.called_aet]
+        for key in (f"QueryRetrieveLevel={level}", *keys):
+            words += ["-k", key]
+        subprocess.run(
+            [*words, node.host, str(node.port)], check=True, capture_output=True, timeout=60
+        )
+        return [pydicom.dcmread(path, force=True) for path in sorted(folder.iterdir())]
+
+    return ask
+
+
+@pytest.fixture
+def find_scp() -> Iterator[Callable[..., Node]]:
+    """Run a node whose answers a function gives: (status, identifier) one after another."""
+    with ExitStack() as stack:
+
+        def start(
+            handle: Callable[[Any], Any],
+            *,
+            roots: tuple[str, ...] = ("study", "patient"),
+            extended: Callable[[Any], Any] | None = None,
+            limits: Limits | None = None,
+            **of_node: Any,
+        ) -> Node:
+            entity = AE("FINDER")
+            for root in roots:
+                entity.add_supported_context(FIND_ROOTS[root])
+            entity.add_supported_context("1.2.840.10008.1.1")
+            handlers: list[Any] = [(evt.EVT_C_FIND, handle)]
+            if extended is not None:
+                handlers.append((evt.EVT_SOP_EXTENDED, extended))
+            server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+            stack.callback(server.shutdown)
+            port = int(server.socket.getsockname()[1])
+            return Node(
+                "finder",
+                host="127.0.0.1",
+                port=port,
+                called_aet="FINDER",
+                limits=limits or Limits(connect_seconds=5, answer_seconds=5),
+                **of_node,
+            )
+
+        yield start
