@@ -10,6 +10,7 @@ from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from napari_dicomdb.network.finding import FindReport
     from napari_dicomdb.network.jobs import JobQueue
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.network.listener_settings import ListenerSettings
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.query import Match, Query
+    from napari_dicomdb.network.retrieving import RetrieveReport, Wanted
     from napari_dicomdb.network.serving import Server, ServerSettings
 
 __all__ = ["Remote"]
@@ -167,6 +169,66 @@ class Remote(_IndexDatabase):
         from napari_dicomdb.network.listener_settings import load_listener_settings
 
         return Listener(self, settings or load_listener_settings(), on_event=on_event).start()
+
+    def retrieve(
+        self,
+        wanted: Wanted | Match | Mapping[str, str] | Sequence[Wanted | Match],
+        node: Node | str,
+        *,
+        only_missing: bool = True,
+        progress: Progress | None = None,
+        arrived: Callable[[str, Path], None] | None = None,
+    ) -> RetrieveReport:
+        """Retrieve patients, studies, series or instances from a node.
+
+        Parameters
+        ----------
+        wanted : Wanted, Match, mapping of str to str, or several of the first two
+            What: named by its unique keys (``{"StudyInstanceUID": "1.2.3"}``), or as
+            `find` has found it.
+        node : Node or str
+            A DIMSE node (C-GET or C-MOVE, as it says) or a DICOMweb node (WADO-RS), or
+            the name of one that is kept (`network.nodes`).
+        only_missing : bool
+            Ask only for what is not here; so a retrieve that was interrupted goes on.
+        progress : Progress, optional
+            May raise `Cancelled`: what has come is kept.
+        arrived : callable, optional
+            Called with UID and file of each instance as soon as it is in the index.
+
+        Returns
+        -------
+        RetrieveReport
+            How many came, and of each that did not, why; see `network.retrieving.retrieve`.
+
+        Raises
+        ------
+        NetworkError
+            If the node cannot be reached at all.
+        NotFoundError
+            If no node has that name.
+        QueryError
+            If the keys do not name something exactly.
+        """
+        from collections.abc import Mapping
+
+        from napari_dicomdb.network.nodes import find_node
+        from napari_dicomdb.network.query import Match
+        from napari_dicomdb.network.retrieving import Wanted, retrieve
+
+        source = find_node(node) if isinstance(node, str) else node
+        if isinstance(wanted, Mapping):
+            several: Sequence[Wanted | Match] = [Wanted.of_keys(wanted)]
+        else:
+            several = [wanted] if isinstance(wanted, Wanted | Match) else wanted
+        return retrieve(
+            self,
+            source,
+            [Wanted.of_match(one) if isinstance(one, Match) else one for one in several],
+            only_missing=only_missing,
+            progress=progress,
+            arrived=arrived,
+        )
 
     def serve(self, settings: ServerSettings | None = None) -> Server:
         """Offer the database to other viewers by DICOMweb, from now on.

@@ -92,7 +92,10 @@ def add(
     move_destination: Annotated[
         str,
         typer.Option(
-            "--move-destination", metavar="AET", help="AE title that it sends to (C-MOVE)."
+            "--move-destination",
+            "--move-aet",
+            metavar="AET",
+            help="AE title that it sends to (C-MOVE).",
         ),
     ] = "",
     move_port: Annotated[

@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._meta import IMPLICIT_LITTLE
 from napari_dicomdb.errors import Cancelled, NetworkError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_dicomdb.database import Database
+    from napari_dicomdb.network.listener import Listener
+    from napari_dicomdb.network.listener_events import ListenerEvent
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.retrieve_plan import Request
     from napari_dicomdb.network.wire import Waiting
@@ -46,8 +48,17 @@ def destination_of(node: Node) -> str:
 
 
 @contextlib.contextmanager
-def listening(database: Database, node: Node) -> Iterator[bool]:
+def listening(
+    database: Database, node: Node, on_event: Callable[[ListenerEvent], None]
+) -> Iterator[bool]:
     """Listen where a node will send to, unless somebody does that already.
+
+    Parameters
+    ----------
+    database : Database
+    node : Node
+    on_event : callable
+        Told of what comes, in threads of the listener.
 
     Yields
     ------
@@ -60,6 +71,7 @@ def listening(database: Database, node: Node) -> Iterator[bool]:
         If nobody can listen there.
     """
     listener = _own_listener(database, node)
+    listener.on_event = on_event
     try:
         listener.start()
     except NetworkError as error:
@@ -74,7 +86,7 @@ def listening(database: Database, node: Node) -> Iterator[bool]:
         listener.stop()
 
 
-def _own_listener(database: Database, node: Node) -> Any:
+def _own_listener(database: Database, node: Node) -> Listener:
     from napari_dicomdb.network.listener import Listener
     from napari_dicomdb.network.listener_settings import ListenerSettings
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_dicomdb.network.query import Match
 
 __all__ = ["Failure", "RetrieveReport", "Wanted"]
 
 Failure = tuple[str, str, str]
 """SOPInstanceUID, or "" where the node does not tell; reason code; plain words."""
 
+_KEYS = {  # the lowest first
+    "SOPInstanceUID": "instance",
+    "SeriesInstanceUID": "series",
+    "StudyInstanceUID": "study",
+    "PatientID": "patient",
+}
 _LEVELS = ("patient", "study", "series", "instance")
 
 
@@ -63,6 +74,41 @@ class Wanted:
         if any(bad in value for value in values for bad in "\\*?\0"):
             text = "what is retrieved is named exactly: no wildcards"
             raise QueryError(text, reason="bad-value")
+
+    @classmethod
+    def of_keys(cls, keys: Mapping[str, str]) -> Wanted:
+        r"""Return what unique keys name, at the lowest of their levels.
+
+        Parameters
+        ----------
+        keys : mapping of str to str
+            PatientID, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID (also a list,
+            joined by backslashes).
+
+        Examples
+        --------
+        >>> Wanted.of_keys({"StudyInstanceUID": "1.2.3"}).level
+        'study'
+        """
+        unknown = sorted(keys.keys() - _KEYS.keys())
+        if unknown:
+            raise QueryError(
+                f"{', '.join(unknown)} names nothing exactly: use find first", reason="bad-key"
+            )
+        level = next((one for name, one in _KEYS.items() if keys.get(name)), "patient")
+        return cls(
+            level,
+            keys.get("PatientID", ""),
+            keys.get("StudyInstanceUID", ""),
+            keys.get("SeriesInstanceUID", ""),
+            tuple(uid for uid in keys.get("SOPInstanceUID", "").split("\\") if uid),
+        )
+
+    @classmethod
+    def of_match(cls, match: Match) -> Wanted:
+        """Return what an answer to a query stands for."""
+        instances = (match.instance_uid,) if match.level == "instance" else ()
+        return cls(match.level, match.patient_id, match.study_uid, match.series_uid, instances)
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``Wanted(**...)`` takes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.database.instance_paths import instance_paths
@@ -60,6 +61,7 @@ class Watch:
         self._held: Collection[str] = ()
         self._received: set[str] = set()
         self._fresh: dict[str, None] = {}
+        self._stored: deque[tuple[str, Path | None, int]] = deque()
         self._seen = -1
         self._last = 0.0
 
@@ -80,12 +82,23 @@ class Watch:
             self.report.received_uids.append(uid)
             self._fresh[uid] = None
 
+    def keep_later(self, uid: str, path: Path | None, size: int) -> None:
+        """Note an object that a listener of our own has kept, in a thread of its."""
+        self._stored.append((uid, path, size))
+
+    def _take_stored(self) -> None:
+        while self._stored:
+            uid, path, size = self._stored.popleft()
+            if not self._total or uid in self.missing or uid in self._held:
+                self.keep(uid, path, size)
+
     def has(self, uid: str) -> bool:
         """Tell whether it has come."""
         return uid in self._received
 
     def count(self) -> int:
         """Return how many have come; looks into the index where that alone knows."""
+        self._take_stored()
         if self.is_received_elsewhere:
             self.look()
         return self.report.received
@@ -100,6 +113,7 @@ class Watch:
 
     def look(self, *, force: bool = False) -> None:
         """Look into the index, when that has changed, and tell what has come."""
+        self._take_stored()
         if not (self.is_received_elsewhere or (self._fresh and self.arrived)):
             return
         counter = self.database.change_counter

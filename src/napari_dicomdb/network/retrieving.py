@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_dicomdb.database import Database
+    from napari_dicomdb.network.listener_events import ListenerEvent
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.retrieve_answers import Ending
 
@@ -210,10 +211,24 @@ class _Retrieving:
 
     def _run_moving(self) -> None:
         self._report.method = Mover.method
-        self._watch.is_received_elsewhere = True
-        with listening(self._database, self._node) as own:
-            self._work(lambda: Mover(self._node, self._watch.count, self._watch.tell))
-        self._watch.settle(_SETTLE_SECONDS)
+        watch = self._watch
+        refused: list[tuple[str, str, str]] = []
+
+        def heard(event: ListenerEvent) -> None:
+            if event.kind == "stored":
+                watch.keep_later(event.uid, event.path, event.size)
+            elif event.kind == "refused":
+                refused.append((event.uid, event.reason, event.text))
+
+        with listening(self._database, self._node, heard) as own:
+            watch.is_received_elsewhere = not own
+            try:
+                self._work(lambda: Mover(self._node, watch.count, watch.tell))
+            finally:
+                watch.settle(_SETTLE_SECONDS if not own else 0.0)
+                for one in refused:
+                    self._refuse(*one)
+        watch.look(force=True)
         if not own and self._watch.missing and not self._report.received and not self._said:
             text = (
                 f"{self._node.name} says that it has sent them, but not to this database: at port "
@@ -230,8 +245,9 @@ class _Retrieving:
         self._tried(lambda: self._ask_all(make, requests, again=True))
         if not self._watch.missing or self._listed is None:
             return
-        if self._node.retrieve == "move":
+        if self._watch.is_received_elsewhere:
             self._watch.settle(_SETTLE_SECONDS)
+        self._watch.count()
         if self._watch.missing:
             # A node may take no lists, or have stumbled over one: once more, each alone.
             self._unnamed.clear()
