@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,8 @@ class _Asked:
         if even is not None:
             return self.met_by_even(even)
         more = bool(note) and note[-1] is None
+        if self.ranges is not None and not more:
+            return _YES if any(_has_one_within(note, *one) for one in self.ranges) else _NO
         if any(self.met_by(value) for value in note if value is not None):
             return _YES
         if more and len(note) == 3 and self.ordered:
@@ -195,7 +198,13 @@ def _found(values: str | None, notes: str | None, asked: _Asked) -> int:
 
 def _value_compared(value: Any, notes: str | None, text: str) -> int:
     """Compare as `_compared`, given one value of the series instead of all as JSON."""
-    asked = _asked(text)
+    try:
+        return _value_found(value, notes, _asked(text))
+    except (ValueError, TypeError):
+        return _NO
+
+
+def _value_found(value: Any, notes: str | None, asked: _Asked) -> int:
     if type(value) is bytes:
         value = json.loads(value)
     if notes:
@@ -217,6 +226,14 @@ def _test(keyword: str, value: str, quoted: bool) -> Callable[[Any], bool]:
         wanted = tuple(one for one in value.split(",") if one)
         return lambda found: any(str(uid).startswith(wanted) for uid in str(found).split("\\"))
     return _words_test(value, quoted)
+
+
+def _has_one_within(
+    numbers: list[Any], low: float, with_low: bool, high: float, with_high: bool
+) -> bool:
+    """Tell whether one of sorted numbers lies in a range."""
+    at = bisect_left(numbers, low) if with_low else bisect_right(numbers, low)
+    return at < len(numbers) and (numbers[at] < high or bool(with_high and numbers[at] == high))
 
 
 def _number_test(value: str) -> Callable[[Any], bool]:

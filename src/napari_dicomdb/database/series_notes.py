@@ -120,8 +120,8 @@ def even_of(note: Note) -> Even | None:
     """Return the evenly spaced numbers that a note stands for, if it does."""
     if len(note) != _EVEN_LENGTH or note[2] is not None:
         return None
-    low, high, _, step, slack = (float(value or 0) for value in note)
-    return Even(low, high, step, slack) if step > 0 and low < high else None
+    low, high, _, step, slack = note
+    return Even(low, high, step, slack) if low < high and step > 0 else None  # type: ignore[operator, arg-type]
 
 
 def _merged_even(one: Note, even: Even | None, other: Note, more_even: Even | None) -> Note:
