@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.loading.loadable import Loadable
 
-__all__ = ["BROWSER_WIDGET", "PLUGIN", "browse", "show_content"]
+__all__ = ["BROWSER_WIDGET", "NETWORK_WIDGET", "PLUGIN", "browse", "show_content", "show_network"]
 
 PLUGIN = "napari-dicomdb"
 #: Display name of the dock in the manifest.
 BROWSER_WIDGET = "DICOM browser"
+NETWORK_WIDGET = "DICOM network"
 
 
 def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
@@ -43,4 +44,26 @@ def show_content(viewer: Any, loadables: Sequence[Loadable]) -> Any:
     """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
     widget.show_content(loadables)
+    return widget
+
+
+def show_network(viewer: Any, page: str = "") -> Any:
+    """Open the network dock of `viewer`, or bring it to the front.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    page : str
+        "query", "jobs", "listener", "log" or "nodes"; "" leaves what is shown.
+
+    Returns
+    -------
+    DicomNetwork
+        The widget; the one already open when there is one.
+    """
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, NETWORK_WIDGET, tabify=True)
+    dock.show()
+    dock.raise_()
+    if page:
+        widget.show_page(page)
     return widget

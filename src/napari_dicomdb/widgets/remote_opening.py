@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_dicomdb.errors import DatabaseError
+from napari_dicomdb.errors import DatabaseError, DicomDbError
 from napari_dicomdb.widgets._remote_local import LOADED_AT_ONCE, examine_matches
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._text import count, one_line
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from napari_dicomdb.widgets._tasks import Task
     from napari_dicomdb.widgets.models.match_rows import MatchRow
 
-__all__ = ["RemoteOpener", "wanted_of"]
+__all__ = ["RemoteOpener", "by_node", "prefers_streaming", "wanted_of"]
+
+
+_PAUSES = (1.0,)  # seconds; who waits for a picture wants to know soon what is wrong
 
 
 def wanted_of(row: MatchRow) -> Wanted:
@@ -143,28 +146,61 @@ class RemoteOpener(QObject):
             why = "is no longer among the nodes" if node is None else "waits for the database"
             self.told.emit(f"{one_line(name)} {why}.", "error")
             return
-        what = f"Retrieving {one_line(title(row))} from {one_line(name)}"
-        first = self.slices.expect()
+        if row.level == "series" and node.kind == "dicomweb" and prefers_streaming():
+            self._stream(row, node)
+            return
+        try:
+            wanted = wanted_of(row)
+        except DicomDbError as error:
+            self.told.emit(str(error), "error")
+            return
+        first = self.slices.expect(database)
 
         def returned(report: RetrieveReport) -> None:
             first.done()
             self._tell_report(node, report)
             self._network.session.changed.emit()
-            if report.received or report.already:
+            if (report.received or report.already) and not report.cancelled:
                 self._examine([row.match])
 
         self._submit(
-            what,
+            f"Retrieving {one_line(title(row))} from {one_line(name)}",
             _retrieve,
             database,
             node,
-            [wanted_of(row)],
+            [wanted],
             arrived=first.arrived,
             returned=returned,
             finished=first.done,
         )
 
+    def stream(self, rows: Sequence[MatchRow]) -> None:
+        """Open series of DICOMweb nodes without keeping them; frames come as one looks."""
+        if self._viewer is None:
+            self.told.emit("There is no napari viewer to load into.", "error")
+            return
+        for row in rows:
+            nodes = [self._find_node(name) for name in row.nodes]
+            node = next((one for one in nodes if one and one.kind == "dicomweb"), None)
+            if node is not None and row.level == "series":
+                self._stream(row, node)
+
+    def _stream(self, row: MatchRow, node: Node) -> None:
+        def returned(found: list[Loadable]) -> None:
+            self.loader.load([one for one in found if one.selected] or found[:1])
+
+        self._submit(
+            f"Opening {one_line(title(row))} at {one_line(node.name)}",
+            _open_remote,
+            node,
+            row,
+            returned=returned,
+        )
+
     def _tell_report(self, node: Node, report: RetrieveReport) -> None:
+        if report.cancelled:
+            self.told.emit("Cancelled; what has arrived is in the database.", "info")
+            return
         if report.ok:
             return
         why = next((text for _uid, _reason, text in report.failed if text), "")
@@ -178,6 +214,11 @@ class RemoteOpener(QObject):
             if node is None:
                 self.told.emit(f"{one_line(name)} is no longer among the nodes.", "error")
                 continue
+            try:
+                wanted = [wanted_of(row) for row in several]
+            except DicomDbError as error:
+                self.told.emit(str(error), "error")
+                continue
 
             def returned(report: RetrieveReport, node: Node = node) -> None:
                 self._tell_report(node, report)
@@ -189,7 +230,7 @@ class RemoteOpener(QObject):
                 _retrieve_into,
                 directory,
                 node,
-                [wanted_of(row) for row in several],
+                wanted,
                 returned=returned,
             )
 
@@ -237,10 +278,11 @@ class RemoteOpener(QObject):
             work,
             *args,
             pass_progress=progress,
+            keep_late_result=True,
             progressed=lambda done, total, _text: self.progressed.emit(what, done, total),
             returned=returned,
             failed=lambda error: self.told.emit(str(error) or type(error).__name__, "error"),
-            cancelled=lambda: self.told.emit("Cancelled; what has arrived is kept.", "info"),
+            cancelled=lambda: self.told.emit("Cancelled.", "info"),
             finished=end,
             **kwargs,
         )
@@ -277,7 +319,21 @@ def _retrieve(
             "The database was opened read-only, so that nothing can be retrieved into it.",
             reason="read-only",
         )
-    return retrieve(database, node, wanted, only_missing=True, progress=progress, arrived=arrived)
+    return retrieve(database, node, wanted, progress=progress, arrived=arrived, pauses=_PAUSES)
+
+
+def prefers_streaming() -> bool:
+    """Whether series of DICOMweb nodes are opened without being kept."""
+    from napari_dicomdb.viewer.preferences import preference
+
+    return bool(preference("network", "stream_dicomweb", False))
+
+
+def _open_remote(node: Node, row: MatchRow, *, progress: Any) -> list[Loadable]:
+    from napari_dicomdb.network.streaming import open_remote_series
+
+    study = wanted_of(row).study_uid if row.match.study_uid or row.parent else ""
+    return open_remote_series(node, study, row.match.series_uid, progress=progress)
 
 
 def _retrieve_into(
@@ -287,7 +343,4 @@ def _retrieve_into(
     from napari_dicomdb.network.retrieving import retrieve
 
     with Database.open(directory) as database:
-        return retrieve(database, node, wanted, only_missing=True, progress=progress)
-
-
-__all__ += ["by_node"]
+        return retrieve(database, node, wanted, progress=progress)
