@@ -18,6 +18,7 @@ from napari_dicomdb.network.listener_events import Counters, ListenerEvent
 from napari_dicomdb.network.listener_settings import ListenerSettings, ListenerTls
 from napari_dicomdb.network.port_owner import owner_of_port
 from napari_dicomdb.network.served_association import ServedAssociation
+from napari_dicomdb.network.storage_classes import is_storage_class
 from napari_dicomdb.network.tls import server_context
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Listener:
         self.tls = None if tls is None else server_context(tls.certificate, tls.key, tls.ca)
         self._stopping = None
         self.counters = Counters()
+        is_storage_class("")  # reads the dictionary of UIDs now, not when the first peer waits
         server = self._listening_socket()
         try:
             if self.inbox is None and self._database is not None:
