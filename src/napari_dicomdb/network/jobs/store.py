@@ -147,11 +147,8 @@ class JobStore:
     ) -> Job:
         """Add a job that waits."""
         with self.transaction() as connection:
-            if first:
-                sql = "SELECT coalesce(min(place), 0) - 1 FROM job WHERE state = 'waiting'"
-            else:
-                sql = "SELECT coalesce(max(place), 0) + 1 FROM job"
-            place = connection.execute(sql).fetchone()[0]
+            sql = "min(place), 1) - 1" if first else "max(place), 0) + 1"
+            place = connection.execute(f"SELECT coalesce({sql} FROM job").fetchone()[0]
             key = connection.execute(
                 "INSERT INTO job (place, kind, title, node, lane, state, what, at_added)"
                 " VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?)",
