@@ -28,6 +28,8 @@ from napari_dicomdb.network.serving.json_values import element, json_of, tag_of
         ("FD", float("nan"), None),
         ("LT", "a\\b", ["a\\b"]),
         ("LO", "", None),
+        ("DA", "1997.04.24", ["19970424"]),
+        ("TM", "10:20:30", ["102030"]),
         ("CS", "A\\B", ["A", "B"]),
     ],
 )

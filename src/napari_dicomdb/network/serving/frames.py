@@ -16,7 +16,7 @@ from napari_dicomdb.dicom.fragments import frame_index, read_encoded_frame
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
 from napari_dicomdb.dicom.video import VIDEO_SYNTAXES
 from napari_dicomdb.errors import PixelError
-from napari_dicomdb.network.serving.accept import Wanted, wanted_of
+from napari_dicomdb.network.serving.accept import ANY, Wanted, wanted_of
 from napari_dicomdb.network.serving.multipart import Part, boundary, parts_of, related
 from napari_dicomdb.network.serving.resources import frame_numbers, one_instance
 from napari_dicomdb.network.transcoding import encode_as
@@ -96,7 +96,9 @@ def choose_form(wanted: Sequence[Wanted], stored: str, is_compressed: bool) -> F
                 return plain
             continue
         media_type = MEDIA_TYPES.get(stored, OCTETS)
-        as_it_is = asked in ("*", stored) or (not asked and one.type != OCTETS)
+        # Who says nothing of it gets octets (PS3.18 Section 8.7.3.5.2), but of a video.
+        says_nothing = one.type == OCTETS or (one.type == ANY and stored not in VIDEO_SYNTAXES)
+        as_it_is = asked in ("*", stored) or (not asked and not says_nothing)
         if as_it_is and (one.takes(media_type) or one.takes(OCTETS)):
             # Viewers ask for octets in any transfer syntax and look at that.
             kind = media_type if one.takes(media_type) else OCTETS
@@ -136,7 +138,7 @@ def frames_response(
             406, f"these pixels are offered as {stored} (as stored) and {OCTETS} (decompressed)"
         )
     read = _reader(record, description, form)
-    if whole and (is_video or not description.encapsulated):
+    if whole and (is_video or not form.is_stored):
         parts: Iterator[Part] = iter([Part(form.content_type, map(read, frames))])
         count = 1
     else:

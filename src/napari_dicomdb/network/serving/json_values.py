@@ -28,6 +28,7 @@ _COMPUTED_TAGS = {
 _VRS = {"InstanceAvailability": "CS", "RetrieveURL": "UR"}
 _INTEGERS = frozenset({"IS", "US", "SS", "UL", "SL", "UV", "SV"})
 _REALS = frozenset({"DS", "FL", "FD"})
+_SEPARATORS = {"DA": ".", "TM": ":"}
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _PASSED_OVER = frozenset({"SQ", "OB", "OW", "AT", "UN"})
 
@@ -91,6 +92,8 @@ def _value(vr: str, part: Any) -> Any:
     if vr in _INTEGERS or vr in _REALS:
         return _number(vr, part)
     text = str(part)
+    if vr in _SEPARATORS:  # as older files have them: 1997.04.24, 10:20:30
+        text = text.replace(_SEPARATORS[vr], "")
     return text.strip(" \0") if vr not in {"ST", "LT", "UT"} else text.rstrip(" \0") or None
 
 

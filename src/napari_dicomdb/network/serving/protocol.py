@@ -34,6 +34,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         settings: ServerSettings = getattr(self.config, _SETTINGS)
         self._seconds = settings.idle_seconds
+        self.access_log = False  # it would note queries, and with them names
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         if len(self.connections) > settings.max_connections:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 
 from napari_dicomdb.errors import DatabaseBusyError, DicomDbError
+from napari_dicomdb.network.serving.settings import is_loopback
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -191,6 +192,11 @@ def base_url(request: Request) -> str:
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         raise HTTPException(400, "the Host header cannot be one")
+    port = (request.scope.get("server") or ("", None))[1]
+    usual = {"http": 80, "https": 443}[request.url.scheme]
+    # Some clients leave the port out; of a server behind a proxy that is right.
+    if is_loopback(host) and port not in (None, usual):
+        host = f"{host}:{port}"
     return f"{request.url.scheme}://{host}{PREFIX}"
 
 

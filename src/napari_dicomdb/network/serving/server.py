@@ -113,7 +113,7 @@ class Server:
             loop="asyncio",
             lifespan="off",
             log_config=None,
-            access_log=False,  # it would note queries, and with them names
+            access_log=False,
             server_header=False,
             proxy_headers=False,
             limit_concurrency=settings.max_connections + 1,
