@@ -125,10 +125,9 @@ class JobQueue:
             - retrieve: ``wanted``: a list of dicts as `retrieving.Wanted`;
               ``only_missing`` (True).
             - send: ``studies, series, instances``: lists of UIDs; ``transcode`` (True),
-              ``commitment`` (False). See `jobs.selection.named_by` for records.
+              ``commitment`` (False). `jobs.selection.named_by` makes them of records.
             - import: ``paths``, ``copy`` (False).
-            - export: ``studies, series, instances``, ``to``, ``form``, ``dicomdir``,
-              ``archive`` as of `Database.export`.
+            - export: as send, and ``to, form, dicomdir, archive`` of `Database.export`.
         title : str
             For people; made of kind, node and counts when "". No values of patients.
         node : str
@@ -291,10 +290,13 @@ class JobQueue:
         for id in list(self._unwritten):
             ending, run, delay = self._unwritten.pop(id)
             self._finish(run, ending, delay)
+            is_changed = True
         runs = [run.job.id for run in list(self._runs.values())]
         if runs:
             self._claims.live(runs)
-        if self._store.recover_ended() or is_changed:
+        self._store.recover_ended()
+        if self._store.recovered or is_changed:
+            self._store.recovered = False
             self._changed()
         elif self._claims.is_due():
             self._wake()
@@ -390,9 +392,7 @@ _STOPPED = Ending(False, error="it was stopped", reason="interrupted")
 
 
 def _words(ending: Ending | None) -> str:
-    if ending is None:
-        return "stopped"
-    return "done" if ending.ok else ending.reason
+    return "stopped" if ending is None else "done" if ending.ok else ending.reason
 
 
 def _close(queue: JobQueue | None) -> None:

@@ -51,6 +51,8 @@ class JobStore:
         What the user should know of it; "" for nothing.
     is_kept : bool
         Whether the jobs survive this process.
+    recovered : bool
+        Jobs of a process that has ended wait again, and nobody has been told yet.
     """
 
     def __init__(self, root: Path | None) -> None:
@@ -58,6 +60,7 @@ class JobStore:
         self.where = "the list of jobs" if root is None else str(root / job_table.FILE_NAME)
         self._lock = threading.RLock()
         self.is_closed = False
+        self.recovered = False
         with explained(self.where):
             self._connection, self.is_kept, self.remark = job_table.open_table(root)
 
@@ -250,17 +253,17 @@ class JobStore:
 
     # -- shared with those who run jobs -------------------------------------------------------
 
-    def recover_ended(self) -> bool:
-        """Have jobs wait again whose process has ended, if there are any; tell whether."""
+    def recover_ended(self) -> None:
+        """Have jobs wait again whose process has ended, if there are any."""
         now = time.time()
         with self.reading() as connection:
             running = connection.execute(
                 "SELECT owner, heartbeat FROM job WHERE state = 'running'"
             ).fetchall()
         if not any(is_over(owner, heartbeat, now) for owner, heartbeat in running):
-            return False
+            return
         with self.transaction() as connection:
-            return bool(self.recover(connection))
+            self.recover(connection)
 
     def recover(self, connection: sqlite3.Connection) -> int:
         """Have jobs wait again whose process has ended; return how many.
@@ -279,6 +282,7 @@ class JobStore:
             if not is_over(owner, heartbeat, now):
                 continue
             found += 1
+            self.recovered = True
             if wanted == "cancel":
                 self.settle(connection, id, "cancelled", text="cancelled")
                 continue
