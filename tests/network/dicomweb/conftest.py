@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -49,9 +50,14 @@ class WebOrthanc:
         with urllib.request.urlopen(f"{self.url}{found['Path']}/file", timeout=20) as answer:
             return bytes(answer.read())
 
-    def through(self, port: int, **changes: Any) -> Node:
+    @property
+    def port(self) -> int:
+        """Of its web server."""
+        return int(self.url.rpartition(":")[2])
+
+    def through(self, port: int, scheme: str = "http", **changes: Any) -> Node:
         """Return the node as it is reached by another port, such as a proxy's."""
-        return replace(self.node, url=f"http://127.0.0.1:{port}/dicom-web", **changes)
+        return replace(self.node, url=f"{scheme}://localhost:{port}/dicom-web", **changes)
 
 
 def _free_port() -> int:
@@ -102,8 +108,7 @@ def _orthanc(program: str, folder: Path, **entries: Any) -> Iterator[WebOrthanc]
     (folder / "store").mkdir()
     (folder / "orthanc.json").write_text(json.dumps(configuration))
     with _running([program, str(folder / "orthanc.json")], http, folder):
-        scheme = "https" if entries.get("SslEnabled") else "http"
-        url = f"{scheme}://localhost:{http}"
+        url = f"http://localhost:{http}"
         yield WebOrthanc(Node("web", kind="dicomweb", url=f"{url}/dicom-web"), url)
 
 
@@ -225,3 +230,64 @@ def scripted() -> Iterator[Callable[[Answering], Scripted]]:
         server.close()
     for thread in threads:
         thread.join(PATIENCE)
+
+
+@pytest.fixture
+def tls_front() -> Iterator[Callable[..., int]]:
+    """Put TLS before a port, as a proxy does; Debian's Orthanc resets HTTPS of its own.
+
+    Arguments: the port, a certificate's files, and, to ask for one of the client's, a CA.
+    """
+    servers: list[socket.socket] = []
+    sockets: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def hand_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(65_536):
+                target.sendall(part)
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def accept(server: socket.socket, port: int, context: ssl.SSLContext) -> None:
+        while True:
+            try:
+                plain, _ = server.accept()
+            except OSError:
+                return
+            sockets.append(plain)
+            try:
+                client = context.wrap_socket(plain, server_side=True)
+            except (ssl.SSLError, OSError):
+                plain.close()
+                continue
+            behind = socket.create_connection(("127.0.0.1", port))
+            sockets.extend((client, behind))
+            for ends in ((client, behind), (behind, client)):
+                threads.append(threading.Thread(target=hand_on, args=ends))
+                threads[-1].start()
+
+    def start(port: int, certificate: str, key: str, ca: str = "") -> int:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        if ca:
+            context.load_verify_locations(ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+        threads.append(threading.Thread(target=accept, args=(server, port, context)))
+        threads[-1].start()
+        return int(server.getsockname()[1])
+
+    yield start
+    for one in servers:
+        one.shutdown(socket.SHUT_RDWR)
+        one.close()
+    for one in sockets:
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join(PATIENCE)
+    for one in sockets:
+        one.close()
