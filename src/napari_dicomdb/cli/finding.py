@@ -135,9 +135,11 @@ def _database(directory: Path | None, *, needed: bool) -> Database | None:
     """Open the database; without one nothing is here, and that is no error."""
     try:
         return open_database(directory, read_only=True)
-    except (NotFoundError, DatabaseError):
-        if needed or directory is not None:
+    except (NotFoundError, DatabaseError) as error:
+        if needed:
             raise
+        if error.reason != "no-database":
+            say_error(f"what is here cannot be said: {error}", error.reason)
         return None
 
 

@@ -209,6 +209,8 @@ def _require_level(keyword: str, level: str) -> None:
 
 def _checked(keyword: str, value: str | Sequence[str]) -> str:
     vr = vr_of_key(keyword)
+    if not isinstance(value, Sequence):
+        raise QueryError(f"{keyword}: its value is text", reason="bad-value")
     values = value.split("\\") if isinstance(value, str) else list(value)
     if not all(isinstance(one, str) for one in values):
         raise QueryError(f"{keyword}: its value is text", reason="bad-value")
