@@ -19,7 +19,7 @@ from napari_dicomdb.network.commands import (
 from napari_dicomdb.network.identifiers import encode_identifier
 from napari_dicomdb.network.negotiation import MOST_CONTEXTS
 from napari_dicomdb.network.retrieve_answers import Ending, ending_of, is_answer
-from napari_dicomdb.network.storage_contexts import COMMON_CLASSES, storage_proposals
+from napari_dicomdb.network.storage_contexts import COMMON_CLASSES, SYNTAXES, storage_proposals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +62,8 @@ class Getter:
         Called with UID, reason and text of each that is not.
     waiting : callable
         Called a few times a second; may raise `Cancelled`.
+    syntaxes : sequence of str
+        Transfer syntaxes to offer.
     """
 
     method = "C-GET"
@@ -73,7 +75,9 @@ class Getter:
         kept: Callable[[str, Path, int], None],
         refused: Callable[[str, str, str], None],
         waiting: Waiting,
+        syntaxes: Sequence[str] = SYNTAXES,
     ) -> None:
+        self._syntaxes = syntaxes
         self._node, self._open = node, open_arrival
         self._kept, self._refused = kept, refused
         self._ask = waiting
@@ -157,11 +161,11 @@ class Getter:
         offered = dict.fromkeys(classes)
         for one in ahead:
             more = offered | dict.fromkeys(one.sop_classes)
-            if len(storage_proposals(more, room=MOST_CONTEXTS)) >= MOST_CONTEXTS:
+            if len(more) * len(self._syntaxes) >= MOST_CONTEXTS:
                 break  # so that each keeps all its transfer syntaxes
             offered = more
         proposals: list[Proposal] = [(model, IMPLICIT_LITTLE)]
-        proposals += storage_proposals(offered, room=MOST_CONTEXTS - 1)
+        proposals += storage_proposals(offered, syntaxes=self._syntaxes, room=MOST_CONTEXTS - 1)
         made = Association.request(
             self._node, proposals, roles=list(offered), waiting=self._waiting
         )

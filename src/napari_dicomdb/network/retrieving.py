@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_dicomdb.database import activity
@@ -21,6 +22,7 @@ from napari_dicomdb.network.moving import Mover, destination_of, listening
 from napari_dicomdb.network.retrieve_plan import Request, plan_requests, requests_of
 from napari_dicomdb.network.retrieve_report import RetrieveReport, Wanted
 from napari_dicomdb.network.retrieve_watch import Watch
+from napari_dicomdb.network.storage_contexts import SYNTAXES
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ _PASSING = frozenset(
     {"closed", "aborted", "timeout", "busy", "refused", "unreachable", "tls-closed", "bad-answer"}
 )
 _PASSING_AT_FIRST = frozenset({"busy", "closed", "aborted"})
+# Statuses of a node that could not send an object, for want of a context perhaps.
+_STUCK = frozenset({"status-a702", "status-b000", "status-aa00", "failed"})
+_NONE = ("", "")
 _SETTLE_SECONDS = 3.0  # for another program of ours to index what it has received
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -199,12 +204,13 @@ class _Retrieving:
         settle = 0.05 if self._watch.arrived is not None else 0.3
         with Inbox(self._database, settle_seconds=settle) as inbox:
 
-            def make() -> Getter:
-                watch = self._watch
-                return Getter(self._node, inbox.open, watch.keep, self._refuse, watch.tell)
+            def make(syntaxes: Sequence[str] = SYNTAXES) -> Getter:
+                watch, refuse = self._watch, self._refuse
+                return Getter(self._node, inbox.open, watch.keep, refuse, watch.tell, syntaxes)
 
             try:
                 self._work(make)
+                self._one_by_one(make)
             finally:
                 inbox.flush()
                 self._watch.look(force=True)
@@ -253,6 +259,19 @@ class _Retrieving:
             self._unnamed.clear()
             left = self._requests(singly=True)
             self._tried(lambda: self._ask_all(make, left, again=False))
+
+    def _one_by_one(self, make: Callable[[Sequence[str]], Getter]) -> None:
+        """Offer one transfer syntax after another for what the node could not send.
+
+        Some servers (DCMTK's) take the first context that was agreed for a SOP class, and
+        fail where they cannot convert an object to its transfer syntax.
+        """
+        for syntax in (*SYNTAXES[2:], *SYNTAXES[:2]):
+            stuck = {uid for uid in self._watch.missing if self._said.get(uid, _NONE)[0] in _STUCK}
+            if self._listed is None or not stuck:
+                return
+            left = plan_requests(self._listed, stuck)
+            self._tried(partial(self._ask_all, partial(make, (syntax,)), left, again=False))
 
     def _requests(self, *, singly: bool) -> list[Request]:
         if self._listed is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.network.negotiation import MOST_CONTEXTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from napari_dicomdb.network.negotiation import Proposal
 
@@ -87,7 +87,9 @@ COMMON_CLASSES = tuple(
 """Asked for where a node does not tell what it has."""
 
 
-def storage_proposals(sop_classes: Iterable[str], *, room: int = MOST_CONTEXTS) -> list[Proposal]:
+def storage_proposals(
+    sop_classes: Iterable[str], *, syntaxes: Sequence[str] = SYNTAXES, room: int = MOST_CONTEXTS
+) -> list[Proposal]:
     """Return presentation contexts for objects of these SOP classes.
 
     Each transfer syntax has its own context, so that the node can send an object in the one
@@ -96,9 +98,11 @@ def storage_proposals(sop_classes: Iterable[str], *, room: int = MOST_CONTEXTS) 
     Parameters
     ----------
     sop_classes : iterable of str
+    syntaxes : sequence of str
+        Transfer syntaxes to offer.
     room : int
         How many contexts there may be.
     """
     classes = list(dict.fromkeys(sop_classes))
-    every = ((sop_class, syntax) for syntax in SYNTAXES for sop_class in classes)
+    every = ((sop_class, syntax) for syntax in syntaxes for sop_class in classes)
     return list(islice(every, room))
