@@ -64,7 +64,8 @@ def test_what_is_sent_is_counted_and_indexed(qtbot, page, session, phantom, stor
     port, paths = page.form.port.value(), phantom["axial-ct"].paths
     _click(qtbot, page, "Listening")
     assert page.switch.isChecked()
-    assert not page.form.isEnabled()
+    assert not page.form.port.isEnabled()
+    assert page.form.more.isEnabled()
     assert f"DICOMDB at 127.0.0.1:{port}" in page.where.text()
     with qtbot.waitSignal(session.network.indexed, timeout=20_000):
         assert storescu(port, paths).returncode == 0
@@ -85,7 +86,7 @@ def test_by_keyboard(qtbot, page):
     qtbot.waitUntil(lambda: page.state.text() == "Listening", timeout=20_000)
     qtbot.keyClick(page.switch, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: page.state.text() == "Off", timeout=20_000)
-    assert page.form.isEnabled()
+    assert page.form.port.isEnabled()
 
 
 def test_port_in_use_is_named_with_its_owner(qtbot, page):

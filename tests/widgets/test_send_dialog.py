@@ -13,7 +13,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_dicomdb.network.node import Node
-from napari_dicomdb.network.nodes import add_node
+from napari_dicomdb.network.nodes import add_node, load_nodes
+from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets.send_dialog import SendDialog
 
 
@@ -40,10 +41,19 @@ def peer(tmp_path, program):
 
 
 @pytest.fixture
-def make(database, palette, qtbot):
+def network(qtbot, database):
+    session, detach = attach_session()
+    with qtbot.waitSignal(session.network.queue_opened, timeout=20_000):
+        session.open()
+    yield session.network
+    detach()
+
+
+@pytest.fixture
+def make(database, network, palette, qtbot):
     def open_dialog(records=None):
         records = database.series() if records is None else records
-        made = SendDialog(database, records, "4 series", palette)
+        made = SendDialog(network, records, "4 series", palette)
         qtbot.addWidget(made)
         made.open()
         return made
@@ -113,27 +123,62 @@ def test_the_node_is_tested(qtbot, make, peer):
     assert dialog.work.outcome.severity == "info"
 
 
-def test_node_that_is_not_there_is_told_in_words(qtbot, make):
+def test_node_that_is_not_there_is_told_and_tried_again(qtbot, make, network):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         add_node(Node("gone", host="127.0.0.1", port=taken.getsockname()[1]))
         dialog = make()
         qtbot.mouseClick(dialog.send_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: "nothing listens" in dialog.work.outcome.text(), timeout=20_000)
-    assert dialog.work.outcome.severity == "error"
-    assert dialog.send_button.isEnabled()
+        qtbot.waitUntil(lambda: "nothing listens" in dialog.work.label.text(), timeout=20_000)
+    assert "tries again" in dialog.work.label.text()
+    qtbot.mouseClick(dialog.work.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.send_button.isEnabled, timeout=20_000)
+    assert dialog.work.outcome.text() == "Cancelled."
+    assert [job.state for job in network.jobs] == ["cancelled"]
 
 
-def test_cancel_while_the_node_says_nothing(qtbot, make):
+def test_cancel_while_the_node_says_nothing(qtbot, make, network):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         add_node(Node("silent", host="127.0.0.1", port=silent.getsockname()[1]))
         dialog = make()
         qtbot.mouseClick(dialog.send_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: dialog.work.is_busy)
+        qtbot.waitUntil(lambda: [job.state for job in network.jobs] == ["running"], timeout=20_000)
+        assert not dialog.send_button.isEnabled()
+        qtbot.mouseClick(dialog.work.cancel_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(dialog.send_button.isEnabled, timeout=20_000)
+    assert [job.state for job in network.jobs] == ["cancelled"]
+
+
+def test_goes_on_when_the_dialog_is_closed(qtbot, make, network, peer, proxy, database):
+    (node,) = load_nodes()
+    add_node(Node("peer", host="127.0.0.1", port=proxy(node.port).port), replacing="peer")
+    dialog = make()
+    qtbot.mouseClick(dialog.send_button, Qt.MouseButton.LeftButton)
+    assert dialog.close_button.text() == "In the background"
+    with qtbot.waitSignal(network.session.changed, timeout=20_000):
         qtbot.keyClick(dialog, Qt.Key.Key_Escape)
-        assert dialog.isVisible()
-        with qtbot.waitSignal(dialog.sent, timeout=20_000) as caught:
-            pass
-    assert caught.args[0].cancelled
-    assert "cancelled" in dialog.work.outcome.text()
-    assert {row.cells[0] for row in dialog.model.rows} == {"Not sent"}
+        assert not dialog.isVisible()
+    assert [job.state for job in network.jobs] == ["done"]
+    assert len(list(peer.iterdir())) == len(database.instances())
+
+
+def test_what_is_refused_is_listed(qtbot, make, storescp):
+    add_node(storescp("--refuse").node)
+    dialog = make()
+    qtbot.mouseClick(dialog.send_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.work.outcome.isVisible, timeout=20_000)
+    assert dialog.work.outcome.severity == "error"
+
+
+def test_commitment_is_asked_for(qtbot, make, orthanc, network):
+    from napari_dicomdb.network.listener import Listener, ListenerSettings
+
+    with Listener(None, ListenerSettings(port=0, any_called_aet=True)) as listener:
+        peer = {"DICOMDB": ["DICOMDB", "127.0.0.1", listener.address[1]]}
+        add_node(orthanc(DicomModalities=peer).node)
+        dialog = make()
+        dialog.commitment.setFocus()
+        qtbot.keyClick(dialog.commitment, Qt.Key.Key_Space)
+        report = _send(qtbot, dialog)
+    assert sum(report.committed.values()) == dialog.model.rowCount()
+    assert all(row.cells[4] for row in dialog.model.rows)

@@ -98,6 +98,13 @@ class ListenerForm(QWidget):
         self._is_more = not self._is_more
         self._adapt()
 
+    def set_editable(self, editable: bool) -> None:
+        """Let the settings be changed, or only be looked at."""
+        for _, field in self._rows():
+            if field is not self.more:
+                field.setEnabled(editable)
+        self.setToolTip("" if editable else "Turn it off to change this")
+
     def _adapt(self) -> None:
         for field in (self.any_called, self.tls, self.associations, self.largest, self.idle):
             self._form.setRowVisible(field, self._is_more)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["NetworkSession", "Work"]
 
 _CALM = 120  # ms; many changes in that time are shown as one
+_WRITING = ("retrieve", "import", "send")  # into the index: what came, what was sent
 _RUNNING = ("waiting", "running")
 
 
@@ -289,9 +290,17 @@ class NetworkSession(QObject):
             self._start_calm()
 
     def _show_jobs(self, jobs: list[Job]) -> None:
-        if jobs != self.jobs:
-            self.jobs = jobs
-            self.jobs_changed.emit(jobs)
+        if jobs == self.jobs:
+            return
+        before = {job.id: job.state for job in self.jobs}
+        self.jobs = jobs
+        self.jobs_changed.emit(jobs)
+        # What was open when we looked first has changed nothing since.
+        if any(
+            job.is_finished and job.kind in _WRITING and before.get(job.id, job.state) != job.state
+            for job in jobs
+        ):
+            self._session.changed.emit()
 
     # -- what arrives ---------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from napari_dicomdb.network.listener_settings import load_listener_settings
 from napari_dicomdb.widgets._listener_form import ListenerForm
 from napari_dicomdb.widgets._network_page import NetworkPage
 from napari_dicomdb.widgets._text import file_size, number
+from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label
 from napari_dicomdb.widgets.notice import NoticeBox
 
@@ -184,7 +185,7 @@ class ListenerPage(NetworkPage):
         super().apply_palette(palette)
         self.notice.apply_palette(palette)
         self.wrong.apply_palette(palette)
-        self.switch.onColor = palette.current
+        self.switch.onColor = QColor(SEVERITY_COLOURS["info"])
         self.switch.offColor = palette.dim
         self.switch.handleColor = QColor("white")
 
@@ -231,8 +232,7 @@ class ListenerPage(NetworkPage):
         self.switch.setChecked(state in ("on", "starting"))
         self.switch.setEnabled(state in ("off", "on"))
         self.state.setText(_STATES[state])
-        self.form.setEnabled(is_off)
-        self.form.setToolTip("" if is_off else "Turn it off to change this")
+        self.form.set_editable(is_off)
         self.copy_button.setVisible(state == "on")
         self._numbers.setVisible(state == "on")
         if state == "on":
@@ -278,7 +278,7 @@ class ListenerPage(NetworkPage):
         values: tuple[tuple[int, str], ...] = (
             (numbers.stored, size),
             (numbers.refused, ""),
-            (numbers.open_associations, f"of {number(numbers.associations)}"),
+            (numbers.open_associations, f"{number(numbers.associations)} in all"),
             (numbers.rejected_associations, ""),
         )
         for counter, (value, more) in zip(self.counters.values(), values, strict=True):

@@ -47,14 +47,12 @@ class SendActions(QObject):
 
     def show(self, records: Sequence[Any]) -> None:
         """Ask to which node, and send."""
-        database = self._session.database
-        if database is None or not records:
+        if self._session.database is None or not records:
             return
         self.dialog = SendDialog(
-            database, records, _named(records), self._theme.palette, self._host
+            self._session.network, records, _named(records), self._theme.palette, self._host
         )
         self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.dialog.sent.connect(lambda _: self._session.changed.emit())
         self.dialog.open()
 
 

@@ -19,8 +19,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dicomdb.network.jobs.selection import named_by
 from napari_dicomdb.network.nodes import load_nodes
 from napari_dicomdb.settings import write_whole
+from napari_dicomdb.widgets._job_following import JobFollower
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets.models.plain_table import SORT_ROLE, PlainRow, PlainTable
@@ -31,22 +33,29 @@ from napari_dicomdb.widgets.work_strip import WorkStrip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_dicomdb.api import Database
     from napari_dicomdb.network.echo import EchoResult
+    from napari_dicomdb.network.jobs import Job, JobQueue
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.send_report import SendOutcome, SendReport
+    from napari_dicomdb.widgets._network_session import NetworkSession
     from napari_dicomdb.widgets._theme import Palette
 
 __all__ = ["SendDialog"]
 
 _NODE_KEY = "send_node"
-_TITLES = ("Outcome", "Status", "Why", "Tries", "Instance")
+_TITLES = ("Outcome", "Status", "Why", "Tries", "Kept", "Instance")
 _WORDS = {
     "sent": "Sent",
     "warning": "Sent, with a remark",
     "failed": "Failed",
     "refused": "Not sendable",
     "not-sent": "Not sent",
+}
+_KEPT = {
+    "committed": "yes",
+    "failed": "no",
+    "no-answer": "no answer",
+    "not-offered": "not offered",
 }
 # What went wrong comes first.
 _RANKS = {"failed": 0, "refused": 1, "not-sent": 2, "warning": 3, "sent": 4}
@@ -55,9 +64,12 @@ _RANKS = {"failed": 0, "refused": 1, "not-sent": 2, "warning": 3, "sent": 4}
 class SendDialog(QDialog):
     """Node and options; then progress, with a way to cancel; then each outcome.
 
+    Sending is a job of the queue: it goes on when the dialog is closed.
+
     Parameters
     ----------
-    database : Database
+    network : NetworkSession
+        Whose database the records are of.
     records : sequence of records
         Patients, studies, series or instances.
     what : str
@@ -69,7 +81,7 @@ class SendDialog(QDialog):
 
     def __init__(
         self,
-        database: Database,
+        network: NetworkSession,
         records: Sequence[Any],
         what: str,
         palette: Palette,
@@ -77,7 +89,8 @@ class SendDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Send")
-        self._database = database
+        self._network = network
+        self._follower: JobFollower | None = None
         self._records = list(records)
         self._palette = palette
         self._runner = TaskRunner("send")
@@ -106,6 +119,8 @@ class SendDialog(QDialog):
         self.transcode = QCheckBox("Decompress what the node does not take as it is")
         self.transcode.setToolTip("Nothing is lost. Otherwise it is not sent.")
         self.transcode.setChecked(True)
+        self.commitment = QCheckBox("Ask the node afterwards whether it keeps them")
+        self.commitment.setToolTip("Storage commitment, where the node offers it")
         warning = QLabel("What is sent says who the patient is.")
         warning.setObjectName("dim")
         warning.setWordWrap(True)
@@ -127,7 +142,7 @@ class SendDialog(QDialog):
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setStretchLastSection(True)
-        for column, width in enumerate((110, 56, 240, 40)):
+        for column, width in enumerate((110, 56, 220, 40, 80)):
             self.table.setColumnWidth(column, width)
         self.table.setMinimumHeight(160)
         self.table.hide()
@@ -146,7 +161,7 @@ class SendDialog(QDialog):
         layout.setSpacing(10)
         layout.addWidget(title)
         layout.addLayout(where)
-        for widget in (self.transcode, warning, self.work):
+        for widget in (self.transcode, self.commitment, warning, self.work):
             layout.addWidget(widget)
         layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
@@ -173,7 +188,7 @@ class SendDialog(QDialog):
 
     def show_nodes(self) -> None:
         """Open the list of nodes."""
-        self.nodes_dialog = NodesDialog(self._palette, self)
+        self.nodes_dialog = NodesDialog(self._palette, self, session=self._network)
         self.nodes_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.nodes_dialog.changed.connect(lambda: self._show_nodes(self.node.currentText()))
         self.nodes_dialog.open()
@@ -195,14 +210,22 @@ class SendDialog(QDialog):
         if node is None or self.work.is_busy:
             return
         remember(_NODE_KEY, node.name)
-        self.work.run(
-            f"Sending to {node.name}",
-            self._database.send,
-            self._records,
-            node,
-            transcode=self.transcode.isChecked(),
-            returned=self._show_report,
-        )
+        database, records = self._network.database, self._records
+        options = {
+            "transcode": self.transcode.isChecked(),
+            "commitment": self.commitment.isChecked(),
+        }
+
+        def add(queue: JobQueue) -> Job:
+            what = {**named_by(database, records), **options}
+            return queue.add("send", what, node=node.name)
+
+        def submit(**callbacks: Any) -> JobFollower:
+            self._follower = JobFollower(self._network, add, self, **callbacks)
+            return self._follower
+
+        self.work.start(f"Sending to {node.name}", submit, self._show_report)
+        self._update()
 
     def _show_report(self, report: SendReport) -> None:
         self._report = report
@@ -230,25 +253,33 @@ class SendDialog(QDialog):
         ready = self.chosen_node() is not None and not self.work.is_busy
         for widget in (self.send_button, self.test_button):
             widget.setEnabled(ready)
-        for widget in (self.node, self.nodes_button, self.transcode):
+        for widget in (self.node, self.nodes_button, self.transcode, self.commitment):
             widget.setEnabled(not self.work.is_busy)
 
+        is_sending = self._follower is not None and not self._follower.is_over
+        self.close_button.setText("In the background" if is_sending else "Close")
+        self.close_button.setToolTip(
+            "Close this; sending goes on, see DICOM network > Jobs" if is_sending else ""
+        )
+
     def reject(self) -> None:
-        """Stop what runs; close when nothing does."""
-        if self.work.is_busy:
-            self.work.cancel()
-            return
+        """Close; what is being sent goes on in the queue."""
+        if self._follower is not None:
+            self._follower.let_go()
         super().reject()
 
 
 def _row(outcome: SendOutcome) -> PlainRow:
     words = _WORDS[outcome.state]
-    cells = (words, outcome.status_text, outcome.text, str(outcome.attempts), outcome.uid)
+    kept = _KEPT.get(outcome.committed, outcome.committed)
+    text = outcome.text or outcome.committed_text
+    cells = (words, outcome.status_text, text, str(outcome.attempts), kept, outcome.uid)
     keys = (
         _RANKS[outcome.state],
         outcome.status_text,
-        outcome.text,
+        text,
         outcome.attempts,
+        kept,
         outcome.uid,
     )
     return PlainRow(

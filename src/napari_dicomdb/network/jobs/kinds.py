@@ -181,6 +181,7 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
         left,
         node,
         transcode=bool(job.what.get("transcode", True)),
+        commit=bool(job.what.get("commitment")),
         progress=progress,
         acknowledged=lambda outcome: run.acknowledge(outcome.uid),
     )
@@ -191,19 +192,23 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
     bad = [outcome for outcome in report.outcomes if outcome.state not in ("sent", "warning")]
     sent = before + report.stored
     run.done, run.total = sent, len(instances)
-    ok = not bad and not missing
+    denied = report.committed.get("failed", 0)
+    ok = not bad and not missing and not denied
     kept = {
         "node": node.name,
         "instances": len(instances),
         "sent": sent,
         "counts": report.counts,
+        "committed": report.committed,
         "transcoded": report.transcoded,
         "size": report.size,
         "seconds": report.seconds,
         "missing": missing,
         **failed_sendings(report.outcomes),
     }
-    if missing and not bad:
+    if denied and not bad:
+        error, reason = f"{denied} were taken, but the node does not keep them", "not-committed"
+    elif missing and not bad:
         error, reason = f"{len(missing)} of what was to be sent is not here any more", "not-found"
     else:
         error = _some_failed(len(bad), str(kept["failed"][0]["text"])) if bad else ""
