@@ -376,7 +376,7 @@ def test_view_and_selection_are_taken_along(browser, phantom, qtbot):
 
 def test_missing_files_are_told_before_loading(browser, phantom, qtbot):
     uid = phantom["axial-ct"].series_uid
-    index = sqlite3.connect(next(browser.database.path.glob("*.sqlite")))
+    index = sqlite3.connect(browser.database.path / "dicomdb.sqlite")
     with index:
         index.execute("UPDATE series SET missing_count = instance_count WHERE uid = ?", (uid,))
     index.close()

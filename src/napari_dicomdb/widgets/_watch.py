@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DatabaseWatcher"]
 
-_INTERVAL = 2000  # ms
+_INTERVAL = 700  # ms; what another process receives is seen within a second
 
 State = tuple[int, tuple[int, ...]]
 

@@ -34,6 +34,7 @@ from napari_dicomdb.widgets._theme import Palette, ThemeWatcher, style_sheet
 from napari_dicomdb.widgets._views import Views
 from napari_dicomdb.widgets._watch import DatabaseWatcher
 from napari_dicomdb.widgets.browser_bar import BrowserBar
+from napari_dicomdb.widgets.browser_network import BrowserNetwork
 from napari_dicomdb.widgets.browser_notice import BrowserNotice
 from napari_dicomdb.widgets.content_dock import ContentDock
 from napari_dicomdb.widgets.database_shell import DatabaseShell
@@ -122,6 +123,7 @@ class DicomBrowser(QWidget):
         )  # fmt: skip
         self._build(palette)
         self.menus = BrowserMenu(self)
+        self.remote = BrowserNetwork(self)
         self.importing = BrowserImports(self, self._queries)
         self._connect()
         self._connect_keys()
@@ -303,6 +305,7 @@ class DicomBrowser(QWidget):
             "F5": self._on_changed,
             "Ctrl+1": partial(self.show_view, "tables"),
             "Ctrl+2": partial(self.show_view, "cards"),
+            "Ctrl+3": self.remote.open,
         }
         for key, call in keys.items():
             shortcut = QShortcut(QKeySequence(key), self)
@@ -318,6 +321,7 @@ class DicomBrowser(QWidget):
         parts: Iterable[Any] = (
             self.bar, self.import_bar, self.notice, self.empty, self.panel, self.views,
             self.recent, self.load_bar, self.query_bar, self.removal_bar, self.view_bar,
+            self.remote,
         )  # fmt: skip
         for part in parts:
             if part is not None:

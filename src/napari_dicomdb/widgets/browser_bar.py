@@ -1,4 +1,4 @@
-"""The browser's top: search, recent, tables or cards, import, database."""
+"""The browser's top: search, network, recent, tables or cards, import, database."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ class BrowserBar(QWidget):
     view_chosen : str
         "tables" or "cards".
     recent_requested : no arguments
+    network_requested : no arguments
     """
 
     view_chosen = Signal(str)
     recent_requested = Signal()
+    network_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +60,8 @@ class BrowserBar(QWidget):
         self.import_button.setMenu(menu)
         self.recent_button = self._button("Recent activity: latest series, what was done")
         self.recent_button.clicked.connect(self.recent_requested)
+        self.network_button = self._button("DICOM network: query, retrieve, receive (Ctrl+3)")
+        self.network_button.clicked.connect(lambda: self.network_requested.emit())
         self.view_buttons = {
             "tables": self._button("Tables of patients, studies and series (Ctrl+1)"),
             "cards": self._button("Cards of studies with pictures (Ctrl+2)"),
@@ -76,7 +80,9 @@ class BrowserBar(QWidget):
         self.scope = SearchScope()
         self._buttons.addWidget(self.scope)
         self._buttons.addStretch(1)
-        for widget in (self.recent_button, self.import_button, self.database_button):
+        for widget in (
+            self.network_button, self.recent_button, self.import_button, self.database_button,
+        ):  # fmt: skip
             self._buttons.addWidget(widget)
         for button in (self.import_button, self.database_button):
             button.setIconSize(QSize(16, 16))
@@ -109,6 +115,7 @@ class BrowserBar(QWidget):
         self.database_button.apply_palette(palette)
         self.import_button.setIcon(icon("import", palette.icon))
         self.recent_button.setIcon(icon("clock", palette.icon))
+        self.network_button.setIcon(icon("server", palette.icon))
         for (_, button), name in zip(self.view_buttons.items(), ("table", "cards"), strict=True):
             button.setIcon(icon(name, palette.icon))
 

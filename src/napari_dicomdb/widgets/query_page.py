@@ -23,7 +23,7 @@ from napari_dicomdb.widgets.query_results import QueryResults
 from napari_dicomdb.widgets.remote_known import remote_known
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_dicomdb.network.echo import EchoResult
     from napari_dicomdb.network.finding import FindReport
@@ -76,6 +76,7 @@ class QueryPage(NetworkPage):
         self._stream: MatchStream | None = None
         self._unfolding: list[Task] = []
         self._generation = 0
+        self._is_awaited = False
         self.results.setMinimumHeight(_LEAST_RESULTS)
         self.column.addWidget(self.form)
         self.column.addWidget(self.results, 1)
@@ -125,6 +126,9 @@ class QueryPage(NetworkPage):
         self.results.streaming_nodes = frozenset(
             node.name for node in nodes if node.kind == "dicomweb"
         )
+        if self._is_awaited:
+            self._is_awaited = False
+            self.search()
 
     def node(self, name: str) -> Node | None:
         """Return the node of this name, None when it is gone."""
@@ -193,6 +197,19 @@ class QueryPage(NetworkPage):
             failed=partial(self._on_failed, self._generation),
             cancelled=partial(self._on_cancelled, self._generation),
         )
+
+    def ask_for(self, keys: Mapping[str, str]) -> None:
+        """Ask for a patient by "PatientID", or for a study by "StudyInstanceUID"."""
+        self.form.clear()
+        study = keys.get("StudyInstanceUID", "")
+        self.form.choose_level("series" if study else "study")
+        self.form.patient_id.setText(keys.get("PatientID", ""))
+        if study:
+            self.form.add_key("StudyInstanceUID", study)
+        if not self.form.boxes:
+            self._is_awaited = True  # the nodes are being read
+        else:
+            self.search()
 
     def cancel(self) -> None:
         """Stop asking; what was found stays."""

@@ -98,6 +98,8 @@ class SeriesTable(PagedTable):
         self._thumbnail = thumbnail
         self._ways = ways
         self._picture_tip = picture_tip
+        # Says what of a series is on a server only, "" for nothing that is known.
+        self.elsewhere: Callable[[SeriesRecord], str] | None = None
         self._rows_by_uid: dict[str, int] | None = None
         self._open: dict[str, tuple[LoadableSummary, ...]] = {}
         self.modelReset.connect(self._forget_places)
@@ -206,7 +208,8 @@ class SeriesTable(PagedTable):
             return _of_way(found.way, role)
         if role == Qt.ItemDataRole.DecorationRole:
             if column.name == "where":
-                return whereabouts(found)
+                place = whereabouts(found)
+                return "server" if place != "missing" and self._elsewhere(found) else place
             if column.name != "series" or self._thumbnail is None:
                 return None
             return self._thumbnail(found.uid)
@@ -226,11 +229,25 @@ class SeriesTable(PagedTable):
             return "open" if series.uid in self._open else "closed"
         if role == Qt.ItemDataRole.ToolTipRole:
             picture = "" if self._picture_tip is None else self._picture_tip(series.uid)
-            told = (_tip(series), ways_text(self._of(series)), one_line(picture))
+            told = (
+                _tip(series),
+                self._elsewhere(series),
+                ways_text(self._of(series)),
+                one_line(picture),
+            )
             return tool_tip("\n\n".join(part for part in told if part))
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-            return whereabouts_text(series)
+            return self._elsewhere(series) or whereabouts_text(series)
         return None
+
+    def _elsewhere(self, series: SeriesRecord) -> str:
+        return "" if self.elsewhere is None else self.elsewhere(series)
+
+    def refresh_where(self) -> None:
+        """Say anew which rows a server has more of."""
+        last = self.rowCount() - 1
+        if last >= 0:
+            self.dataChanged.emit(self.index(0, 0), self.index(last, len(self.columns) - 1))
 
 
 def _way_rows(series: SeriesRecord, ways: Sequence[LoadableSummary]) -> list[WayRow]:
