@@ -187,6 +187,8 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
     )
     if not database.read_only:
         note_sending(database._connections, report)
+    sent = before + report.stored
+    run.done, run.total = sent, len(instances)
     if report.cancelled:
         raise Cancelled("sending was stopped")
     bad = [outcome for outcome in report.outcomes if outcome.state not in ("sent", "warning")]
