@@ -138,7 +138,9 @@ def dcmqrscp(
 ) -> Callable[..., Node]:
     """Start dcmqrscp with these files in its store; it knows us at a port (C-MOVE)."""
 
-    def start(files: list[Path], *, move_port: int = 0, **of_node: Any) -> Node:
+    def start(
+        files: list[Path], *, options: tuple[str, ...] = (), move_port: int = 0, **of_node: Any
+    ) -> Node:
         folder = tmp_path / f"quiver-{len(list(tmp_path.glob('quiver-*')))}"
         store = folder / "STORE"
         store.mkdir(parents=True)
@@ -157,7 +159,7 @@ def dcmqrscp(
         for start_at in range(0, len(copies), 100):
             part = map(str, copies[start_at : start_at + 100])
             subprocess.run([program("dcmqridx"), str(store), *part], check=True)
-        port = serve(lambda port: [program("dcmqrscp"), "-c", str(settings), str(port)])
+        port = serve(lambda port: [program("dcmqrscp"), *options, "-c", str(settings), str(port)])
         return Node(
             "dcmqrscp",
             host="localhost",
@@ -306,11 +308,14 @@ class Proxy:
     target : int
         Port of the server.
     cuts : list of int
-        For the first connections: after how many bytes of the client's to cut.
+        For the first connections: after how many bytes of the client's to cut; None: not.
+    of_server : bool
+        Of the server's, instead.
     """
 
-    def __init__(self, target: int, cuts: list[int]) -> None:
+    def __init__(self, target: int, cuts: list[int | None], *, of_server: bool = False) -> None:
         self._target, self._cuts = target, list(cuts)
+        self._of_server = of_server
         self.connections = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
@@ -328,7 +333,11 @@ class Proxy:
             self.connections += 1
             server = socket.create_connection(("127.0.0.1", self._target))
             self._sockets += [client, server]
-            for one, other, most in ((client, server, limit), (server, client, None)):
+            limits = (None, limit) if self._of_server else (limit, None)
+            for one, other, most in (
+                (client, server, limits[0]),
+                (server, client, limits[1]),
+            ):
                 thread = threading.Thread(target=self._hand_on, args=(one, other, most))
                 self._threads.append(thread)
                 thread.start()
@@ -367,12 +376,18 @@ class Proxy:
 
 
 @pytest.fixture
+def free_port_of() -> Callable[[], int]:
+    """Give free ports of the loopback interface."""
+    return free_port
+
+
+@pytest.fixture
 def proxy() -> Iterator[Callable[..., Proxy]]:
     """Make proxies to a port."""
     made: list[Proxy] = []
 
-    def start(target: int, *cuts: int) -> Proxy:
-        made.append(Proxy(target, list(cuts)))
+    def start(target: int, *cuts: int | None, of_server: bool = False) -> Proxy:
+        made.append(Proxy(target, list(cuts), of_server=of_server))
         return made[-1]
 
     yield start
@@ -569,3 +584,155 @@ def find_scp() -> Iterator[Callable[..., Node]]:
             )
 
         yield start
+
+
+@dataclass
+class Receiver:
+    """A running listener of ours and what it told."""
+
+    listener: Any
+    database: Database | None
+    events: list[Any]
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.listener.address[1])
+
+    @property
+    def node(self) -> Node:
+        """What others know of it."""
+        return Node("ours", host="localhost", port=self.port, called_aet="DICOMDB")
+
+    def kinds(self) -> list[str]:
+        """Kinds of the events in their order."""
+        return [event.kind for event in self.events]
+
+    def wait_for(self, kind: str, count: int = 1) -> list[Any]:
+        """Wait until so many events of a kind were told; return them."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = [event for event in list(self.events) if event.kind == kind]
+            if len(found) >= count:
+                return found
+            assert time.monotonic() < deadline, self.events
+            time.sleep(0.005)
+
+    def file(self, uid: str) -> Path:
+        """Return the file of an instance that was received."""
+        assert self.database is not None
+        self.listener.inbox.flush(PATIENCE)
+        (record,) = self.database.instances(uid=uid)
+        return record.path
+
+    def partial(self) -> list[Path]:
+        """Return the files of what is not whole."""
+        assert self.database is not None
+        return list(Path(self.database.path).rglob("*.part*"))
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
+    """Start our listener with these settings, on a database of its own."""
+    from napari_dicomdb.network.listener import Listener, ListenerSettings
+
+    with ExitStack() as stack:
+
+        def start(*, stores: bool = True, pauses: Any = (), **settings: Any) -> Receiver:
+            database = None
+            if stores:
+                place = tmp_path / f"database-{free_port()}"
+                database = stack.enter_context(Database.open(place, create=True))
+            events: list[Any] = []
+            listener = Listener(
+                database,
+                ListenerSettings(**{"port": 0, **settings}),
+                on_event=events.append,
+                pauses=pauses,
+            )
+            stack.enter_context(listener)
+            return Receiver(listener, database, events)
+
+        yield start
+
+
+class RawPeer:
+    """A peer that says what it is told to, right or wrong, over a plain socket."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+
+    @staticmethod
+    def item(kind: int, value: bytes) -> bytes:
+        """Encode an item of an A-ASSOCIATE-RQ."""
+        return struct.pack(">BxH", kind, len(value)) + value
+
+    @classmethod
+    def request(
+        cls,
+        *contexts: tuple[int, str, str],
+        called: bytes = b"DICOMDB",
+        calling: bytes = b"RAW",
+        version: int = 1,
+        application: bytes = b"1.2.840.10008.3.1.1.1",
+    ) -> bytes:
+        """Encode an A-ASSOCIATE-RQ."""
+        parts = [
+            struct.pack(">Hxx", version),
+            called.ljust(16),
+            calling.ljust(16),
+            bytes(32),
+            cls.item(0x10, application),
+        ]
+        for number, abstract, syntax in contexts:
+            syntaxes = cls.item(0x30, abstract.encode()) + cls.item(0x40, syntax.encode())
+            parts.append(cls.item(0x20, bytes((number, 0, 0, 0)) + syntaxes))
+        parts.append(cls.item(0x50, cls.item(0x51, struct.pack(">L", 65_536))))
+        return cls.pdu(1, b"".join(parts))
+
+    @staticmethod
+    def pdu(kind: int, body: bytes = b"\0\0\0\0") -> bytes:
+        """Encode a PDU."""
+        return struct.pack(">BxL", kind, len(body)) + body
+
+    @classmethod
+    def value(cls, context: int, flags: int, content: bytes) -> bytes:
+        """Encode a P-DATA-TF of one value."""
+        head = struct.pack(">LBB", len(content) + 2, context, flags)
+        return cls.pdu(4, head + content)
+
+    def send(self, content: bytes) -> None:
+        """Send bytes."""
+        self.socket.sendall(content)
+
+    def read(self) -> tuple[int, bytes]:
+        """Return type and body of the next PDU; (0, b"") when the connection has ended."""
+        with suppress(ConnectionError):
+            head = self._exactly(6)
+            if len(head) == 6:
+                kind, length = struct.unpack(">BxL", head)
+                return kind, self._exactly(length)
+        return 0, b""
+
+    def _exactly(self, length: int) -> bytes:
+        found = b""
+        while len(found) < length:
+            part = self.socket.recv(length - len(found))
+            if not part:
+                break
+            found += part
+        return found
+
+
+@pytest.fixture
+def raw_peer() -> Iterator[Callable[[int], RawPeer]]:
+    """Connect to a port as a peer that says anything."""
+    made: list[RawPeer] = []
+
+    def connect(port: int) -> RawPeer:
+        made.append(RawPeer(port))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.socket.close()
