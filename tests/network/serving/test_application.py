@@ -75,7 +75,7 @@ def test_orthanc_fetches_from_us(web: Any, peer: Any, data_set_of: Any) -> None:
     records = [web.named(name) for name in names]
     series = [web.database.find_series(one.series_uid) for one in records]
     found = asked(other, "/dicom-web/servers/us/qido", {"Uri": "/studies"})
-    assert {one["0020,000d"] for one in found} == {s.uid for s in web.database.studies()}, found[0]
+    assert {one["0020000D"]["Value"] for one in found} == {s.uid for s in web.database.studies()}
     resources = [{"Study": one.study_uid, "Series": one.uid} for one in series]
     asked(other, "/dicom-web/servers/us/retrieve", {"Resources": resources})
     for record in records:
