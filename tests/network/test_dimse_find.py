@@ -17,6 +17,11 @@ from napari_dicomdb.network.dimse_find import find_dimse
 from napari_dicomdb.network.node import Limits, Node
 from napari_dicomdb.network.query import Query
 
+# pynetdicom, as a peer, drops the sockets of associations that were broken off.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
+
 PENDING, SUCCESS = 0xFF00, 0x0000
 
 
@@ -419,3 +424,32 @@ def test_too_many_studies_to_look_into(find_scp):
     assert len(found) == 12
     # What was asked for is believed, not what a node says instead.
     assert {m.series_uid for m in found} == {f"{m.study_uid}.1" for m in found}
+
+
+def test_log_has_no_values_of_patients(find_scp, caplog):
+    def handle(event):
+        yield PENDING, study(1, PatientName="Secret^Sarah", PatientID="S-4711")
+        yield 0xC001, None
+
+    with caplog.at_level("DEBUG", logger="napari_dicomdb.network"):
+        asked(find_scp(handle), keys={"PatientName": "Secret*"})
+    assert "C-FIND at level study: 1 answers, status C001H" in caplog.text
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("napari_dicomdb")]
+    assert not any("Secret" in line or "4711" in line for line in ours)
+    (record,) = [r for r in caplog.records if "1 answers" in r.getMessage()]
+    assert isinstance(record.association, int)
+
+
+def test_through_tls(orthanc, certificates):
+    from napari_dicomdb.network.node import Tls
+
+    peer = orthanc(
+        tls=Tls(certificates.ca, certificates.client, certificates.client_key),
+        DicomTlsEnabled=True,
+        DicomTlsCertificate=certificates.server,
+        DicomTlsPrivateKey=certificates.server_key,
+        DicomTlsTrustedCertificates=certificates.ca,
+        DicomAlwaysAllowFind=True,
+    )
+    assert asked(peer.node)[0].ok
+    assert asked(replace(peer.node, tls=None))[0].state == "failed"

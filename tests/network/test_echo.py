@@ -130,9 +130,40 @@ def test_a_question_can_be_cancelled(answering):
         check_node(node, waiting=waiting)
 
 
-def test_dicomweb_node_says_that_it_cannot_be_tested_yet():
-    result = check_node(Node("web", kind="dicomweb", url="https://example.org/dicom-web"))
-    assert result.reason == "wrong-kind"
+def test_dicomweb_node_is_tested_as_one():
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    result = check_node(Node("web", kind="dicomweb", url=f"http://127.0.0.1:{port}/dicom-web"))
+    assert (result.ok, result.reason) == (False, "refused")
+    assert result.offer is None
+
+
+def test_facts(storescp, orthanc):
+    assert check_node(storescp().node).offer is None
+    result = check_node(storescp().node, facts=True)
+    assert result.ok and result.offer is not None
+    assert result.offer.services == ("echo", "storing")
+    plain = result.to_json()
+    assert "query by study" in plain["offer"]["lacking"]
+    assert "storage commitment" in check_node(orthanc().node, facts=True).offer.services
+    nobody = Node("gone", host="127.0.0.1", port=1)
+    assert check_node(nobody, facts=True).offer is None
+
+
+def test_facts_of_a_node_without_echo():
+    from pynetdicom import AE
+    from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
+
+    entity = AE("FINDER")
+    entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+    server = entity.start_server(("127.0.0.1", 0), block=False)
+    try:
+        port = server.socket.getsockname()[1]
+        result = check_node(Node("n", host="127.0.0.1", port=port), facts=True)
+    finally:
+        server.shutdown()
+    assert (result.ok, result.reason) == (False, "no-context")
+    assert result.offer.services == ("query by study",)
 
 
 # -- TLS ------------------------------------------------------------------------------------

@@ -16,6 +16,11 @@ from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node
 from napari_dicomdb.network.query import Query
 
+# pynetdicom, as a peer, drops the sockets of associations that were broken off.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
+
 WEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 PENDING = 0xFF00
 

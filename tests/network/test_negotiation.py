@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 
-from napari_dicomdb.network.negotiation import MOST_CONTEXTS, decode_answer, encode_request
+from napari_dicomdb.network.negotiation import (
+    MOST_CONTEXTS,
+    decode_answer,
+    decode_extended,
+    encode_request,
+)
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.secrets import keep_secret
 
@@ -38,3 +43,20 @@ def test_number_of_contexts():
 def test_junk(junk):
     with pytest.raises(ValueError, match="no A-ASSOCIATE-AC"):
         decode_answer(junk)
+
+
+def test_extended_negotiation():
+    node = Node("n", host="h")
+    wishes = {"1.2.3": b"\1\0\1\0", "1.2.4": b"\1"}
+    read = A_ASSOCIATE_RQ()
+    read.decode(encode_request(node, [("1.2.3", "1.2.840.10008.1.2")], extended=wishes))
+    assert {str(i.uid): i.app_info for i in read.user_information.ext_neg} == wishes
+    plain = A_ASSOCIATE_RQ()
+    plain.decode(encode_request(node, [("1.2.3", "1.2.840.10008.1.2")]))
+    assert plain.user_information.ext_neg == []
+    # An answer has the same items in another PDU (PS3.8 Section 9.3.3).
+    answer = bytearray(encode_request(node, [("1.2.3", "1.2.840.10008.1.2")], extended=wishes))
+    answer[0] = 2
+    assert decode_extended(bytes(answer)) == wishes
+    with pytest.raises(ValueError, match="no A-ASSOCIATE-AC"):
+        decode_extended(b"")

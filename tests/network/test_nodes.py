@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields, replace
 
 import pytest
 
 from napari_dicomdb.errors import NodeError, NotFoundError
-from napari_dicomdb.network.node import Node
+from napari_dicomdb.network.node import Limits, Node, Tls
 from napari_dicomdb.network.nodes import (
     add_node,
     export_nodes,
@@ -62,6 +63,11 @@ def test_entry_that_cannot_be_used_is_left_out():
     content["nodes"].append({"name": "bad", "host": ""})
     nodes_path().write_text(json.dumps(content))
     assert load_nodes() == [A]
+    # It is not thrown away: a newer version may know what to do with it.
+    add_node(B)
+    remove_node("Beta")
+    assert {"name": "bad", "host": ""} in json.loads(nodes_path().read_text())["nodes"]
+    assert load_nodes() == [A]
 
 
 def test_export_and_import(tmp_path, memory_keyring):
@@ -79,6 +85,35 @@ def test_export_and_import(tmp_path, memory_keyring):
     added, rejected = import_nodes(path, replace=True)
     assert (len(added), rejected) == (2, [])
     assert [node.name for node in load_nodes()] == ["Beta", "n"]
+
+
+def test_every_field_goes_along_but_the_secret(tmp_path, memory_keyring):
+    secret = keep_secret("x")
+    node = Node(
+        "whole", host="pacs.example.org", port=4242, called_aet="PACS", calling_aet="US",
+        tls=Tls("ca.pem", "cert.pem", "key.pem", False),
+        credentials="bearer", secret=secret, retrieve="move",
+        move_destination="OTHER", move_port=4000,
+        limits=Limits(1.5, 20.0, 65_536, 50), character_set="ISO_IR 192",
+    )  # fmt: skip
+    changed = {f.name for f in fields(Node) if getattr(node, f.name) != f.default}
+    # "kind", "url" and "user" are those of other kinds of nodes.
+    assert changed >= {f.name for f in fields(Node)} - {"kind", "url", "user"}
+    web = Node("web", kind="dicomweb", url="https://example.org/dicom-web", credentials="basic",
+               user="me", secret=secret)  # fmt: skip
+    for one in (node, web):
+        add_node(one)
+    path = tmp_path / "nodes.json"
+    assert export_nodes(path) == 2
+    assert secret not in path.read_text()
+    for name in ("whole", "web"):
+        remove_node(name)
+    added, rejected = import_nodes(path)
+    assert rejected == []
+    assert sorted(added, key=lambda n: n.name) == sorted(
+        (replace(one, secret="") for one in (node, web)), key=lambda n: n.name
+    )
+    assert set(load_nodes()) == set(added)
 
 
 def test_file_of_a_stranger_names_no_entry_of_our_keyring(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom._meta import IMPLICIT_LITTLE
@@ -21,6 +20,7 @@ from napari_dicomdb.network.query import LEVELS, UNIQUE_KEYS, Match, NodeOutcome
 from napari_dicomdb.network.query_keys import default_keys
 from napari_dicomdb.network.rejections import context_words
 from napari_dicomdb.network.statuses import find_status
+from napari_dicomdb.network.stopping import Stop
 from napari_dicomdb.network.wire import Waiting, no_waiting
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def find_dimse(
         return search.outcome("cancelled", "cancelled", str(error))
     except NetworkError as error:
         _log.info(
-            "C-FIND at %s failed: %s", node.name, error.reason,
-            extra={"peer": f"{node.called_aet}@{node.host}"},
+            "C-FIND failed: %s", error.reason,
+            extra={"peer": f"{node.called_aet}@{node.host}:{node.port}"},
         )  # fmt: skip
         return search.outcome("failed", error.reason, str(error))
     except QueryError as error:
@@ -105,7 +105,7 @@ class _Search:
         self._node, self._query, self._found = node, query, found
         self._limit = query.limit or node.limits.max_results
         self._asked_for = [k for k in query.matching() if "." not in k]
-        self._stop = _Stop(waiting)
+        self._stop = Stop(waiting, _GRACE)
         self._seen: set[str] = set()
         self._wave: list[Match] = []
         self._unusable = 0
@@ -252,6 +252,10 @@ class _Search:
             if is_cut or self._cut:
                 self._hand_on()
                 self._stop.ask()
+        self._association.log.info(
+            "C-FIND at level %s: %d answers%s, status %04XH",
+            stage.level, answers, ", stopped" if self._stop.is_asked else "", status,
+        )  # fmt: skip
         if is_cut and is_last:
             self._cut = True
         elif is_cut:
@@ -285,7 +289,7 @@ class _Search:
             if data:
                 return decode_identifier(data, explicit=self._explicit)
         except NetworkError as error:
-            _log.info("an answer of %s is left out: %s", self._node.name, error)
+            self._association.log.warning("an answer is left out: %s", error)
         self._unusable += 1
         return None
 
@@ -354,55 +358,3 @@ class _Search:
         wave, self._wave = self._wave, []
         if wave:
             self._found(wave)
-
-
-class _Stop:
-    """Tells the node to stop, and how long it is still listened to."""
-
-    def __init__(self, waiting: Waiting) -> None:
-        self._waiting = waiting
-        self._asked: tuple[int, int] | None = None
-        self._deadline = 0.0
-        self._is_sending = self.is_over = False
-        self.association: Association | None = None
-        self.error: Cancelled | None = None
-
-    def begin(self, context: int, message: int) -> None:
-        self._asked = context, message
-        self._deadline = 0.0
-
-    def end(self) -> None:
-        self._asked = None
-
-    @property
-    def is_asked(self) -> bool:
-        return self._deadline > 0
-
-    def turn(self) -> None:
-        """Look, while something is waited for, whether to go on."""
-        if self._is_sending or self.is_over:
-            return
-        if self.is_asked:
-            if time.monotonic() > self._deadline:
-                raise NetworkError("the node does not stop", reason="timeout")
-            return
-        try:
-            self._waiting()
-        except Cancelled as error:
-            if self._asked is None:
-                raise
-            self.error = error
-            self.ask()
-
-    def ask(self) -> None:
-        """Send C-CANCEL; what still comes is waited for, but not for long."""
-        self._deadline = time.monotonic() + _GRACE
-        if self.association is not None and self._asked is not None:
-            self._is_sending = True
-            try:
-                self.association.send_cancel(*self._asked)
-            finally:
-                self._is_sending = False
-
-    def seconds_left(self) -> float | None:
-        return max(self._deadline - time.monotonic(), 0.1) if self.is_asked else None
