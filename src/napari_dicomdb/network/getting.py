@@ -44,6 +44,7 @@ _MODELS = {
 _CANCEL_SECONDS = 5.0
 _TURN = 0.1
 _STATUS_OF = {"disk-full": 0xA700, "uid-mismatch": 0xA900}
+_NO_SYNTAX = 0x0122
 _NOT_UNDERSTOOD, _NOT_PROCESSED = 0xC000, 0x0110
 _log = logging.getLogger(__name__)
 
@@ -126,6 +127,9 @@ class Getter:
                 f"{self._node.name} does not offer C-GET: choose C-MOVE for this node",
                 reason="no-context",
             )
+        if not self._contexts:
+            text = "the node agrees to none of its transfer syntaxes"
+            return Ending(_NO_SYNTAX, text, "failure")
         message = association.send_request(
             context,
             {
