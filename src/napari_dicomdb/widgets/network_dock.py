@@ -139,8 +139,8 @@ class DicomNetwork(QWidget):
         opener.idle.connect(self.work_bar.end)
         opener.told.connect(self.tell)
         self.work_bar.cancelled.connect(opener.cancel)
-        self.network.jobs_changed.connect(lambda _: self._show_running())
-        self.network.failed.connect(lambda error: self.tell(str(error), "error"))
+        self.network.jobs_changed.connect(self._show_running)
+        self.network.failed.connect(self._tell_error)
         self.canvas_drop.dropped.connect(self.load_dragged)
         self._theme.changed.connect(self._apply_palette)
         self._show_running()
@@ -190,10 +190,13 @@ class DicomNetwork(QWidget):
         self.show_page("nodes")
         self.nodes.ask_to_add()
 
-    def _show_running(self) -> None:
+    def _show_running(self, *_: object) -> None:
         running = self.network.running_count
         place = list(self.pages).index("jobs")
         self.tabs.setTabText(place, f"{self.jobs.title} ({running})" if running else "Jobs")
+
+    def _tell_error(self, error: Exception) -> None:
+        self.tell(str(error), "error")
 
     def tell(self, text: str, severity: str = "info") -> None:
         """Say something below the pages."""
