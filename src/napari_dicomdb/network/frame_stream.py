@@ -91,12 +91,15 @@ class FrameStream:
         For headers and whole files; deleted when the stream is.
     fetched : int
         How many frames came over the network until now.
+    fetches_ahead : bool
+        Whether the neighbours of a frame that is looked at are fetched, too.
     """
 
     def __init__(self, node: Node, study_uid: str, series_uid: str) -> None:
         self.node = node
         self.folder = Path(tempfile.mkdtemp(prefix="dicomdb-stream-"))
         self.fetched = 0
+        self.fetches_ahead = True
         self._study, self._series = study_uid, series_uid
         self._ending = _Ending()
         self._owner = -1 - next(_owners)
@@ -150,6 +153,11 @@ class FrameStream:
             self._last = place
             self._prefetch(place, 1 if forwards else -1)
         return found
+
+    def has(self, place: int) -> bool:
+        """Whether the frame at a place of the order is here."""
+        uid = self._order[place][0]
+        return uid in self._files if uid in self._whole else (self._owner, place) in _cache
 
     def _fetched(self, uid: str, frame: int) -> FetchedFrame | WholeFile:
         if uid in self._whole:
@@ -227,16 +235,14 @@ class FrameStream:
 
     def _prefetch(self, place: int, step: int) -> None:
         """Fetch what lies ahead, and a little of what lies behind, if it is not here."""
-        if self._away is not None:
+        if self._away is not None or not self.fetches_ahead:
             return
         ahead = [place + step * n for n in range(1, _AHEAD + 1)]
         behind = [place - step * n for n in range(1, _BEHIND + 1)]
         for near in (*ahead, *behind):
             if not 0 <= near < len(self._order) or near in self._coming:
                 continue
-            uid = self._order[near][0]
-            here = uid in self._files if uid in self._whole else (self._owner, near) in _cache
-            if not here:
+            if not self.has(near):
                 self._later(near)
 
     def _later(self, place: int) -> None:

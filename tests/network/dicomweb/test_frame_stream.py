@@ -1,0 +1,146 @@
+"""Frames fetched once, ahead of the eye, within bounds; whole files where there are none."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from dataclasses import replace
+
+import pydicom
+import pytest
+
+from napari_dicomdb.dicom.streamed import FetchedFrame, WholeFile
+from napari_dicomdb.errors import Cancelled, NetworkError
+from napari_dicomdb.network import frame_stream
+from napari_dicomdb.network.frame_stream import FrameStream, InstanceFrames, encoded_cache
+from napari_dicomdb.network.node import Limits
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def numbers(scripted, answer):
+    """A server whose frame n of instance 1.5 is 1000 bytes of n."""
+
+    def answering(request):
+        number = int(request.line.split()[1].rpartition("/")[2])
+        part = b"--b\r\nContent-Type: application/octet-stream\r\n\r\n" + bytes([number]) * 1000
+        return answer(part + b"\r\n--b--", kind="multipart/related; boundary=b")
+
+    return scripted(answering)
+
+
+@pytest.fixture
+def stream(numbers):
+    made = FrameStream(numbers.node, "1.2", "1.3")
+    made.set_order([("1.5", n) for n in range(40)])
+    yield made
+    made.close()
+
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    turn = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline
+        turn.wait(0.005)
+
+
+def test_a_frame_is_fetched_once(stream, numbers) -> None:
+    stream.fetches_ahead = False
+    for _ in range(3):
+        came = stream.fetch("1.5", 7)
+        assert came == FetchedFrame(bytes([8]) * 1000, "1.2.840.10008.1.2.1")
+    assert [r.line.split()[1] for r in numbers.requests] == [
+        "/rs/studies/1.2/series/1.3/instances/1.5/frames/8"
+    ]
+    assert InstanceFrames(stream, "1.5").fetch(7) == came
+
+
+def test_neighbours_are_fetched_ahead(stream) -> None:
+    stream.fetch("1.5", 20)
+    wait_for(lambda: all(stream.has(n) for n in range(18, 27)))
+    assert not stream.has(30)
+    assert not stream.has(17)
+    stream.fetch("1.5", 19)  # the other way
+    wait_for(lambda: all(stream.has(n) for n in range(13, 22)))
+
+
+def test_what_is_kept_is_bounded(stream, monkeypatch) -> None:
+    monkeypatch.setattr(encoded_cache(), "limit", 5_500)
+    stream.fetches_ahead = False
+    for n in range(20):
+        stream.fetch("1.5", n)
+    assert encoded_cache().nbytes <= 5_500
+    assert [n for n in range(40) if stream.has(n)] == [15, 16, 17, 18, 19]
+    assert isinstance(stream.fetch("1.5", 0), FetchedFrame)
+    assert stream.fetched == 21
+
+
+def test_many_threads_share_one_request(stream, numbers) -> None:
+    stream.fetches_ahead = False
+    threads = [threading.Thread(target=stream.fetch, args=("1.5", 3)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(numbers.requests) == 1
+
+
+def test_a_server_without_frames_gives_whole_files(web, reference_data, scripted, answer) -> None:
+    path = reference_data / "bad" / "MR_small.dcm"
+    web.add(path)
+    dataset = pydicom.dcmread(path)
+    uid = dataset.SOPInstanceUID
+
+    def answering(request):
+        if "/frames/" in request.line:
+            return answer("", "501 Not Implemented")
+        url = f"{web.url}/dicom-web{request.line.split()[1].removeprefix('/rs')}"
+        asked = urllib.request.Request(url, headers={"Accept": request.headers["accept"]})
+        with urllib.request.urlopen(asked, timeout=20) as got:
+            return answer(got.read(), kind=got.headers["Content-Type"])
+
+    server = scripted(answering)
+    stream = FrameStream(server.node, dataset.StudyInstanceUID, dataset.SeriesInstanceUID)
+    stream.set_order([(uid, 0)])
+    for _ in range(2):
+        found = stream.fetch(uid, 0)
+        assert isinstance(found, WholeFile)
+        assert found.description.rows == dataset.Rows
+    assert len(server.requests) == 2
+    stream.close()
+    assert not stream.folder.exists()
+
+
+def test_a_server_that_is_away_is_not_asked_at_every_look(scripted) -> None:
+    server = scripted(lambda request: b"")  # closes without a word
+    stream = FrameStream(server.node, "1.2", "1.3")
+    stream.set_order([("1.5", n) for n in range(40)])
+    for n in range(20):
+        with pytest.raises(NetworkError) as caught:
+            stream.fetch("1.5", n)
+        assert caught.value.reason == "closed"
+    assert len(server.requests) == 2  # once, and once more
+    stream.close()
+
+
+def test_the_end_cancels_what_is_under_way(answering, numbers) -> None:
+    node = replace(numbers.node, url=f"http://127.0.0.1:{answering(None)}/", limits=Limits())
+    stream = FrameStream(node, "1.2", "1.3")
+    stream.set_order([("1.5", 0)])
+    caught: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            stream.fetch("1.5", 0)
+        except (Cancelled, NetworkError) as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    wait_for(lambda: (stream._owner, 0) in frame_stream._cache._coming)
+    stream.close()
+    thread.join(PATIENCE)
+    assert len(caught) == 1
