@@ -24,3 +24,63 @@ def test_follows_the_database(qtbot, session, tmp_path):
         session.open(tmp_path / "other", create=True)
     assert network.database is session.database
     assert network.database is not first
+
+
+def test_what_is_added_before_the_queue_is_open_waits_for_it(qtbot, user_folders):
+    made, detach = attach_session()
+    with qtbot.waitSignal(made.opened, timeout=20_000):
+        made.open()
+    added = []
+    made.network.add_job("echo", {}, node="nobody", added=added.append)
+    qtbot.waitUntil(lambda: bool(added), timeout=20_000)
+    qtbot.waitUntil(lambda: made.network.jobs[:1] != [], timeout=20_000)
+    detach()
+
+
+def test_without_a_database_there_is_no_queue(qtbot, user_folders):
+    made, detach = attach_session()
+    with qtbot.waitSignal(made.network.failed) as caught:
+        made.network.add_job("echo", {}, node="nobody")
+    assert caught.args[0].reason == "no-queue"
+    detach()
+
+
+def test_threads_end_with_the_last_dock(qtbot, session):
+    network = session.network
+    qtbot.waitUntil(lambda: network.queue is not None, timeout=20_000)
+    queue = network.queue
+    assert queue.is_started
+    network.close()
+    assert not queue.is_started
+    assert network.queue is None
+
+
+def test_jobs_are_those_of_the_database_that_is_open(qtbot, session, tmp_path):
+    network = session.network
+    first = session.database.path
+    network.add_job("echo", {}, title="here", node="nobody")
+    qtbot.waitUntil(lambda: [job.title for job in network.jobs] == ["here"], timeout=20_000)
+    session.open(tmp_path / "other", create=True)
+    qtbot.waitUntil(lambda: network.jobs == [], timeout=20_000)
+    qtbot.waitUntil(lambda: session.database.path != first, timeout=20_000)
+    session.open(first)
+    qtbot.waitUntil(lambda: [job.title for job in network.jobs] == ["here"], timeout=20_000)
+
+
+def test_a_finished_import_refreshes_the_docks(qtbot, session, phantom):
+    folder = str(phantom["axial-ct"].paths[0].parent)
+    with qtbot.waitSignal(session.changed, timeout=30_000):
+        session.network.add_job("import", {"paths": [folder]})
+    assert len(session.database.series()) == 1
+
+
+def test_a_database_that_is_moved_takes_its_jobs_along(qtbot, session, tmp_path):
+    network = session.network
+    network.add_job("echo", {}, title="here", node="nobody")
+    qtbot.waitUntil(lambda: [job.title for job in network.jobs] == ["here"], timeout=20_000)
+    target = tmp_path / "moved"
+    with qtbot.waitSignal(network.switched, timeout=30_000):
+        session.move(session.database.path, target)
+    qtbot.waitUntil(lambda: [job.title for job in network.jobs] == ["here"], timeout=20_000)
+    assert network.database.path == target
+    assert (target / "jobs.sqlite").is_file()

@@ -235,7 +235,13 @@ class NetworkSession(QObject):
             failed=failed,
         )
 
-    def change_jobs(self, action: str, ids: Iterable[int]) -> None:
+    def change_jobs(
+        self,
+        action: str,
+        ids: Iterable[int],
+        *,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
         """Pause, resume, cancel or retry jobs; `failed` tells what could not be."""
         wanted = list(ids)
 
@@ -243,7 +249,7 @@ class NetworkSession(QObject):
             for one in wanted:
                 getattr(queue, action)(one)
 
-        self.ask_queue(work)
+        self.ask_queue(work, failed=failed)
 
     def ask_queue(
         self,
@@ -253,12 +259,13 @@ class NetworkSession(QObject):
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         """Call ``call(queue)`` on a thread; its result or error comes on the GUI thread."""
-        tell, queue = failed or self.failed.emit, self.queue
-        if queue is None:
-            tell(DatabaseError("The queue of jobs is not open yet.", reason="no-queue"))
+        tell, work = failed or self.failed.emit, self._work
+        if work is None:
+            tell(_no_queue())
             return
+        # Threads of the runner take turns: the queue is open when this one comes.
         self._runner.submit(
-            call, queue, returned=returned, failed=tell, finished=self.refresh_jobs
+            _with_queue, work, call, returned=returned, failed=tell, finished=self.refresh_jobs
         )
 
     def _start_calm(self) -> None:
@@ -311,6 +318,16 @@ class NetworkSession(QObject):
     def _start_log_calm(self) -> None:
         if not self._log_calm.isActive():
             self._log_calm.start()
+
+
+def _with_queue(work: Work, call: Callable[[JobQueue], Any]) -> Any:
+    if work.queue is None:
+        raise _no_queue()
+    return call(work.queue)
+
+
+def _no_queue() -> DatabaseError:
+    return DatabaseError("No database is open: there is no queue of jobs.", reason="no-queue")
 
 
 def _nothing() -> None:

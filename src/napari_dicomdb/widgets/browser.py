@@ -45,6 +45,7 @@ from napari_dicomdb.widgets.import_bar import ImportBar
 from napari_dicomdb.widgets.loadable_cache import LoadableCache
 from napari_dicomdb.widgets.loading import LayerLoader
 from napari_dicomdb.widgets.metadata_dock import MetadataDock
+from napari_dicomdb.widgets.network_indicator import NetworkIndicator
 from napari_dicomdb.widgets.recent_activity import RecentActivity
 from napari_dicomdb.widgets.several_search import SeveralSearch
 from napari_dicomdb.widgets.status_line import StatusLine, counted
@@ -124,6 +125,9 @@ class DicomBrowser(QWidget):
         self._build(palette)
         self.menus = BrowserMenu(self)
         self.remote = BrowserNetwork(self)
+        self.indicator = NetworkIndicator(
+            self.bar.network_button, self._session.network, self.remote.open, palette
+        )
         self.importing = BrowserImports(self, self._queries)
         self._connect()
         self._connect_keys()
@@ -321,7 +325,7 @@ class DicomBrowser(QWidget):
         parts: Iterable[Any] = (
             self.bar, self.import_bar, self.notice, self.empty, self.panel, self.views,
             self.recent, self.load_bar, self.query_bar, self.removal_bar, self.view_bar,
-            self.remote,
+            self.remote, self.indicator,
         )  # fmt: skip
         for part in parts:
             if part is not None:

@@ -111,7 +111,6 @@ class JobsPage(NetworkPage):
         self.clear_button.setObjectName("barButton")
         self._build()
         session.jobs_changed.connect(self._show_jobs)
-        session.failed.connect(self._on_failed)
         session.queue_opened.connect(self._show_remark)
         self.apply_palette(palette)
         self._show_jobs(session.jobs)
@@ -281,7 +280,7 @@ class JobsPage(NetworkPage):
         ids = self._can(action)
         if ids:
             self.notice.hide()
-            self._network.change_jobs(action, ids)
+            self._network.change_jobs(action, ids, failed=self._on_failed)
 
     def pause_or_resume(self) -> None:
         """Pause the selected jobs; when none can be, let those that are paused go on."""
@@ -297,7 +296,7 @@ class JobsPage(NetworkPage):
 
     def clear(self) -> None:
         """Forget what is finished."""
-        self._network.ask_queue(lambda queue: queue.clear_finished())
+        self._network.ask_queue(lambda queue: queue.clear_finished(), failed=self._on_failed)
 
     def copy(self) -> None:
         """Copy the report of the selected job."""
@@ -327,7 +326,9 @@ class JobsPage(NetworkPage):
 
     def _move(self, place: tuple[int, int | None] | None) -> None:
         if place is not None:
-            self._network.ask_queue(lambda queue: queue.move(place[0], before=place[1]))
+            self._network.ask_queue(
+                lambda queue: queue.move(place[0], before=place[1]), failed=self._on_failed
+            )
 
     def move_up(self) -> None:
         """Put the selected job before the one that comes sooner."""

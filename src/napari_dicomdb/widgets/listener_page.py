@@ -139,7 +139,7 @@ class ListenerPage(NetworkPage):
         self.live.timeout.connect(self._show_numbers)
         self._listening.changed.connect(self._show_state)
         self._listening.went_wrong.connect(self._show_wrong)
-        session.switched.connect(lambda _: self._show_state())
+        session.switched.connect(self._show_state)
         self.apply_palette(palette)
         runner.submit(
             load_listener_settings,
@@ -226,7 +226,7 @@ class ListenerPage(NetworkPage):
 
     # -- what is shown --------------------------------------------------------------------
 
-    def _show_state(self) -> None:
+    def _show_state(self, *_: object) -> None:
         state = self._listening.state
         is_off = state == "off"
         self.switch.setChecked(state in ("on", "starting"))

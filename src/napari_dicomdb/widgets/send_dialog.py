@@ -206,11 +206,11 @@ class SendDialog(QDialog):
 
     def send(self) -> None:
         """Send to the chosen node."""
-        node = self.chosen_node()
-        if node is None or self.work.is_busy:
+        node, database = self.chosen_node(), self._network.database
+        if node is None or database is None or self.work.is_busy:
             return
         remember(_NODE_KEY, node.name)
-        database, records = self._network.database, self._records
+        records = self._records
         options = {
             "transcode": self.transcode.isChecked(),
             "commitment": self.commitment.isChecked(),
