@@ -9,6 +9,9 @@ from typing import Any
 import pydicom
 import pytest
 
+from napari_dicomdb import Database
+from napari_dicomdb.network.node import Node
+
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
 
@@ -43,6 +46,30 @@ def test_options_and_head(web: Any, start: Any) -> None:
     assert head.headers["Content-Type"] == "application/dicom+json"
     assert head.headers["X-Content-Type-Options"] == "nosniff"
     assert "server" not in head.headers
+
+
+def test_our_own_client(web: Any, start: Any, tmp_path: Path, data_set_of: Any) -> None:
+    """Found, retrieved and sent on, every object comes back as it was."""
+    last = start(database=Database.open(tmp_path / "last"))
+    us = Node("us", kind="dicomweb", url=web.server.url)
+    them = Node("last", kind="dicomweb", url=last.server.url)
+    with Database.open(tmp_path / "middle") as middle:
+        study = web.database.find_series(web.named("CT1_RLE").series_uid).study_uid
+        keys = {"StudyInstanceUID": study}
+        found = middle.find(keys, us, here=False)
+        assert [one.study_uid for one in found.matches] == [study]
+        report = middle.retrieve(found.matches, us)
+        assert report.ok, report.summary()
+        sent = middle.send(middle.series(), them)
+        assert sent.ok, sent.summary()
+        expected = {i.uid: i.path for i in middle.instances()}
+    got = {i.uid: i.path for i in last.database.instances()}
+    assert got.keys() == expected.keys()
+    for uid, path in got.items():
+        (there,) = web.database.instances(uid=uid)
+        assert data_set_of(path) == data_set_of(there.path)
+    last.server.stop()
+    last.database.close()
 
 
 @pytest.fixture

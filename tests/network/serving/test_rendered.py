@@ -50,6 +50,7 @@ def test_a_series(web: Any, split: Any) -> None:
     parts = split(web.get(path, 'multipart/related; type="image/jpeg"'))
     assert len(parts) == series.instance_count
     assert {shown(content)[0] for _, content in parts} == {"JPEG"}
+    assert web.get(path, "image/jpeg").status_code == 406
 
 
 @pytest.mark.parametrize("level", ["study", "series", "instance"])

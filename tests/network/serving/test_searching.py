@@ -109,6 +109,7 @@ def test_fields(web: Any) -> None:
         "limit=many",
         "offset=1e9",
         "fuzzymatching=perhaps",
+        "emptyvaluematching=perhaps",
         "PatientID=a&PatientID=b",
         "includefield=../../etc",
         "PatientID[$ne]=1",
@@ -128,6 +129,19 @@ def test_what_cannot_be_asked_is_refused(web: Any, query: str) -> None:
 def test_odd_values_find_nothing(web: Any, query: str) -> None:
     assert web.get(f"/studies?{query}").status_code in (200, 204)
     assert web.database.studies()
+
+
+def test_lists_and_empty_values(web: Any) -> None:
+    found = web.get("/studies?ModalitiesInStudy=CT,US&multiplevaluematching=true").json()
+    modalities = {m for one in found for m in one["00080061"]["Value"]}
+    assert {"CT", "US"} <= modalities
+    assert all({"CT", "US"} & set(one["00080061"]["Value"]) for one in found)
+    uids = [one["0020000D"]["Value"][0] for one in found][:2]
+    assert len(web.get(f"/studies?StudyInstanceUID={','.join(uids)}").json()) == 2
+    empty = web.get('/studies?AccessionNumber=""&emptyvaluematching=true&limit=1000').json()
+    assert {one["0020000D"]["Value"][0] for one in empty} == {
+        study.uid for study in web.database.studies() if not study.accession_number
+    }
 
 
 def test_media_types(web: Any) -> None:

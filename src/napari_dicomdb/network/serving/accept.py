@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-__all__ = ["ANY", "Wanted", "parse_media_type", "wanted_of", "wants_json"]
+__all__ = ["ANY", "Wanted", "first_of", "parse_media_type", "wanted_of", "wants_json"]
 
 ANY = "*/*"
 _LONGEST = 8192

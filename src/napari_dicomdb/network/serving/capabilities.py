@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from napari_dicomdb import __version__
 from napari_dicomdb.network.serving.frames import MEDIA_TYPES, OCTETS
 from napari_dicomdb.network.serving.rendering import PICTURE_TYPES
-from napari_dicomdb.network.serving.resources import PREFIX, base_url, service_of
+from napari_dicomdb.network.serving.resources import base_url, service_of
 from napari_dicomdb.network.transcoding import TARGETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
 
-__all__ = ["describe", "options_of"]
+__all__ = ["describe"]
 
 
-def describe(request: Request) -> Response:
+def describe(request: Request) -> JSONResponse:
     """Answer with a document of what there is."""
     service = service_of(request)
     base = base_url(request)
@@ -63,12 +61,3 @@ def describe(request: Request) -> Response:
     return JSONResponse(
         {"server": f"napari-dicomdb {__version__}", "base": base, "services": services}
     )
-
-
-def options_of(methods: str) -> Callable[[Request], Response]:
-    """Return what answers OPTIONS where these methods are allowed."""
-
-    def answer(request: Request) -> Response:
-        return Response(status_code=204, headers={"Allow": methods, "DAV": PREFIX})
-
-    return answer

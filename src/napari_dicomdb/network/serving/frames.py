@@ -17,6 +17,7 @@ from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
 from napari_dicomdb.dicom.video import VIDEO_SYNTAXES
 from napari_dicomdb.errors import PixelError
 from napari_dicomdb.network.serving.accept import ANY, Wanted, wanted_of
+from napari_dicomdb.network.serving.metadata import data_set_of
 from napari_dicomdb.network.serving.multipart import Part, boundary, parts_of, related
 from napari_dicomdb.network.serving.resources import frame_numbers, one_instance
 from napari_dicomdb.network.transcoding import encode_as
@@ -225,8 +226,6 @@ def _encoded(record: InstanceRecord, description: PixelDescription, frame: int) 
 def _offset(record: InstanceRecord, description: PixelDescription) -> int:
     if description.offset is not None:
         return description.offset
-    from napari_dicomdb.network.serving.metadata import data_set_of
-
     with quiet():
         return int(data_set_of(record)[description.keyword].file_tell or 0)
 

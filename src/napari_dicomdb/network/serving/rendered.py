@@ -56,6 +56,8 @@ def retrieve_rendered(request: Request) -> Response:
     records = [one for one in instances_below(request) if one.pixel_keyword and one.rows]
     if not records:
         raise HTTPException(404, "there is no image in it")
+    if len(records) > 1 and is_multipart is False:
+        raise HTTPException(406, "several pictures come as multipart/related")
     if len(records) > _MOST_PICTURES:
         raise HTTPException(413, "too many images at once: ask series by series")
     headers = _remarks(request)

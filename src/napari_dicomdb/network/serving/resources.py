@@ -26,11 +26,13 @@ __all__ = [
     "Service",
     "base_url",
     "current",
+    "find_instances",
     "frame_numbers",
     "instance_url",
     "instances_below",
     "one_instance",
     "service_of",
+    "uids_of",
 ]
 
 PREFIX = "/dicom-web"

@@ -19,9 +19,7 @@ from napari_dicomdb.network.serving.accept import ANY, Wanted, wanted_of
 from napari_dicomdb.network.serving.multipart import Part, boundary, parts_of, related
 from napari_dicomdb.network.serving.resources import (
     base_url,
-    find_instances,
     instances_below,
-    service_of,
     uids_of,
 )
 from napari_dicomdb.network.transcoding import TARGETS, encode_as
@@ -210,9 +208,3 @@ def served_chunks(served: Served) -> Iterator[bytes]:
                 raise OSError("a file has become shorter while it was sent")
             left -= len(piece)
             yield piece
-
-
-def one_of(request: Request, study: str, series: str, instance: str) -> InstanceRecord | None:
-    """Return the instance that WADO-URI names by three UIDs."""
-    found = find_instances(service_of(request), study, series, instance)
-    return found[0] if found else None

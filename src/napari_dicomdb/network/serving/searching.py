@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["search_instances", "search_series", "search_studies"]
 
 _MOST_KEYS = 64
-_OTHERS = frozenset({"limit", "offset", "fuzzymatching", "includefield", "accept", "charset"})
+# Lists of values and "" for no value are always understood, asked for or not.
+_FLAGS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_OTHERS = frozenset({"limit", "offset", "includefield", "accept", "charset", *_FLAGS})
 # PS3.18 Tables 10.6.3-3 to 10.6.3-5, and what viewers list.
 _STUDY = (
     *("StudyDate", "StudyTime", "AccessionNumber", "ModalitiesInStudy", "StudyDescription"),
@@ -88,6 +90,8 @@ def _search(request: Request, level: str) -> Response:
         limit=min(most, _number(parameters, "limit", most)),
         offset=_number(parameters, "offset", 0),
     )
+    for name in _FLAGS[1:]:
+        _flag(parameters, name)
     returned = _returned(parameters, search)
     found = service.database.search_keys(search)
     headers = {}
