@@ -6,14 +6,15 @@ import queue
 import sqlite3
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import Cancelled, DicomDbError
 from napari_dicomdb.network.dimse_find import find_dimse
 from napari_dicomdb.network.find_report import FindReport, Merged, merge
 from napari_dicomdb.network.holdings import with_holdings
+from napari_dicomdb.network.identifiers import clean_text
 from napari_dicomdb.network.local_find import find_here
-from napari_dicomdb.network.query import Match, NodeOutcome, Query
+from napari_dicomdb.network.query import Match, NodeOutcome, Query, Values
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -105,9 +106,26 @@ def _ask_of(node: Node, query: Query) -> Ask:
             return find_dimse(node, query, take, waiting)
         from napari_dicomdb.network.dicomweb.searching import search_dicomweb
 
-        return search_dicomweb(node, query, take, waiting)
+        return search_dicomweb(node, query, lambda found: take(_clean(found)), waiting)
 
     return ask
+
+
+def _clean(matches: list[Match]) -> list[Match]:
+    """Take out of JSON's texts what C-FIND's never have: whatever acts on a screen."""
+    return [replace(match, values=_clean_values(match.values)) for match in matches]
+
+
+def _clean_values(values: Values) -> Values:
+    told: dict[str, Any] = {}
+    for keyword, value in values.items():
+        if isinstance(value, str) and not value.isprintable():
+            told[keyword] = clean_text(value, lines="\n" in value)
+        elif isinstance(value, list):
+            told[keyword] = [_clean_values(item) for item in value]
+        else:
+            told[keyword] = value
+    return told
 
 
 class _Running:
