@@ -27,6 +27,7 @@ def test_the_least_recently_used_go_first() -> None:
     for k in (0, 2, 3, 1):
         cache.get((0, k), lambda k=k: read.append(k) or frame(k))
     assert read == [1]
+    assert [(0, k) in cache for k in range(4)] == [False, True, True, True]
 
 
 def test_what_is_too_large_is_given_and_not_held() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.errors import LoadError, NetworkError, PixelError
 from napari_dicomdb.loading import examine
 from napari_dicomdb.loading.lazy import FrameCache, LazyArray, frame_cache
 from napari_dicomdb.loading.reading import ReadProblems
@@ -195,3 +195,33 @@ def test_every_reference_series_is_the_same_lazily(reference_data, records):
 def test_the_shared_cache_is_bounded_by_the_machine():
     assert 256 << 20 <= frame_cache().limit <= 4 << 30
     assert frame_cache() is frame_cache()
+
+
+def test_a_frame_that_a_server_did_not_give_is_asked_for_again():
+    array, stub, view = lazy()
+    read, is_up = stub.read, False
+
+    def fetch(index, out=None):
+        if index == 4 and not is_up:
+            raise NetworkError("the server is away", reason="timeout")
+        return read(index, out)
+
+    stub.read = fetch
+    assert (view[4] == -7).all()
+    assert (view[4] == -7).all()
+    np.testing.assert_array_equal(view[3], array[3])
+    (finding,) = view.findings
+    assert "the server is away" in finding.text
+    assert finding.numbers == {"frames": ["slice 5"], "reason": "timeout"}
+    is_up = True
+    np.testing.assert_array_equal(view[4], array[4])
+    assert view.findings == ()
+
+
+def test_a_broken_frame_stays_told_when_another_comes_back():
+    _, stub, view = lazy(broken=[2])
+    view[2]
+    stub.problems.forget("slice 9")
+    assert len(view.findings) == 1
+    stub.problems.forget("slice 3")
+    assert view.findings == ()
