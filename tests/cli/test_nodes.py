@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 
+import pytest
+
 
 def test_add_list_export_remove_import(dicomdb, tmp_path):
     done = dicomdb("nodes", "add", "pacs", "--host", "localhost", "--port", 11112, "--aet", "PACS")
@@ -50,3 +52,53 @@ def test_what_is_wrong_is_said(dicomdb):
         (result,) = dicomdb("echo", "gone", "--json").json
     assert (result["ok"], result["reason"]) == (False, "refused")
     assert dicomdb("echo", "nobody").code == 1
+
+
+@pytest.fixture
+def finder():
+    """Port of a node that answers echoes and queries by study."""
+    from pynetdicom import AE
+    from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
+
+    entity = AE("FINDER")
+    entity.add_supported_context(Verification)
+    entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+    server = entity.start_server(("127.0.0.1", 0), block=False)
+    yield server.socket.getsockname()[1]
+    server.shutdown()
+
+
+def test_facts(dicomdb, finder):
+    dicomdb("nodes", "add", "finder", "--host", "127.0.0.1", "--port", finder)
+    done = dicomdb("nodes", "test")
+    assert (done.code, done.err) == (0, "")
+    assert "It offers echo, query by study. Not offered: query by patient" in done.out
+    (result,) = dicomdb("nodes", "test", "finder", "--json").json
+    assert result["offer"]["services"] == ["echo", "query by study"]
+
+
+def test_every_option_is_kept_and_taken_along(dicomdb, tmp_path):
+    words = ["nodes", "add", "n", "--host", "h", "--retrieve", "move", "--timeout", 3]
+    words += ["--answer-timeout", 20, "--max-results", 7, "--max-pdu", 65536]
+    words += ["--move-destination", "ME", "--move-port", 4000, "--character-set", "ISO_IR 192"]
+    assert dicomdb(*words).code == 0
+    (node,) = dicomdb("nodes", "ls", "--json").json
+    assert node["limits"] == {
+        "connect_seconds": 3.0, "answer_seconds": 20.0, "max_pdu": 65536, "max_results": 7,
+    }  # fmt: skip
+    assert (node["move_destination"], node["move_port"]) == ("ME", 4000)
+    assert node["character_set"] == "ISO_IR 192"
+    path = tmp_path / "nodes.json"
+    dicomdb("nodes", "export", path)
+    dicomdb("nodes", "rm", "n")
+    assert dicomdb("nodes", "import", path).code == 0
+    assert dicomdb("nodes", "ls", "--json").json == [node]
+
+
+def test_logins_are_asked_for_again(dicomdb, tmp_path):
+    entry = {"name": "n", "host": "h", "credentials": "basic", "user": "me"}
+    path = tmp_path / "nodes.json"
+    path.write_text(json.dumps({"version": 1, "nodes": [entry]}))
+    done = dicomdb("nodes", "import", path)
+    assert done.code == 0
+    assert "n needs its login again" in done.out

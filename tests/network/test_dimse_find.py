@@ -453,3 +453,13 @@ def test_through_tls(orthanc, certificates):
     )
     assert asked(peer.node)[0].ok
     assert asked(replace(peer.node, tls=None))[0].state == "failed"
+
+
+def test_answer_that_is_too_large(find_scp):
+    def handle(event):
+        yield PENDING, study(1)
+        yield PENDING, study(2, TextValue="x" * (2 << 20))
+
+    outcome, found = asked(find_scp(handle))
+    assert (outcome.state, outcome.reason) == ("failed", "bad-answer")
+    assert uids(found) == ["1.2.3.1"]

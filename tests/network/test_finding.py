@@ -14,7 +14,7 @@ from napari_dicomdb.errors import Cancelled, NotFoundError, QueryError
 from napari_dicomdb.network.finding import find
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node
-from napari_dicomdb.network.query import Query
+from napari_dicomdb.network.query import Match, NodeOutcome, Query
 
 # pynetdicom, as a peer, drops the sockets of associations that were broken off.
 pytestmark = pytest.mark.filterwarnings(
@@ -183,3 +183,31 @@ def test_limit_of_each(several):
     assert report.ok and report.cut
     assert [(o.count, o.cut, o.reason) for o in report.nodes] == [(2, True, "limit")] * 3
     assert all("more" in o.text for o in report.nodes)
+
+
+def test_texts_of_dicomweb_servers_are_clean(monkeypatch):
+    def search(node, query, found, waiting):
+        values = {"PatientName": "a\u202eb", "X": [{"Y": "c\x9bd"}], "Z": "two\nlines", "N": "ok"}
+        found([Match(node.name, "study", values, study_uid="1")])
+        return NodeOutcome(node.name, "done", 1)
+
+    monkeypatch.setattr("napari_dicomdb.network.dicomweb.searching.search_dicomweb", search)
+    report = find([Node("web", kind="dicomweb", url="http://h/")], Query())
+    assert dict(report.matches[0].values) == {
+        "PatientName": "a\ufffdb",
+        "X": [{"Y": "c\ufffdd"}],
+        "Z": "two\nlines",
+        "N": "ok",
+    }
+
+
+def test_what_breaks_off_in_a_thread_is_told(monkeypatch):
+    import sqlite3
+
+    def broken(*arguments):
+        raise sqlite3.DatabaseError("disk image is malformed")
+
+    monkeypatch.setattr("napari_dicomdb.network.finding.find_here", broken)
+    with Database.in_memory() as database:
+        (outcome,) = find([], Query(), database=database).nodes
+    assert (outcome.state, outcome.reason) == ("failed", "database")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -260,7 +261,9 @@ def test(
     from napari_dicomdb.network.nodes import find_node, load_nodes
 
     chosen = [find_node(name) for name in names] if names else load_nodes()
-    _tell([check_node(node, facts=True) for node in chosen], json_)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        results = list(pool.map(lambda node: check_node(node, facts=True), chosen))
+    _tell(results, json_)
 
 
 def echo(name: NameArgument, json_: JsonOption = False) -> None:
