@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pydicom
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.node import Node
@@ -127,3 +131,101 @@ def test_orthanc_stores_to_us(
     assert records.keys() == sent.keys()
     for uid, there in sent.items():
         assert data_set_of(records[uid].path) == data_set_of(there)
+
+
+KEYS = st.sampled_from(
+    [
+        "PatientName",
+        "StudyDate",
+        "StudyTime",
+        "00080061",
+        "limit",
+        "offset",
+        "Rows",
+        "window",
+        "viewport",
+        "fuzzymatching",
+        "includefield",
+        "accept",
+        "AcquisitionDateTime",
+        "EchoTime",
+    ]
+)
+VALUES = st.one_of(st.text(max_size=20), st.from_regex(r"[0-9\-,.*?\\+=^\"]{0,16}"))
+STEPS = st.one_of(
+    st.sampled_from(
+        [
+            "studies",
+            "series",
+            "instances",
+            "metadata",
+            "frames",
+            "rendered",
+            "thumbnail",
+            "1",
+            "7",
+            "bulkdata",
+            "7FE00010",
+            "..",
+            ".",
+            "%2e%2e",
+            "%00",
+            "1,2",
+        ]
+    ),
+    st.text(max_size=12),
+)
+TYPES = st.sampled_from(
+    [
+        "*/*",
+        "image/png",
+        "multipart/related; type=application/dicom; transfer-syntax=*",
+        "application/dicom+json",
+        'multipart/related; type="image/*"',
+        "a/b;q=x",
+        "multipart/*",
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[*HealthCheck])
+@given(
+    st.lists(STEPS, max_size=8), st.dictionaries(KEYS, VALUES, max_size=3), TYPES, st.booleans()
+)
+def test_whatever_is_asked(
+    web: Any, steps: list[str], query: dict[str, str], accept: str, real: bool
+) -> None:
+    """Refused or answered, never an error of ours."""
+    path = "/".join(["", *(quote(one, safe="%.,") for one in steps)])
+    if real:
+        path = f"{web.path(web.named('CT1_UNC'))}{path}"
+    url = f"{web.server.url}{path}"  # httpx takes no path that begins with //
+    answer = web.client.get(url, params=query, headers={"Accept": accept})
+    assert answer.status_code < 500, (path, query)
+    assert b"Traceback" not in answer.content
+
+
+def test_many_at_once(
+    start: Any, store: Any, phantom_paths: list[Path], reference_data: Path, data_set_of: Any
+) -> None:
+    """Stored, searched and fetched side by side, while an import writes the database."""
+    web = start()
+    names = ("CT1_RLE", "US1_UNC", "MR4_UNC", "chrH31.dcm", "chrArab.dcm", "chrFren.dcm")
+    files = [one for name in names for one in [*reference_data.rglob(name)][:1]]
+
+    def work(one: Path) -> bytes:
+        assert store(web, one.read_bytes()).status_code == 200
+        dataset = pydicom.dcmread(one, stop_before_pixels=True)
+        path = f"/studies/{dataset.StudyInstanceUID}"
+        (found,) = web.get(f"/studies?StudyInstanceUID={dataset.StudyInstanceUID}").json()
+        assert found["00201208"]["Value"] == [1]
+        assert web.get(f"{path}/metadata").status_code == 200
+        rest = f"/series/{dataset.SeriesInstanceUID}/instances/{dataset.SOPInstanceUID}"
+        return bytes(web.get(f"{path}{rest}", "application/dicom; transfer-syntax=*").content)
+
+    with ThreadPoolExecutor(8) as pool:
+        importing = pool.submit(web.database.import_paths, [phantom_paths[0].parent], workers=0)
+        got = [*pool.map(work, files)]
+        assert importing.result().added == len(phantom_paths)
+    assert [data_set_of(one) for one in got] == [data_set_of(one) for one in files]
+    assert web.database.info()["instances"] == len(files) + len(phantom_paths)

@@ -93,6 +93,28 @@ def test_tls_and_token_beyond_loopback(start: Any, certificates: Any) -> None:
         old.wrap_socket(plain)
 
 
+def test_a_handshake_that_does_not_come(start: Any, certificates: Any) -> None:
+    web = start(
+        idle_seconds=0.3, tls_certificate=certificates.server, tls_key=certificates.server_key
+    )
+    with socket.create_connection(web.server.address, 10) as one:
+        assert one.recv(100) == b""
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6")
+def test_ipv6() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 on this computer")
+    with (
+        Database.in_memory() as database,
+        Server(database, ServerSettings(port=0, bind="::1")) as server,
+    ):
+        assert server.url.startswith("http://[::1]:")
+        assert httpx.get(f"{server.url}/").json()["base"] == server.url
+
+
 def test_a_key_that_does_not_fit(certificates: Any) -> None:
     settings = ServerSettings(
         port=0, tls_certificate=certificates.server, tls_key=certificates.client_key

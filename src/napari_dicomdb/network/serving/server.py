@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Server"]
 
 _LONGEST_HEADERS = 64 * 1024
-_START_SECONDS = 20.0
+_HANDSHAKE_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -135,7 +135,9 @@ class Server:
         _log.info("serving at %s:%d", *self._address)
 
     def _run(self) -> None:
-        asyncio.run(self._running.serve(sockets=[self._socket]))
+        seconds = min(_HANDSHAKE_SECONDS, self.settings.idle_seconds)
+        with asyncio.Runner(loop_factory=lambda: _Loop(seconds)) as runner:
+            runner.run(self._running.serve(sockets=[self._socket]))
 
     def stop(self) -> None:
         """Answer what is asked now, index what has come, and end; harmless when stopped."""
@@ -148,6 +150,20 @@ class Server:
             self._socket.close()
         self._service.close()
         _log.info("stopped serving at %s:%d", *self._address)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Waits for the handshake of TLS for a shorter time than a minute, asyncio's own."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        """Listen."""
+        if options.get("ssl") is not None:
+            options.setdefault("ssl_handshake_timeout", self._seconds)
+        return await super().create_server(*args, **options)
 
 
 class _WithoutValues(logging.Filter):
