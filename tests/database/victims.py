@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_dicomdb.database import Database, importing
+from napari_dicomdb.database.receiving import Inbox
+from napari_dicomdb.dicom.encoding import locate_data_set
+from napari_dicomdb.dicom.header import scan_file
 from napari_dicomdb.errors import DicomDbError
 
+CT = "1.2.840.10008.5.1.4.1.1.2"
 _ON_DISK = {"fsync", "ftruncate", "link", "mkdir", "open", "remove", "rename", "replace", "rmdir"}
 _ON_DISK |= {"symlink", "unlink", "utime", "write", "sendfile"}
 _SQL = (sqlite3.Connection, sqlite3.Cursor)
@@ -51,7 +55,27 @@ def act(what: str, root: str, **how: Any) -> Any:
             return database.undo_patient_change()
         if what == "open":
             return None
+        if what == "receive":
+            return receive(database, how["paths"], how["acknowledged"])
         return getattr(database, what)(**how)
+
+
+def receive(database: Database, paths: list[str], acknowledged: str) -> None:
+    """Receive objects, and write down which the sender is told to be kept."""
+    log = os.open(acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with Inbox(database, settle_seconds=0, batch=3) as inbox:
+        for path in paths:
+            with open(path, "rb") as file:
+                found = locate_data_set(file)
+                file.seek(found.offset)
+                raw = file.read()
+            uid = scan_file(path).values["SOPInstanceUID"]
+            with inbox.open(CT, uid, found.transfer_syntax_uid, "SENDER") as arrival:
+                arrival.write(raw[:100])
+                arrival.write(raw[100:])
+                arrival.commit()
+            os.write(log, f"{uid}\n".encode())
+    os.close(log)
 
 
 def _refuse_to_rename(root: str) -> None:

@@ -76,10 +76,15 @@ class Folder:
             If it cannot be made.
         """
         above = root / FOLDER
-        make_folder(above, root, index)
         while True:
+            make_folder(above, root, index)
             path = above / secrets.token_hex(8)
-            lock = _locked(path)
+            try:
+                lock = _locked(path)
+            except sqlite3.OperationalError:
+                if above.exists():
+                    raise
+                continue  # the last one who was there has just tidied up
             if lock is None:
                 continue
             # Whoever clears up may have deleted the lock before it was held.
@@ -115,7 +120,8 @@ class Folder:
             # Where an open file cannot be deleted, the next one who looks does it.
             _lock_of(self.path).unlink(missing_ok=True)
             self._lock.close()
-            _lock_of(self.path).unlink(missing_ok=True)
+            for ending in (_LOCK, f"{_LOCK}-journal"):
+                self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
             self.path.parent.rmdir()
         self._lock.close()
 
@@ -148,14 +154,20 @@ def _left(root: Path) -> Iterator[Folder]:
     above = root / FOLDER
     if not above.is_dir():
         return
-    names = {name.removesuffix(_LOCK) for name in os.listdir(above)}
-    for name in sorted(names):
+    for name in _names(above):
         folder = Folder.take_over(above / name)
         if folder is not None:
             try:
                 yield folder
             finally:
                 folder.close()
+    with contextlib.suppress(OSError):
+        above.rmdir()
+
+
+def _names(above: Path) -> list[str]:
+    # Beside each folder: its lock, and SQLite's journal of that.
+    return sorted({name.partition(".")[0] for name in os.listdir(above)})
 
 
 def has_left(root: Path) -> bool:
@@ -163,12 +175,13 @@ def has_left(root: Path) -> bool:
     above = root / FOLDER
     if not above.is_dir():
         return False
-    for name in sorted({name.removesuffix(_LOCK) for name in os.listdir(above)}):
+    names = _names(above)
+    for name in names:
         lock = _locked(above / name)
         if lock is not None:
             lock.close()
             return True
-    return False
+    return not names  # killed when it was about to delete the folder itself
 
 
 def adopt_left(connections: Connections, root: Path) -> ImportReport:

@@ -26,6 +26,7 @@ from napari_dicomdb.errors import (
     DatabaseError,
     DicomDbError,
     HeaderError,
+    NotDicomError,
 )
 
 if TYPE_CHECKING:
@@ -392,7 +393,12 @@ class Arrival:
     def _examined(self) -> Header:
         if not hasattr(_thread, "templates"):
             _thread.templates = Templates()
-        header = scan_file(self._partial, templates=_thread.templates)
+        try:
+            header = scan_file(self._partial, templates=_thread.templates)
+        except (HeaderError, NotDicomError) as error:
+            # Where it lies for now says nothing to anybody.
+            text = str(error).removeprefix(f"{self._partial}: ")
+            raise type(error)(text, reason=error.reason) from error
         if header.media:
             raise HeaderError("a DICOMDIR is no object to be kept", reason="media")
         if missing := missing_uids(header.values):
