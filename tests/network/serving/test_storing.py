@@ -220,6 +220,39 @@ def test_a_cut_connection_keeps_what_was_whole(
     assert left == []
 
 
+def test_whatever_the_cut_what_was_acknowledged_stays(
+    start: Any, proxy: Any, phantom_paths: list[Path], data_set_of: Any
+) -> None:
+    """Cut at forty places, each request then sent again: all is there once, and whole."""
+    import httpx
+
+    web = start()
+    files = {str(pydicom.dcmread(one).SOPInstanceUID): one for one in phantom_paths}
+    size = phantom_paths[0].stat().st_size
+    kind = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=m'}
+    message = b"".join(
+        b"--m\r\nContent-Type: application/dicom\r\n\r\n" + one.read_bytes() + b"\r\n"
+        for one in [*files.values()][:2]
+    )
+    between = proxy(web.server.address[1], *(50 + n * size // 20 for n in range(40)))
+    url = f"http://127.0.0.1:{between.port}/dicom-web/studies"
+    acknowledged: set[str] = set()
+    for _ in range(42):
+        try:
+            answer = httpx.post(url, content=message + b"--m--\r\n", headers=kind)
+        except httpx.HTTPError:
+            continue
+        acknowledged |= {uid_of(one) for one in answer.json()["00081199"]["Value"]}
+    assert acknowledged == set([*files][:2])
+    assert between.connections >= 41
+    web.server.stop()
+    with Database.open(web.database.path, read_only=True) as database:
+        found = {i.uid: i.path for i in database.instances()}
+    assert found.keys() == acknowledged
+    for uid, path in found.items():
+        assert data_set_of(path) == data_set_of(files[uid])
+
+
 def test_read_only_takes_nothing(start: Any, store: Any, phantom_paths: list[Path]) -> None:
     web = start(read_only=True)
     answer = store(web, phantom_paths[0].read_bytes())
