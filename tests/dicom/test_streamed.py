@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,14 @@ import pytest
 from pydicom.encaps import generate_frames
 
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
-from napari_dicomdb.dicom.streamed import FetchedFrame, StreamedPath, WholeFile, source_of
+from napari_dicomdb.dicom.streamed import (
+    FetchedFrame,
+    StreamedPath,
+    WholeFile,
+    may_wait,
+    source_of,
+    waiting_allowed,
+)
 from napari_dicomdb.errors import PixelError
 
 NATIVE = "1.2.840.10008.1.2.1"
@@ -104,3 +112,18 @@ def test_a_streamed_path_is_a_path() -> None:
     assert source_of(Path("/a/b.dcm")) is None
     assert source_of("text") is None
     assert str(pickle.loads(pickle.dumps(path))) == "/a/b.dcm"
+
+
+def test_who_may_wait() -> None:
+    assert not may_wait()  # the main thread, which is the window's
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(may_wait()))
+    thread.start()
+    thread.join()
+    assert found == [True]
+    with waiting_allowed(True):
+        assert may_wait()
+        with waiting_allowed(False):
+            assert not may_wait()
+        assert may_wait()
+    assert not may_wait()

@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PosixPath, WindowsPath
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
     from pathlib import Path
 
     from napari_dicomdb.dicom.description import PixelDescription
 
-__all__ = ["FetchedFrame", "FrameSource", "StreamedPath", "WholeFile", "source_of"]
+__all__ = [
+    "COMING",
+    "FetchedFrame",
+    "FrameSource",
+    "StreamedPath",
+    "WholeFile",
+    "may_wait",
+    "source_of",
+    "waiting_allowed",
+]
+
+COMING = "coming"
+"""Reason of the error that says a frame is on its way: look again when it is here."""
+
+_thread = threading.local()
+
+
+def may_wait() -> bool:
+    """Whether this thread may wait for a server; that of the window may not."""
+    told: bool | None = getattr(_thread, "may_wait", None)
+    return threading.current_thread() is not threading.main_thread() if told is None else told
+
+
+@contextmanager
+def waiting_allowed(allowed: bool) -> Iterator[None]:
+    """Say within the block whether this thread may wait: for whom it works."""
+    before = getattr(_thread, "may_wait", None)
+    _thread.may_wait = allowed
+    try:
+        yield
+    finally:
+        _thread.may_wait = before
 
 
 @dataclass(frozen=True, slots=True)

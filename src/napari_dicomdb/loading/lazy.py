@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.dicom.streamed import COMING, may_wait, waiting_allowed
 from napari_dicomdb.errors import LoadError, PixelError
 from napari_dicomdb.loading.frame_cache import FrameCache
 from napari_dicomdb.loading.reading import note_failure, note_success, thread_count
@@ -154,7 +155,9 @@ class LazyArray:
             # What would push everything else out of the cache goes past it.
             flat[place] = self.frame(wanted[place], keep=fits)
 
-        self._in_threads(fill, range(len(wanted)))
+        # Whoever wants all of it wants it right, not soon.
+        with waiting_allowed(True):
+            self._in_threads(fill, range(len(wanted)))
         return result if dtype is None else result.astype(dtype, copy=False)
 
     def frame(self, index: int, *, keep: bool = True) -> NDArray[Any]:
@@ -166,7 +169,9 @@ class LazyArray:
                 return self._read(index)
             frame = self._cache.get((self._owner, index), partial(self._read, index))
         except ConnectionError as error:
-            # A server is away: shown empty now, asked again at the next look.
+            # A server is away, or needs time: shown empty now, asked again at the next look.
+            if _kind(error) == COMING:
+                return np.full(self.frames.frame_shape, self.frames.fill, self.dtype)
             if index not in self._away:
                 self._away.add(index)
                 _log.warning("an image could not be fetched: %s", _kind(error))
@@ -236,8 +241,14 @@ class LazyArray:
             for item in items[1:]:
                 work(item)
             return
+        allowed = may_wait()
+
+        def work_for_this_thread(item: int) -> None:
+            with waiting_allowed(allowed):
+                work(item)
+
         with ThreadPoolExecutor(thread_count(), thread_name_prefix="dicomdb-lazy") as pool:
-            for _ in pool.map(work, items[1:], chunksize=1):
+            for _ in pool.map(work_for_this_thread, items[1:], chunksize=1):
                 pass
 
     def _split(self, key: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_dicomdb.dicom.streamed import FetchedFrame, WholeFile
+from napari_dicomdb.dicom.streamed import COMING, FetchedFrame, WholeFile, may_wait
 from napari_dicomdb.errors import Cancelled, DicomDbError, NetworkError
 from napari_dicomdb.loading.frame_cache import FrameCache
 from napari_dicomdb.network.dicomweb.client import DicomWebClient
@@ -30,7 +30,7 @@ from napari_dicomdb.network.dicomweb.file_sink import FileSink
 from napari_dicomdb.network.dicomweb.frames import fetch_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -93,6 +93,11 @@ class FrameStream:
         How many frames came over the network until now.
     fetches_ahead : bool
         Whether the neighbours of a frame that is looked at are fetched, too.
+    always_waits : bool
+        False: a thread that may not wait (`dicom.streamed.may_wait`) gets an error with
+        reason "coming" for what is not here, and is told when it has arrived.
+    on_arrived : list of callable
+        Called, from any thread, when something has arrived or could not be had.
     """
 
     def __init__(self, node: Node, study_uid: str, series_uid: str) -> None:
@@ -100,6 +105,8 @@ class FrameStream:
         self.folder = Path(tempfile.mkdtemp(prefix="dicomdb-stream-"))
         self.fetched = 0
         self.fetches_ahead = True
+        self.always_waits = True
+        self.on_arrived: list[Callable[[], None]] = []
         self._study, self._series = study_uid, series_uid
         self._ending = _Ending()
         self._owner = -1 - next(_owners)
@@ -146,11 +153,17 @@ class FrameStream:
         NetworkError
             If the server does not give it now.
         """
-        found = self._fetched(uid, frame)
         place = self._place.get((uid, frame))
+        forwards = place is None or place >= self._last
+        self._last = self._last if place is None else place
+        if place is not None and not (self.always_waits or may_wait() or self.has(place)):
+            self._require_server()
+            if place not in self._coming:
+                self._later(place)
+            self._prefetch(place, 1 if forwards else -1)
+            raise NetworkError("the image is on its way", reason=COMING)
+        found = self._fetched(uid, frame)
         if place is not None:
-            forwards = place >= self._last
-            self._last = place
             self._prefetch(place, 1 if forwards else -1)
         return found
 
@@ -260,6 +273,8 @@ class FrameStream:
             _log.debug("not fetched ahead: %s", error.reason)
         finally:
             self._coming.discard(place)
+        for tell in list(self.on_arrived):
+            tell()
 
 
 class InstanceFrames:

@@ -10,6 +10,7 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.viewer.frame import current_frame, dicom_metadata, frames_of_reference
 from napari_dicomdb.viewer.layers import volume_to_layers
 from napari_dicomdb.viewer.planes import native_plane, set_plane
+from napari_dicomdb.viewer.remote_frames import follow_stream
 from napari_dicomdb.viewer.sliders import slider_values
 from napari_dicomdb.viewer.windows import widen_range
 
@@ -38,7 +39,9 @@ def add_volume(viewer: Any, volume: Volume, *, native_plane_first: bool = False)
     list of napari layers
     """
     layers = volume_to_layers(volume, frame=current_frame(viewer))
-    return add_layers(viewer, layers, native_plane_first=native_plane_first)
+    added = add_layers(viewer, layers, native_plane_first=native_plane_first)
+    follow_stream(viewer, volume, added)
+    return added
 
 
 def add_layers(

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pydicom
 import pytest
 
-from napari_dicomdb.dicom.streamed import FetchedFrame, WholeFile
+from napari_dicomdb.dicom.streamed import COMING, FetchedFrame, WholeFile, waiting_allowed
 from napari_dicomdb.errors import Cancelled, NetworkError
 from napari_dicomdb.network import frame_stream
 from napari_dicomdb.network.frame_stream import FrameStream, InstanceFrames, encoded_cache
@@ -144,3 +144,17 @@ def test_the_end_cancels_what_is_under_way(answering, numbers) -> None:
     stream.close()
     thread.join(PATIENCE)
     assert len(caught) == 1
+
+
+def test_the_window_does_not_wait_but_is_told(stream, numbers) -> None:
+    told = threading.Event()
+    stream.on_arrived.append(told.set)
+    stream.always_waits = False
+    with pytest.raises(NetworkError) as caught:
+        stream.fetch("1.5", 11)  # pytest runs in the main thread, as a window does
+    assert caught.value.reason == COMING
+    assert told.wait(PATIENCE)
+    wait_for(lambda: stream.has(11))
+    assert stream.fetch("1.5", 11) == FetchedFrame(bytes([12]) * 1000, "1.2.840.10008.1.2.1")
+    with waiting_allowed(True):
+        assert stream.fetch("1.5", 35).content == bytes([36]) * 1000
