@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+
 import pytest
 
 from napari_dicomdb.widgets._session import attach_session
@@ -84,3 +89,33 @@ def test_a_database_that_is_moved_takes_its_jobs_along(qtbot, session, tmp_path)
     qtbot.waitUntil(lambda: [job.title for job in network.jobs] == ["here"], timeout=20_000)
     assert network.database.path == target
     assert (target / "jobs.sqlite").is_file()
+
+
+_SCRIPT = """
+import sys
+from qtpy.QtWidgets import QApplication
+from napari_dicomdb.network.listener_settings import ListenerSettings
+from napari_dicomdb.widgets._session import attach_session
+application = QApplication([])
+session, detach = attach_session()
+session.open()
+while session.network.queue is None:
+    application.processEvents()
+session.network.listening.start(ListenerSettings(port=int(sys.argv[1])))
+while session.network.listening.state != "on":
+    application.processEvents()
+print("up")
+"""
+
+
+def test_a_script_that_just_ends_says_nothing(user_folders):
+    """The last hooks of Python come when no thread takes work any more."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, str(port)],
+        capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "up\n", "")

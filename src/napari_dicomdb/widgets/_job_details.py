@@ -50,7 +50,8 @@ class JobDetails(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.heading)
         layout.addWidget(self.facts)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(self.table, 100)
+        layout.addStretch(1)
         layout.addLayout(row_of(self.remark, None, self.copy_button))
         self.apply_palette(palette)
 

@@ -185,21 +185,27 @@ class NetworkSession(QObject):
 
         That may wait, on any thread, and may be called more than once.
         """
-        work, self._work = self._work, None
-        self._show_jobs([])
+        work = self._drop()
         if work is None:
             return _nothing
         self.listening.leave()
         self._runner.submit(work.end)  # before anything of the next database begins
         return work.end
 
+    def _drop(self) -> Work | None:
+        work, self._work = self._work, None
+        self._show_jobs([])
+        return work
+
     def close(self) -> None:
         """Stop all work, and wait until it has ended."""
         self._calm.stop()
         self._log_calm.stop()
+        work = self._drop()
+        # Not by a task: when Python ends, threads cannot be given any more.
         self.listening.close()
-        end = self.leave()
-        end()
+        if work is not None:
+            work.end()
         self._runner.close()
         self._end_log()
         self.log.detach()

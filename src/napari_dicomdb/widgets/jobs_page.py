@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from superqt import QElidingLabel
+
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._job_delegate import JobDelegate
 from napari_dicomdb.widgets._job_details import JobDetails
@@ -93,8 +95,9 @@ class JobsPage(NetworkPage):
         self.details = JobDetails(palette)
         self.notice = NoticeBox("warning", closable=True)
         self.notice.hide()
-        self.count = QLabel("")
+        self.count = QElidingLabel("")
         self.count.setObjectName("dim")
+        self.count.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._icons: dict[QToolButton, str] = {}
         self.pause_button = self._button("pause", "Pause (Space)", self.pause_or_resume)
         self.cancel_button = self._button(
@@ -143,7 +146,6 @@ class JobsPage(NetworkPage):
                 self.retry_button,
                 self.up_button,
                 self.down_button,
-                None,
                 self.count,
                 self.clear_button,
             )
@@ -193,6 +195,7 @@ class JobsPage(NetworkPage):
             if state in states
         ]
         self.count.setText(", ".join(told))
+        self.count.setToolTip(", ".join(told))
         self._update()
 
     def selected(self) -> list[Job]:

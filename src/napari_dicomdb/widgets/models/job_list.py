@@ -39,10 +39,11 @@ def state_of(job: Job) -> str:
 
 def facts_of(job: Job) -> str:
     """Return the second line of a job: how far, how fast, how long still; what went wrong."""
-    parts = []
-    if job.total and (job.done or job.state == "running"):
+    parts: list[str] = []
+    is_single = job.total == 1  # the state says how far that is
+    if not is_single and job.total and (job.done or job.state == "running"):
         parts.append(f"{number(job.done)} of {number(job.total)}")
-    elif job.done:
+    elif job.done and not is_single:
         parts.append(number(job.done))
     if job.state == "running":
         if job.rate > 0:
