@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-
 from superqt import QElidingLabel
 
 from napari_dicomdb.widgets._icons import icon
