@@ -84,7 +84,8 @@ class QueryPage(NetworkPage):
         self.form.cancelled.connect(self.cancel)
         self.form.nodes_wanted.connect(self.nodes_wanted)
         self.form.refused.connect(lambda text: self.results.tell("form", text, "warning"))
-        self.results.model.children_wanted.connect(self.unfold)
+        # Queued: the tree is amid unfolding the row.
+        self.results.model.children_wanted.connect(self.unfold, Qt.ConnectionType.QueuedConnection)
         self.results.test_requested.connect(self.test)
         self._holding = QTimer(self)
         self._holding.setSingleShot(True)

@@ -59,6 +59,10 @@ class MatchRow:
         Of its children: "closed" (not asked for yet), "asking" or "known".
     text : str
         Of a note.
+    place : int
+        Among the children of its parent.
+    number : int
+        By which a model knows it.
     """
 
     level: str
@@ -69,6 +73,7 @@ class MatchRow:
     state: str = "closed"
     text: str = ""
     place: int = 0
+    number: int = 0
     children: list[MatchRow] = field(default_factory=list)
     by_key: dict[tuple[Any, ...], MatchRow] = field(default_factory=dict)
 

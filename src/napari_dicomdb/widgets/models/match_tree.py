@@ -59,7 +59,8 @@ class MatchTree(QAbstractItemModel):
     Signals
     -------
     children_wanted : MatchRow
-        It was unfolded for the first time: ask its nodes for the next level.
+        It was unfolded for the first time: ask its nodes for the next level. To be
+        connected queued, for the view is amid unfolding it.
     """
 
     children_wanted = Signal(object)
@@ -69,6 +70,9 @@ class MatchTree(QAbstractItemModel):
         self.columns = tuple(columns)
         self.top = MatchRow("top", state="known")
         self.level = "study"
+        # Indexes carry numbers: views keep some of rows that are gone.
+        self._rows: dict[int, MatchRow] = {}
+        self._last_number = 0
         self._icons: dict[str, Any] = {}
         self._dim: QColor | None = None
         self._order: tuple[str, bool] | None = None
@@ -96,6 +100,7 @@ class MatchTree(QAbstractItemModel):
         """Show nothing; what comes next is of this level."""
         self.beginResetModel()
         self.level = level
+        self._rows.clear()
         self.top = MatchRow("top", state="known")
         self.endResetModel()
 
@@ -135,6 +140,8 @@ class MatchTree(QAbstractItemModel):
         """Have the next unfolding ask again."""
         if row.children:
             self.beginRemoveRows(self.index_of(row), 0, len(row.children) - 1)
+            for gone in self._below(row):
+                del self._rows[gone.number]
             row.children, row.by_key = [], {}
             self.endRemoveRows()
         row.state = "closed"
@@ -151,13 +158,16 @@ class MatchTree(QAbstractItemModel):
 
     def rows(self) -> list[MatchRow]:
         """Return all rows that are known, but for notes."""
+        return [row for row in self._rows.values() if row.level != NOTE]
+
+    @staticmethod
+    def _below(row: MatchRow) -> list[MatchRow]:
         found: list[MatchRow] = []
-        waiting = list(self.top.children)
+        waiting = list(row.children)
         while waiting:
-            row = waiting.pop()
-            if row.level != NOTE:
-                found.append(row)
-                waiting += row.children
+            one = waiting.pop()
+            found.append(one)
+            waiting += one.children
         return found
 
     def _append(self, above: MatchRow, rows: list[MatchRow]) -> None:
@@ -167,13 +177,16 @@ class MatchTree(QAbstractItemModel):
         self.beginInsertRows(self.index_of(above), first, first + len(rows) - 1)
         for place, row in enumerate(rows, first):
             row.place = place
+            self._last_number += 1
+            row.number = self._last_number
+            self._rows[row.number] = row
         above.children += rows
         self.endInsertRows()
 
     def _drop_notes(self, above: MatchRow) -> None:
         for row in [row for row in above.children if row.level == NOTE]:
             self.beginRemoveRows(self.index_of(above), row.place, row.place)
-            del above.children[row.place]
+            del above.children[row.place], self._rows[row.number]
             for place, left in enumerate(above.children):
                 left.place = place
             self.endRemoveRows()
@@ -202,7 +215,7 @@ class MatchTree(QAbstractItemModel):
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
-        moved = [(index, index.internalPointer()) for index in before]
+        moved = [(index, self.row_of(index)) for index in before]
         above.children = ordered
         for place, row in enumerate(ordered):
             row.place = place
@@ -214,14 +227,13 @@ class MatchTree(QAbstractItemModel):
 
     def row_of(self, index: QModelIndex) -> MatchRow:
         """Return the row behind an index, the root behind an invalid one."""
-        row: MatchRow = index.internalPointer() if index.isValid() else self.top
-        return row
+        return self._rows.get(index.internalId(), self.top) if index.isValid() else self.top
 
     def index_of(self, row: MatchRow, column: int = 0) -> QModelIndex:
         """Return the index of a row."""
         if row is self.top:
             return QModelIndex()
-        return self.createIndex(row.place, column, row)
+        return self.createIndex(row.place, column, row.number)
 
     def index(  # noqa: D102
         self,
@@ -232,7 +244,7 @@ class MatchTree(QAbstractItemModel):
         children = self.row_of(parent).children
         if not 0 <= row < len(children) or not 0 <= column < len(self.columns):
             return QModelIndex()
-        return self.createIndex(row, column, children[row])
+        return self.createIndex(row, column, children[row].number)
 
     def parent(self, index: QModelIndex) -> QModelIndex:  # type: ignore[override]  # noqa: D102
         above = self.row_of(index).parent if index.isValid() else None
