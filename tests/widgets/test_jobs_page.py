@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 
 import pytest
@@ -200,3 +202,30 @@ def test_rows_change_in_place(qtbot, page, silent, send):
     assert resets == []
     assert [job.id for job in page.selected()] == [ids[2]]
     assert page.list.indexAt(QPoint(5, 5)).isValid()
+
+
+def test_instances_that_failed_are_listed(qtbot, page, network, storescp, phantom, tmp_path):
+    scp = storescp()
+    add_node(scp.node)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    paths = [shutil.copy(path, folder) for path in phantom["axial-ct"].paths]
+    with qtbot.waitSignal(network.queue_opened, timeout=20_000):
+        network.session.open(tmp_path / "other", create=True)
+    network.add_job("import", {"paths": [str(folder)]})
+    qtbot.waitUntil(lambda: [job.state for job in page.model.jobs] == ["done"], timeout=30_000)
+    (series,) = network.database.series()
+    gone = network.database.instances(series)[3]
+    os.unlink(gone.path)
+    network.add_job("send", {"series": [series.uid]}, title="Most of it", node="scp")
+    qtbot.waitUntil(lambda: "failed" in [job.state for job in page.model.jobs], timeout=30_000)
+    (job,) = [job for job in page.model.jobs if job.state == "failed"]
+    page.select([job.id])
+    qtbot.waitUntil(page.details.table.isVisible, timeout=10_000)
+    (row,) = page.details.model.rows
+    assert (row.cells[0], row.cells[2]) == ("missing", gone.uid)
+    assert len(scp.received) == len(paths) - 1
+    _choose(qtbot, page, "Copy report")
+    told = QGuiApplication.clipboard().text()
+    assert gone.uid in told
+    assert str(folder) not in told

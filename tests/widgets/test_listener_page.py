@@ -184,6 +184,14 @@ def test_starts_at_launch_when_asked(qtbot, page, session, palette):
     detach()
 
 
+def test_read_only_database_takes_nothing(qtbot, page, session):
+    with qtbot.waitSignal(session.opened, timeout=20_000):
+        session.open(session.database.path, read_only=True)
+    qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
+    assert "read-only" in page.notice.text()
+    assert not page.switch.isChecked()
+
+
 def _close_all(session):
     from napari_dicomdb.widgets import _session
 

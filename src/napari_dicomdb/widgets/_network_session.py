@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,7 @@ class NetworkSession(QObject):
     queue_opened = Signal()
     jobs_changed = Signal(object)  # list of Job: all of them, in order
     indexed = Signal(object)  # ListenerEvent: what was received is in the index
+    jobs_seen = Signal()  # failed jobs were looked at
     listener_changed = Signal()  # state or error of `listening`
     log_added = Signal()
     nodes_changed = Signal()  # to be emitted by whoever changed the list of nodes
@@ -123,6 +125,7 @@ class NetworkSession(QObject):
         self._mailbox.jobs.connect(self._start_calm, queued)
         self._mailbox.logged.connect(self._start_log_calm, queued)
         self.jobs: list[Job] = []
+        self._seen_at = time.time()
         self.listening = Listening(self)
         self.listening.changed.connect(self.listener_changed)
         self.listening.indexed.connect(self._on_indexed)
@@ -222,6 +225,19 @@ class NetworkSession(QObject):
     def running_count(self) -> int:
         """How many jobs run or wait for their turn."""
         return sum(job.state in _RUNNING for job in self.jobs)
+
+    @property
+    def failed_count(self) -> int:
+        """How many jobs failed in this session since `mark_seen`."""
+        return sum(
+            job.state == "failed" and (job.at_ended or 0) > self._seen_at for job in self.jobs
+        )
+
+    def mark_seen(self) -> None:
+        """Take what failed so far as known to the user."""
+        if self.failed_count:
+            self._seen_at = time.time()
+            self.jobs_seen.emit()
 
     def add_job(
         self,

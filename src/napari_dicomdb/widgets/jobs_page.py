@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qtpy.QtCore import QPoint
+    from qtpy.QtGui import QShowEvent
 
     from napari_dicomdb.network.jobs import Job
     from napari_dicomdb.widgets._network_session import NetworkSession
@@ -138,17 +139,17 @@ class JobsPage(NetworkPage):
         self._split.setStretchFactor(1, 2)
         self.details.hide()
         self._stack.addWidget(self._split)
-        self.column.addLayout(
-            row_of(
-                self.pause_button,
-                self.cancel_button,
-                self.retry_button,
-                self.up_button,
-                self.down_button,
-                self.count,
-                self.clear_button,
-            )
+        row = row_of(
+            self.pause_button,
+            self.cancel_button,
+            self.retry_button,
+            self.up_button,
+            self.down_button,
+            self.count,
+            self.clear_button,
         )
+        row.setStretch(row.indexOf(self.count), 1)
+        self.column.addLayout(row)
         self.column.addWidget(self.notice)
         self.column.addWidget(holder, 1)
 
@@ -196,6 +197,13 @@ class JobsPage(NetworkPage):
         self.count.setText(", ".join(told))
         self.count.setToolTip(", ".join(told))
         self._update()
+        if self.isVisible():
+            self._network.mark_seen()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take what failed as seen."""
+        super().showEvent(event)
+        self._network.mark_seen()
 
     def selected(self) -> list[Job]:
         """Return the selected jobs, in order."""

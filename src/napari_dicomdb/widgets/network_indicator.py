@@ -62,10 +62,8 @@ class NetworkIndicator(QObject):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         button.customContextMenuRequested.connect(self._show_menu)
-        self._seen: frozenset[int] | None = None
-        network.jobs_changed.connect(self._show)
-        network.listener_changed.connect(self._show)
-        network.switched.connect(self._forget)
+        for signal in (network.jobs_changed, network.jobs_seen, network.listener_changed):
+            signal.connect(self._show)
         self._show()
 
     def apply_palette(self, palette: Palette) -> None:
@@ -73,29 +71,8 @@ class NetworkIndicator(QObject):
         self._palette = palette
         self._show()
 
-    @property
-    def failed_count(self) -> int:
-        """How many jobs failed since they were last looked at."""
-        return len(self._failed() - (self._seen or frozenset()))
-
-    def _failed(self) -> frozenset[int]:
-        return frozenset(job.id for job in self._network.jobs if job.state == "failed")
-
-    def _forget(self, _: object = None) -> None:
-        self._seen = None
-        self._show()
-
-    def open(self, page: str) -> None:
-        """Open a page of the dock; failed jobs are seen then."""
-        if page == "jobs":
-            self._seen = self._failed()
-            self._show()
-        self._open(page)
-
     def _show(self, *_: object) -> None:
-        if self._seen is None and self._network.jobs:
-            self._seen = self._failed()  # those of an earlier session
-        running, failed = self._network.running_count, self.failed_count
+        running, failed = self._network.running_count, self._network.failed_count
         state = self._network.listening.state
         self.button.setText(number(running) if running else "")
         said = []
@@ -132,7 +109,7 @@ class NetworkIndicator(QObject):
             "listener": "" if state == "off" else f" ({state})",
         }
         pages = [
-            MenuEntry(f"{words}{more.get(page, '')}", partial(self.open, page))
+            MenuEntry(f"{words}{more.get(page, '')}", partial(self._open, page))
             for page, words in _PAGES.items()
         ]
         listening = self._network.listening

@@ -93,7 +93,9 @@ class JobList(QAbstractListModel):
                 del self.jobs[row]
                 self.endRemoveRows()
         for row, job in enumerate(jobs):
-            now = self.row_of(job.id)
+            # Mostly it is there already: only what came or moved is looked for.
+            here = row < len(self.jobs) and self.jobs[row].id == job.id
+            now = row if here else self.row_of(job.id)
             if now < 0:
                 self.beginInsertRows(nowhere, row, row)
                 self.jobs.insert(row, job)
