@@ -98,7 +98,12 @@ def send_instances(
         from napari_dicomdb.network.dicomweb.storing import store_instances
 
         return store_instances(
-            instances, node, transcode=transcode, pauses=pauses, progress=progress
+            instances,
+            node,
+            transcode=transcode,
+            pauses=pauses,
+            progress=progress,
+            acknowledged=acknowledged,
         )
     chosen = list({record.uid: record for record in instances}.values())
     report = _Sending(chosen, node, transcode, pauses, progress, acknowledged).run()

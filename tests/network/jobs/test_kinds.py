@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from napari_dicomdb import Database
-from napari_dicomdb.network import getting, retrieve_watch
+from napari_dicomdb.network import committing, getting, retrieve_watch
 from napari_dicomdb.network.jobs import Job, JobQueue
 from napari_dicomdb.network.jobs.kinds import error_text
 from napari_dicomdb.network.jobs.run import Run
 from napari_dicomdb.network.node import Limits, Node
 from napari_dicomdb.network.nodes import add_node
+from napari_dicomdb.network.send_report import SendReport
 
 HERE = Path(__file__).parent
 PATIENCE = 60.0
@@ -305,3 +306,51 @@ def test_errors_that_name_a_key_or_a_path_are_told_in_general() -> None:
     assert error_text(find, "no answer", "timeout") == "no answer"
     export = Job(1, "export", what={"to": "/out"})
     assert error_text(export, "/out: the disk is full", "disk-full") == "the disk is full"
+
+
+def test_commitment_of_all_attempts(
+    queue: JobQueue,
+    database: Database,
+    storescp: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peer = storescp()
+    add_node(peer.node)
+    asked: list[int] = []
+
+    def commit(report: SendReport, instances: Any, node: Node, *, progress: Any) -> None:
+        asked.append(len(report.outcomes))
+        denied = len(asked) == 1
+        report.outcomes = [
+            replace(o, committed="failed" if denied and not n else "committed")
+            for n, o in enumerate(report.outcomes)
+        ]
+
+    monkeypatch.setattr(committing, "commit_sent", commit)
+    what = send_what(database) | {"commitment": True}
+    job = done(queue, queue.add("send", what, node="scp"))
+    total = len(database.instances())
+    assert (job.state, job.reason) == ("failed", "not-committed")
+    assert job.report is not None
+    assert job.report["committed"] == {"failed": 1, "committed": total - 1}
+    queue.retry(job.id)
+    assert queue.wait(PATIENCE)
+    assert asked == [total, total]
+    again = queue.job(job.id)
+    assert again.state == "done"
+    assert again.report is not None
+    assert again.report["committed"] == {"committed": total}
+    # Only what the node did not keep was sent once more.
+    assert queue.result(job.id).associations == 1
+    assert [o.attempts for o in queue.result(job.id).outcomes].count(1) == 1
+
+
+def test_a_node_without_commitment(
+    queue: JobQueue, database: Database, storescp: Callable[..., Any]
+) -> None:
+    add_node(storescp().node)
+    what = send_what(database) | {"commitment": True}
+    job = done(queue, queue.add("send", what, node="scp"))
+    assert job.state == "done"
+    assert job.report is not None
+    assert job.report["committed"] == {"not-offered": len(database.instances())}

@@ -21,7 +21,7 @@ from napari_dicomdb.network.transcoding import TARGETS
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.network.negotiation import Proposal
@@ -50,6 +50,7 @@ def store_instances(
     transcode: bool = True,
     pauses: Sequence[float] = PAUSES,
     progress: Progress = no_progress,
+    acknowledged: Callable[[SendOutcome], None] | None = None,
 ) -> SendReport:
     """Send instances to a DICOMweb node; arguments and result as of `send_instances`.
 
@@ -66,7 +67,7 @@ def store_instances(
         If the node's password cannot be had from the keyring.
     """
     chosen = list({record.uid: record for record in instances}.values())
-    return _Storing(chosen, node, transcode, pauses, progress).run()
+    return _Storing(chosen, node, transcode, pauses, progress, acknowledged).run()
 
 
 class _Anything(tuple["Proposal", ...]):
@@ -129,7 +130,9 @@ class _Storing:
         transcode: bool,
         pauses: Sequence[float],
         progress: Progress,
+        acknowledged: Callable[[SendOutcome], None] | None = None,
     ) -> None:
+        self._acknowledged = acknowledged
         self._chosen, self._node, self._transcode = chosen, node, transcode
         self._pauses, self._tell = tuple(pauses), progress
         # Batches to send, each whole or cut in halves.
@@ -320,9 +323,12 @@ class _Storing:
         syntax: str = "",
     ) -> None:
         tries = self._attempts[record.uid]
-        self._outcomes[record.uid] = SendOutcome(
+        outcome = SendOutcome(
             record.uid, str(record.path), state, text, reason, status, syntax, tries
         )
+        self._outcomes[record.uid] = outcome
+        if self._acknowledged is not None and state in ("sent", "warning"):
+            self._acknowledged(outcome)
 
 
 def _batches(records: list[InstanceRecord]) -> Iterator[list[InstanceRecord]]:

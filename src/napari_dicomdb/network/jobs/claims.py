@@ -153,6 +153,13 @@ class Claims:
             )
             return str(row[0])
 
+    def take_back(self, id: int, uids: Iterable[str]) -> None:
+        """Have a later attempt deal again with what was said to be dealt with."""
+        with self._store.transaction() as connection:
+            connection.executemany(
+                "DELETE FROM acknowledged WHERE job = ? AND uid = ?", [(id, u) for u in uids]
+            )
+
     def live(self, ids: Iterable[int]) -> None:
         """Give a sign of life for jobs that run here."""
         now = time.time()

@@ -12,11 +12,17 @@ from napari_dicomdb.network.jobs.reports import count_reasons, failed_instances,
 from napari_dicomdb.network.jobs.retrying import is_passing
 from napari_dicomdb.network.jobs.selection import instances_named, records_named
 from napari_dicomdb.network.nodes import find_node
+from napari_dicomdb.network.send_report import SendOutcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_dicomdb.database import Database
+    from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.network.jobs.job import Job
     from napari_dicomdb.network.jobs.run import Run
+    from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.send_report import SendReport
 
 __all__ = ["error_text", "perform"]
 
@@ -181,7 +187,6 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
         left,
         node,
         transcode=bool(job.what.get("transcode", True)),
-        commit=bool(job.what.get("commitment")),
         progress=progress,
         acknowledged=lambda outcome: run.acknowledge(outcome.uid),
     )
@@ -191,11 +196,10 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
     run.done, run.total = sent, len(instances)
     if report.cancelled:
         raise Cancelled("sending was stopped")
+    if job.what.get("commitment") and node.kind == "dimse":
+        _commit(run, node, instances, report)
     bad = [outcome for outcome in report.outcomes if outcome.state not in ("sent", "warning")]
-    sent = before + report.stored
-    run.done, run.total = sent, len(instances)
-    denied = report.committed.get("failed", 0)
-    ok = not bad and not missing and not denied
+    denied = [outcome.uid for outcome in report.outcomes if outcome.committed == "failed"]
     kept = {
         "node": node.name,
         "instances": len(instances),
@@ -208,15 +212,16 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
         "missing": missing,
         **failed_sendings(report.outcomes),
     }
-    if denied and not bad:
-        error, reason = f"{denied} were taken, but the node does not keep them", "not-committed"
-    elif missing and not bad:
+    error = reason = ""
+    if bad:
+        error, reason = _some_failed(len(bad), str(kept["failed"][0]["text"])), bad[0].reason
+    elif denied:
+        error = f"the node does not commit itself to keeping {len(denied)} of them"
+        reason = "not-committed"
+    elif missing:
         error, reason = f"{len(missing)} of what was to be sent is not here any more", "not-found"
-    else:
-        error = _some_failed(len(bad), str(kept["failed"][0]["text"])) if bad else ""
-        reason = bad[0].reason if bad else ""
     return Ending(
-        ok,
+        not reason,
         f"{sent} of {len(instances)} instances sent to {node.name}",
         error,
         reason,
@@ -224,6 +229,23 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
         passing=any(is_passing(outcome.reason) for outcome in bad),
         result=report,
     )
+
+
+def _commit(run: Run, node: Node, instances: Sequence[InstanceRecord], report: SendReport) -> None:
+    """Ask the node to keep what it has of this and of earlier attempts."""
+    from napari_dicomdb.network.committing import commit_sent
+
+    now = {outcome.uid for outcome in report.outcomes}
+    report.outcomes += [
+        SendOutcome(record.uid, str(record.path), "sent", "stored by an earlier attempt")
+        for record in instances
+        if record.uid not in now
+    ]
+    commit_sent(report, instances, node, progress=run.progress)
+    if run.is_stopping:
+        raise Cancelled("the answer to storage commitment was not waited for")
+    # What the node does not keep is sent again when the job is retried.
+    run.take_back(o.uid for o in report.outcomes if o.committed == "failed")
 
 
 def _import(job: Job, run: Run, database: Database) -> Ending:

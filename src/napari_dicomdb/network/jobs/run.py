@@ -12,7 +12,7 @@ from napari_dicomdb.errors import Cancelled, DicomDbError
 from napari_dicomdb.network.jobs.claims import LeaseLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from napari_dicomdb.network.jobs.claims import Claims
     from napari_dicomdb.network.jobs.job import Job
@@ -75,6 +75,11 @@ class Run:
         """Note that an instance is dealt with for good; no later attempt repeats it."""
         with self._lock:
             self._uids.append(uid)
+
+    def take_back(self, uids: Iterable[str]) -> None:
+        """Have a later attempt deal again with instances that were acknowledged."""
+        self.flush()
+        self._claims.take_back(self.job.id, uids)
 
     def progress(self, done: int, total: int | None, text: str) -> None:
         """Take note of how far the work is; a callback for it, from any thread.
