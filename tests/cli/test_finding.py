@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 import time
@@ -111,3 +112,13 @@ def test_no_node_is_kept(dicomdb, tmp_path: Path):
     done = dicomdb("find", "--all-nodes")
     assert done.code == 1
     assert "nodes add" in done.err
+
+
+def test_order_of_tables(dicomdb, phantom):
+    dicomdb("import", phantom)
+    lines = dicomdb("find", "--here", "--level", "instance").out.splitlines()
+    numbers = [int(line.split()[0]) for line in lines[1:-1] if line.strip()]
+    instances = dicomdb("ls", "instances", "--json").json
+    assert sorted(numbers) == sorted(i["number"] for i in instances)
+    runs = sum(b < a for a, b in itertools.pairwise(numbers)) + 1
+    assert runs <= len({i["series_uid"] for i in instances})

@@ -463,3 +463,21 @@ def test_answer_that_is_too_large(find_scp):
     outcome, found = asked(find_scp(handle))
     assert (outcome.state, outcome.reason) == ("failed", "bad-answer")
     assert uids(found) == ["1.2.3.1"]
+
+
+def test_cut_anywhere(find_scp, proxy):
+    """Whatever the moment at which the connection breaks: whole answers, a plain failure."""
+    node = find_scp(lambda event: ((PENDING, study(n, StudyID=f"{n}")) for n in range(40)))
+    cuts = [1, 60, 180, 250, 300, 307, 1000, 1501, 3777]
+    broken = proxy(node.port, *cuts, of_server=True)
+    states = []
+    for _ in [*cuts, None]:
+        outcome, found = asked(replace(node, port=broken.port))
+        states.append(outcome.state)
+        assert outcome.count == len(found)
+        assert {m.uid: m.text("StudyID") for m in found} == {
+            f"1.2.3.{n}": f"{n}" for n in range(len(found))
+        }
+        assert outcome.reason in ("", "closed", "aborted")
+    assert states == ["failed"] * len(cuts) + ["done"]
+    assert len(found) == 40

@@ -234,8 +234,25 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
 _NUMBERS = ("studies", "series", "instances", "#", "frames")
 
 
-def _print(report: FindReport, returned: Sequence[str]) -> None:
+def _ordered(report: FindReport) -> list[Merged]:
+    """Return patients by name, studies latest first, series and instances by number."""
+
+    def number(one: Merged, keyword: str) -> tuple[str, float]:
+        text = str(one.values.get(keyword, ""))
+        in_study = one.first.series_uid if keyword == "InstanceNumber" else one.first.study_uid
+        return in_study, int(text) if text.isascii() and text.isdigit() else float("inf")
+
     merged = report.merged()
+    if report.query.level == "patient":
+        return sorted(merged, key=lambda one: str(one.values.get("PatientName", "")).casefold())
+    if report.query.level == "study":
+        return sorted(merged, key=lambda one: str(one.values.get("StudyDate", "")), reverse=True)
+    keyword = "SeriesNumber" if report.query.level == "series" else "InstanceNumber"
+    return sorted(merged, key=lambda one: number(one, keyword))
+
+
+def _print(report: FindReport, returned: Sequence[str]) -> None:
+    merged = _ordered(report)
     columns = [*_COLUMNS[report.query.level], *((name, _value(name)) for name in returned)]
     if merged:
         print_table(
