@@ -58,9 +58,9 @@ class BrowserNetwork(QObject):
         browser.bar.network_requested.connect(self.open)
         browser.lists.series_model.elsewhere = self.words
         browser.actions_.add_entries(self.entries, "send")
-        browser.views.series_selected.connect(lambda _: self._calm.start())
-        browser.session.changed.connect(self._calm.start)
-        browser.session.opened.connect(lambda _: self._calm.start())
+        browser.views.series_selected.connect(self._look_soon)
+        browser.session.changed.connect(self._look_soon)
+        browser.session.opened.connect(self._look_soon)
         self.known.changed.connect(self._on_known)
         self.strip.triggered.connect(self.retrieve)
         self.strip.closed.connect(self._leave)
@@ -126,6 +126,9 @@ class BrowserNetwork(QObject):
         self._calm.start()
 
     # -- strip ------------------------------------------------------------------------
+
+    def _look_soon(self, *_: object) -> None:
+        self._calm.start()
 
     def _look(self) -> None:
         database = self._browser.database
