@@ -7,7 +7,9 @@ What is fetched is kept encoded, as it came; decoded frames have a cache of thei
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -55,6 +57,7 @@ _NO_FRAMES = frozenset(
         "http-status", "bad-multipart",
     }
 )  # fmt: skip
+_PREFIX = "dicomdb-stream-"
 _owners = count()
 _cache = FrameCache(LARGEST_CACHE)
 _log = logging.getLogger(__name__)
@@ -102,7 +105,8 @@ class FrameStream:
 
     def __init__(self, node: Node, study_uid: str, series_uid: str) -> None:
         self.node = node
-        self.folder = Path(tempfile.mkdtemp(prefix="dicomdb-stream-"))
+        _delete_left()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self.fetched = 0
         self.fetches_ahead = True
         self.always_waits = True
@@ -293,6 +297,22 @@ class InstanceFrames:
     def fetch(self, frame: int) -> FetchedFrame | WholeFile:
         """Return frame `frame` (from 0); see `FrameStream.fetch`."""
         return self.stream.fetch(self.uid, frame)
+
+
+def _delete_left() -> None:
+    """Delete what killed processes left: headers are somebody's data."""
+    if sys.platform == "win32":  # where asking for a process would end it
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if not pid.isdigit() or len(pid) > 9:
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # somebody else's
+            continue
 
 
 def _fetch_quietly(stream: weakref.ReferenceType[FrameStream], place: int) -> None:

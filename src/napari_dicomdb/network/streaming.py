@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["open_remote_series"]
 
 _THREADS = 6
-_LARGEST_VALUE = 16 << 20
+_LARGEST_VALUE = 4 << 20
+_MOST_VALUES = 64  # of one instance
 _SOP_CLASS, _SOP_INSTANCE, _ROWS, _COLUMNS = "00080016", "00080018", "00280010", "00280011"
 _PHOTOMETRIC, _PALETTE = "00280004", "00281101"
 _BITS_ALLOCATED, _SYNTAX = "00280100", "00083002"
@@ -169,7 +171,7 @@ class _Headers:
 
     def _bulk_values(self, item: Item, wants_csa: bool) -> dict[str, bytes]:
         """Fetch the bulk data that images are made with: tables, overlays, mosaics' headers."""
-        uris = list(_wanted_uris(item, wants_csa))
+        uris = list(islice(dict.fromkeys(_wanted_uris(item, wants_csa)), _MOST_VALUES))
         if not uris:
             return {}
 
@@ -219,7 +221,7 @@ def _has_plain_frames(item: Item) -> bool:
     )
 
 
-def _wanted_uris(item: Item, wants_csa: bool, deep: int = 0) -> Any:
+def _wanted_uris(item: Item, wants_csa: bool, deep: int = 0) -> Iterator[str]:
     """Give the BulkDataURIs of what lies in group 0028 and in overlays, and CSA headers."""
     for tag, element in item.items():
         if not isinstance(element, dict):

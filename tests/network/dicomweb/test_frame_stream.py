@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -158,3 +162,25 @@ def test_the_window_does_not_wait_but_is_told(stream, numbers) -> None:
     assert stream.fetch("1.5", 11) == FetchedFrame(bytes([12]) * 1000, "1.2.840.10008.1.2.1")
     with waiting_allowed(True):
         assert stream.fetch("1.5", 35).content == bytes([36]) * 1000
+
+
+def test_what_killed_processes_left_is_deleted(numbers, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    left = tmp_path / f"dicomdb-stream-{dead}-abc"
+    left.mkdir()
+    (left / "header.dcm").write_bytes(b"somebody's")
+    alive = tmp_path / f"dicomdb-stream-{os.getpid()}-abc"
+    alive.mkdir()
+    other = tmp_path / "dicomdb-stream-other"
+    other.mkdir()
+    stream = FrameStream(numbers.node, "1.2", "1.3")
+    assert not left.exists()
+    assert alive.exists()
+    assert other.exists()
+    stream.close()

@@ -43,8 +43,17 @@ def check_dicomweb(node: Node, *, waiting: Waiting = no_waiting) -> str:
         If httpx is not installed.
     """
     services = offered_services(node, waiting=waiting)
-    encrypted = ", encrypted" if node.url.lower().startswith("https:") else ""
-    return f"{node.address} answers{encrypted}; it offers {', '.join(services)}"
+    is_encrypted = node.url.lower().startswith("https:")
+    encrypted = ", encrypted" if is_encrypted else ""
+    told = f"{node.address} answers{encrypted}; it offers {', '.join(services)}"
+    if node.credentials != "none" and not is_encrypted and not _is_here(node):
+        told += "; beware: the login goes to it unencrypted, use https"
+    return told
+
+
+def _is_here(node: Node) -> bool:
+    host = urlsplit(node.url).hostname or ""
+    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 def offered_services(node: Node, *, waiting: Waiting = no_waiting) -> list[str]:

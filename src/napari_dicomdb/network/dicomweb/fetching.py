@@ -181,7 +181,7 @@ class _Fetch:
                 self._singly([(series, instance)], pauses)
             return self._report
         if skip:
-            return self._rest(study, series, pauses)
+            return self._rest(study, series, pauses, at_once=True)
         try:
             self._request(_path(study, series), {})
         except NetworkError as error:
@@ -198,15 +198,17 @@ class _Fetch:
             return
         self._client.rest(pauses[0])
         try:
-            self._rest(self._uids[0], self._uids[1], pauses)
+            self._rest(self._uids[0], self._uids[1], pauses, at_once=False)
         except NetworkError as second:
             if not self._report.received:
                 raise
             self._report.failed.append(("", second.reason, str(second)))
 
-    def _rest(self, study: str, series: str, pauses: Sequence[float]) -> FetchReport:
+    def _rest(
+        self, study: str, series: str, pauses: Sequence[float], *, at_once: bool
+    ) -> FetchReport:
         listed = instance_uids(self._client, study, series)
-        if self._done.isdisjoint(uid for _, uid in listed) and not self._report.received:
+        if at_once and self._done.isdisjoint(uid for _, uid in listed):
             self._request(_path(study, series), {})  # all of it after all
             return self._report
         self._singly([(s, uid) for s, uid in listed if uid not in self._done], pauses)
