@@ -13,12 +13,14 @@ import datetime
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import receiving
 from benchmarks.generate import generate
 from benchmarks.scale import measure_scale
 
@@ -169,7 +171,11 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def write_document(
-    imports: dict[str, Series], loads: dict[str, Series], courses: dict[str, Series], scale: str
+    imports: dict[str, Series],
+    loads: dict[str, Series],
+    courses: dict[str, Series],
+    scale: str,
+    received: str = "",
 ) -> None:
     """Write docs/performance.md; remarks below its marker stay as they are."""
     marker = "<!-- remarks: written by hand, kept by benchmarks/run.py -->"
@@ -206,6 +212,7 @@ CTK's indexer is in no package registry. "Inferred" takes its measured relation 
 500 x 512 x 512, `course-...` on one of 200 volumes of 25 x 128 x 128 in 5 000 files;
 `benchmarks/work.py` says what each does.
 
+{received}
 {scale}
 {marker}
 
@@ -213,6 +220,16 @@ CTK's indexer is in no package registry. "Inferred" takes its measured relation 
 """
     DOCUMENT.write_text(text.rstrip() + "\n")
     print(f"written: {DOCUMENT}")
+
+
+def measure_receiving(folder: Path, runs: int) -> str:
+    """Measure the listener; "" where there is no storescu."""
+    if shutil.which("storescu") is None:
+        return ""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    lines = receiving.table(receiving.measure(str(folder), runs, memory), 500)
+    head = "`storescu` sends 500 x 512 x 512 CT; ours puts them into the index, too.\n"
+    return "\n".join(["## Receiving by C-STORE\n", head, *lines, ""])
 
 
 def main() -> None:
@@ -233,11 +250,12 @@ def main() -> None:
     loads = measure(LOAD_WORKS, one, folder / "database500", words.runs)
     course = ensure(folder / "course5000", 5000, 5000, 128, volumes=200)
     courses = measure(COURSE_WORKS, course, folder / "database5000", words.runs)
+    received = measure_receiving(one, words.runs)
     scale = ""
     if words.million:
         measured = measure_scale(folder, run_once, words.runs)
         scale = measured.text(table) if measured else ""
-    write_document(imports, loads, courses, scale)
+    write_document(imports, loads, courses, scale, received)
 
 
 if __name__ == "__main__":
