@@ -29,6 +29,7 @@ peers = _load("network_peers", Path(__file__).parents[1] / "network" / "conftest
 # Fixtures of the network's tests: real peers, and a keyring that is not the user's.
 certificates, memory_keyring, serve = peers.certificates, peers.memory_keyring, peers.serve
 orthanc, storescp, proxy = peers.orthanc, peers.storescp, peers.proxy
+dcmqrscp = peers.dcmqrscp
 
 SERIES = ("axial-ct", "oblique-mr", "sagittal-mr", "missing-slice")
 

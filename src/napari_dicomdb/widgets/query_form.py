@@ -353,7 +353,7 @@ class QueryForm(QWidget):
             "level": self.chosen_level(),
             "date": str(self.date.preset.currentData()),
             "modality": self.modality.currentText(),
-            "keys": [one.keyword for one in self.extra],
+            "keys": [one.keyword for one in self.extra if not one.keyword.endswith("UID")],
         })  # fmt: skip
 
     def _recall(self) -> None:
