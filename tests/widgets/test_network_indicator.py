@@ -6,10 +6,11 @@ import socket
 import subprocess
 
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtWidgets import QMenu
 
 from napari_dicomdb import Database
+from napari_dicomdb.network.listener_settings import ListenerSettings
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node
 
@@ -80,3 +81,23 @@ def test_jobs_are_counted_and_a_failed_one_is_marked(qtbot, browser):
     dock.window().show()
     qtbot.waitUntil(lambda: network.failed_count == 0)
     assert "failed" not in button.accessibleName()
+
+
+@pytest.mark.parametrize("closed", ["browser", "network"])
+def test_the_other_dock_goes_on_when_one_is_closed(qtbot, qapp, browser, closed):
+    """What happens to jobs and listener is told to those that are there, and only those."""
+    network, window = browser.session.network, browser._viewer.window
+    dock = browser.remote.open("listener")
+    gone = browser if closed == "browser" else dock
+    window.remove_dock_widget(gone.parentWidget())
+    gone.deleteLater()
+    with qtbot.waitSignal(gone.destroyed):
+        qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete.value))
+    network.listening.start(ListenerSettings(port=_free_port()))
+    qtbot.waitUntil(lambda: network.listening.state == "on", timeout=20_000)
+    network.add_job("echo", {}, node="nobody")
+    qtbot.waitUntil(lambda: network.failed_count == 1, timeout=20_000)
+    network.nodes_changed.emit()
+    network.session.changed.emit()
+    network.listening.stop()
+    qtbot.waitUntil(lambda: network.listening.state == "off", timeout=20_000)
