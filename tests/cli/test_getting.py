@@ -1,0 +1,103 @@
+"""Retrieving by command, from a real dcmqrscp."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from contextlib import suppress
+
+import pydicom
+import pytest
+
+
+@pytest.fixture
+def files(phantom):
+    """Files of one series of the phantom."""
+    series = sorted(p for p in phantom.iterdir() if p.is_dir())[0]
+    return sorted(p for p in series.rglob("*") if p.is_file())
+
+
+@pytest.fixture
+def server(tmp_path, program, dicomdb, files):
+    """A running dcmqrscp with these files, which is the node "pacs"."""
+    store = tmp_path / "STORE"
+    store.mkdir()
+    for number, path in enumerate(files):
+        (store / f"{number}.dcm").write_bytes(path.read_bytes())
+    settings = tmp_path / "dcmqrscp.cfg"
+    settings.write_text(
+        "MaxPDUSize = 65536\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\n"
+        "VendorTable BEGIN\nVendorTable END\nAETable BEGIN\n"
+        f"STORE {store} RW (200, 512mb) ANY\nAETable END\n"
+    )
+    subprocess.run([program("dcmqridx"), str(store), *map(str, store.iterdir())], check=True)
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    process = subprocess.Popen([program("dcmqrscp"), "-c", str(settings), str(port)])
+    deadline = time.monotonic() + 20
+    while True:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        assert time.monotonic() < deadline
+    dicomdb("nodes", "add", "pacs", "--host", "127.0.0.1", "--port", port, "--aet", "STORE")
+    yield port
+    process.kill()
+    process.wait()
+
+
+def test_by_keys_and_by_query(dicomdb, server, files):
+    ds = pydicom.dcmread(files[0])
+    done = dicomdb(
+        "get",
+        "pacs",
+        f"StudyInstanceUID={ds.StudyInstanceUID}",
+        f"SeriesInstanceUID={ds.SeriesInstanceUID}",
+        f"SOPInstanceUID={ds.SOPInstanceUID}",
+    )
+    assert (done.code, done.err) == (0, "")
+    assert "1 instance retrieved from pacs" in done.out
+    done = dicomdb("get", "pacs", f"PatientName={str(ds.PatientName)[:3]}*", "--json")
+    assert done.code == 0
+    assert (done.json["received"], done.json["already"]) == (len(files) - 1, 1)
+    assert len(dicomdb("ls", "instances", "--json").json) == len(files)
+    done = dicomdb("get", "pacs", f"PatientID={ds.PatientID}", "--all", "--json")
+    assert (done.json["received"], done.json["already"]) == (len(files), 0)
+    done = dicomdb("get", "pacs", f"PatientID={ds.PatientID}", "--level", "series", "--json")
+    assert (done.json["received"], done.json["already"]) == (0, len(files))
+
+
+def test_into_a_folder(dicomdb, server, files, tmp_path):
+    target = tmp_path / "out"
+    study = pydicom.dcmread(files[0]).StudyInstanceUID
+    done = dicomdb("get", "pacs", f"StudyInstanceUID={study}", "--to", target)
+    assert (done.code, done.err) == (0, "")
+    written = {pydicom.dcmread(p).SOPInstanceUID: p for p in target.rglob("*") if p.is_file()}
+    assert len(written) == len(files)
+    for path in files:
+        ds = pydicom.dcmread(path)
+        assert pydicom.dcmread(written[ds.SOPInstanceUID]) == ds
+    assert not list(target.glob(".*"))
+
+
+def test_what_goes_wrong(dicomdb, server, files, tmp_path):
+    done = dicomdb("get", "pacs", "StudyInstanceUID=1.2.3", "--json")
+    assert done.code == 1
+    assert done.json["failed"][0]["reason"] == "not-found"
+    assert "[not-found]" in done.err
+    assert dicomdb("get", "pacs", "PatientName=Nobody*").code == 1
+    assert dicomdb("get", "pacs").code == 2
+    assert dicomdb("get", "pacs", "nonsense").code == 2
+    assert dicomdb("get", "pacs", "StudyInstanceUID=").code == 2
+    assert dicomdb("get", "pacs", "NoSuchKeyword=1").code == 1
+    assert dicomdb("get", "nobody", "StudyInstanceUID=1.2.3").code == 1
+    done = dicomdb("get", "pacs", "StudyInstanceUID=1.2.3", "--to", tmp_path, "--all")
+    assert done.code == 2
+
+
+def test_as_a_job(dicomdb, server, files):
+    study = pydicom.dcmread(files[0]).StudyInstanceUID
+    job = dicomdb("get", "pacs", f"StudyInstanceUID={study}", "--queue", "--json").json
+    assert (job["kind"], job["node"], job["state"]) == ("retrieve", "pacs", "waiting")
