@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database.connection import Connections
 
-__all__ = ["FOLDER", "Folder", "Received", "adopt", "adopt_left", "has_left"]
+__all__ = ["FOLDER", "Folder", "Received", "adopt", "adopt_left", "has_left", "sync_folder"]
 
 FOLDER = "received"
 PARTIAL, WHOLE = ".part", ".dcm"
@@ -272,3 +272,14 @@ def _header_of(path: str, report: ImportReport) -> Header | None:
         Path(path).unlink(missing_ok=True)
         return None
     return header
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the entries of a folder to the disk, so that a new name outlives a power cut."""
+    if os.name == "nt":
+        return  # the system writes its directories through
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

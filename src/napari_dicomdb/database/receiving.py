@@ -15,7 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from napari_dicomdb.database import received
-from napari_dicomdb.database.received import PARTIAL, WHOLE, Folder, Received
+from napari_dicomdb.database.received import PARTIAL, WHOLE, Folder, Received, sync_folder
 from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.database.rows import missing_uids
 from napari_dicomdb.dicom.file_meta import encode_file_meta, require_uid
@@ -373,7 +373,7 @@ class Arrival:
                 self.header = self._examined()
                 os.replace(self._partial, self._whole)
                 if self._inbox._sync:
-                    _sync_folder(self._whole.parent)
+                    sync_folder(self._whole.parent)
         except BaseException:
             self.discard()
             raise
@@ -446,13 +446,3 @@ def _make_folder(database: Database) -> Folder:
             f"{database.path}: {'the disk is full' if full else error.strerror or error}",
             reason="disk-full" if full else "not-writable",
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # the system writes its directories through
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
