@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_dicomdb.errors import Cancelled
+from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets.export_dialog import ExportDialog
 
 
@@ -109,3 +110,25 @@ def test_cancel_stops_and_keeps_the_dialog(qtbot, dialog, database, tmp_path, mo
     assert ended == ["cancelled"]
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+def test_in_the_background_as_a_job(qtbot, database, palette, tmp_path, phantom):
+    session, detach = attach_session()
+    session.open()
+    qtbot.waitUntil(lambda: session.network.queue is not None, timeout=20_000)
+    made = ExportDialog(database, database.series(), "4 series", palette, network=session.network)
+    qtbot.addWidget(made)
+    made.open()
+    assert not made.job_button.isEnabled()
+    qtbot.keyClicks(made.target, str(tmp_path / "out"))
+    qtbot.mouseClick(made.job_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not made.isVisible(), timeout=20_000)
+    network = session.network
+    qtbot.waitUntil(lambda: [job.state for job in network.jobs] == ["done"], timeout=30_000)
+    written = {pydicom.dcmread(p).SOPInstanceUID for p in (tmp_path / "out").rglob("*.dcm")}
+    assert written == {i.uid for i in database.instances()}
+    detach()
+
+
+def test_without_a_queue_there_is_no_background(dialog):
+    assert not dialog.job_button.isVisible()

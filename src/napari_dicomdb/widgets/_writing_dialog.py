@@ -83,6 +83,7 @@ class WritingDialog(QDialog):
         self.export_button.setDefault(True)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setAutoDefault(False)
+        self.other_buttons: list[QPushButton] = []  # left of the others
         self.target.textChanged.connect(self._adapt)
         self.browse_button.clicked.connect(self._choose)
         self.export_button.clicked.connect(self._start)
@@ -92,6 +93,8 @@ class WritingDialog(QDialog):
     def _lay_out(self, *parts: Any) -> None:
         """Put heading, parts (widgets and layouts), progress, outcome and buttons below."""
         buttons = QHBoxLayout()
+        for button in self.other_buttons:
+            buttons.addWidget(button)
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.export_button)
@@ -113,7 +116,9 @@ class WritingDialog(QDialog):
 
     def _adapt(self, *_: object) -> None:
         """Show what can be done now."""
-        self.export_button.setEnabled(bool(self.target.text().strip()) and self._task is None)
+        ready = bool(self.target.text().strip()) and self._task is None
+        for button in (self.export_button, *self.other_buttons):
+            button.setEnabled(ready)
 
     if TYPE_CHECKING:  # each dialog has its own
 

@@ -71,7 +71,9 @@ class ExportActions(QObject):
         chosen = outermost(records)
         files = sum(record.instance_count for record in chosen)
         what = f"{named(chosen)} with {count(files, 'file')}"
-        more = {"viewer": self._viewer} if kind is DeidentifyDialog else {}
+        more: dict[str, Any] = {"network": self._session.network}
+        if kind is DeidentifyDialog:
+            more = {"viewer": self._viewer}
         dialog = kind(database, chosen, what, self._theme.palette, self._host, **more)
         dialog.exported.connect(lambda *_: self._session.changed.emit())
         dialog.finished.connect(dialog.deleteLater)

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 
+from napari_dicomdb.network.jobs.selection import named_by
+from napari_dicomdb.widgets._upkeep_page import make_button
 from napari_dicomdb.widgets._writing_dialog import WritingDialog, free_zip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_dicomdb.api import Database
+    from napari_dicomdb.network.jobs import Job, JobQueue
+    from napari_dicomdb.widgets._network_session import NetworkSession
     from napari_dicomdb.widgets._theme import Palette
 
 __all__ = ["ExportDialog"]
@@ -36,6 +41,8 @@ class ExportDialog(WritingDialog):
     what : str
         For people: "2 series with 120 files".
     palette : Palette
+    network : NetworkSession, optional
+        Whose queue can do it in the background.
     """
 
     def __init__(
@@ -45,10 +52,20 @@ class ExportDialog(WritingDialog):
         what: str,
         palette: Palette,
         parent: QWidget | None = None,
+        *,
+        network: NetworkSession | None = None,
     ) -> None:
         super().__init__("Export", f"Export {what}", "Export", _FOLDER_KEY, parent)
         self._database = database
         self._records = list(records)
+        self._network = network
+        self.job_button = make_button(
+            "In the background",
+            self._start_job,
+            "As a job, which survives a restart: see DICOM network > Jobs",
+        )
+        self.job_button.setVisible(network is not None)
+        self.other_buttons.append(self.job_button)
         self.form = QComboBox()
         self.form.setAccessibleName("Form")
         for label, form in _FORMS:
@@ -75,15 +92,30 @@ class ExportDialog(WritingDialog):
         self.warning.setVisible(files)
         super()._adapt()
 
-    def _start(self) -> None:
+    def _how(self) -> tuple[Path, dict[str, Any]]:
+        """Return the target and the options, as chosen."""
         folder = self._folder()
         form = self.form.currentData()
         archive = form == "dicom" and self.archive.isChecked()
-        self._write(
-            self._database.export,
-            self._records,
-            free_zip(folder) if archive else folder,
-            form=form,
-            dicomdir=form == "dicom" and self.dicomdir.isChecked(),
-            archive=archive,
-        )
+        dicomdir = form == "dicom" and self.dicomdir.isChecked()
+        how = {"form": form, "dicomdir": dicomdir, "archive": archive}
+        return free_zip(folder) if archive else folder, how
+
+    def _start(self) -> None:
+        target, how = self._how()
+        self._write(self._database.export, self._records, target, **how)
+
+    def _start_job(self) -> None:
+        network, database, records = self._network, self._database, self._records
+        if network is None:
+            return
+        target, how = self._how()
+
+        def add(queue: JobQueue) -> Job:
+            what = {**named_by(database, records), "to": str(target), **how}
+            return queue.add("export", what)
+
+        network.ask_queue(add, returned=lambda _: self.accept(), failed=self._not_added)
+
+    def _not_added(self, error: Exception) -> None:
+        self._tell(str(error), "error")
