@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from napari_dicomdb.database.receiving import Arrival
+    from napari_dicomdb.database.arriving import Arrival
     from napari_dicomdb.network.commands import Command
     from napari_dicomdb.network.framing import Message
     from napari_dicomdb.network.negotiation import Proposal
