@@ -109,7 +109,8 @@ def test_one_that_fails_keeps_nobody_up(several, answering, quick, phantom_datab
     assert here.held == "all"
 
 
-def test_cancelling_tells_the_nodes_and_keeps_what_came(find_scp, phantom_database):
+def test_cancelling_tells_the_nodes_and_keeps_what_came(find_scp, phantom_database, monkeypatch):
+    monkeypatch.setattr("napari_dicomdb.network.dimse_find._GRACE", 30)
     stopped = threading.Event()
 
     def handle(event):
@@ -133,7 +134,7 @@ def test_cancelling_tells_the_nodes_and_keeps_what_came(find_scp, phantom_databa
         [find_scp(handle)], Query(), database=phantom_database, found=found, progress=progress
     )
     assert report.cancelled
-    assert stopped.wait(5)
+    assert stopped.wait(30)
     assert [(o.node, o.state, o.count) for o in report.nodes] == [
         ("finder", "cancelled", 1),
         ("", "done", 1),
