@@ -69,6 +69,18 @@ def test_json_lines_until_ctrl_c(listening, program, paths, tmp_path):
         assert database.info()["instances"] == 5
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_killed_it_loses_nothing_that_it_acknowledged(listening, program, paths, tmp_path):
+    process, port = listening()
+    words = [program("storescu"), "-aec", "DICOMDB", "127.0.0.1", str(port), *paths]
+    subprocess.run(words, check=True, timeout=60)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    with Database.open(tmp_path / "db") as database:
+        assert database.info()["instances"] == 5
+        assert all(record.path.is_file() for record in database.instances())
+
+
 def test_words_for_people_and_sigterm(listening, program, paths):
     process, port = listening("--allow-aet", "SCANNER")
     words = [program("storescu"), "-aec", "DICOMDB", "127.0.0.1", str(port), paths[0]]
