@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import select
+import selectors
 import socket
 import ssl
 import threading
@@ -276,7 +277,9 @@ class Wire:
         """Wait for bytes, or for the end of the connection; tell whether either came."""
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return True
-        return bool(select.select([self._socket], [], [], seconds)[0])
+        with selectors.DefaultSelector() as selector:  # select knows no handle beyond 1023
+            selector.register(self._socket, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
 
     def close(self) -> None:
         """Close the connection; nothing more is said."""
