@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSortFilterProxyModel, Qt
+from qtpy.QtCore import QPersistentModelIndex, QSortFilterProxyModel, Qt
 from qtpy.QtGui import QColor
 
 from napari_dicomdb.widgets.models.plain_table import (
@@ -55,3 +55,19 @@ def test_csv():
     assert rows_as_csv(("Name", "Files"), [PlainRow(('a "b", c', "1"))]) == (
         'Name,Files\r\n"a ""b"", c",1\r\n'
     )
+
+
+def test_another_colour_leaves_what_proxies_know_alone(qtbot):
+    """A layout change that was not announced left them with rows that were freed: a crash."""
+    model = PlainTable(("A",))
+    model.show_rows([PlainRow(("x",)), PlainRow(("y",))])
+    proxy = QSortFilterProxyModel()
+    proxy.setSourceModel(model)
+    kept = QPersistentModelIndex(proxy.index(1, 0))
+    unannounced = []
+    model.layoutChanged.connect(lambda *_: unannounced.append(True))
+    with qtbot.waitSignal(model.dataChanged):
+        model.set_dim(QColor("grey"))
+    assert unannounced == []
+    assert kept.data() == "y"
+    assert not proxy.parent(proxy.index(kept.row(), 0)).isValid()

@@ -61,6 +61,7 @@ class LogTable(QAbstractTableModel):
     def apply_palette(self, palette: Palette) -> None:
         """Draw in the colours of the theme."""
         self._palette = palette
+        self.layoutAboutToBeChanged.emit()
         self.layoutChanged.emit()
 
     def show_entries(self, entries: Sequence[Entry]) -> None:

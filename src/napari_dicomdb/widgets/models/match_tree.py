@@ -80,12 +80,14 @@ class MatchTree(QAbstractItemModel):
 
     def set_colours(self, icons: dict[str, Any], dim: QColor) -> None:
         """Take icons by `held`, and the colour of notes and of what is not here."""
+        self.layoutAboutToBeChanged.emit()
         self._icons, self._dim = icons, dim
         self.layoutChanged.emit()
 
     def show_description(self, in_a_column: bool) -> None:
         """Say whether descriptions have a column; else they follow the patient's name."""
         if in_a_column != self._has_description:
+            self.layoutAboutToBeChanged.emit()
             self._has_description = in_a_column
             self.layoutChanged.emit()
 

@@ -65,7 +65,10 @@ class PlainTable(QAbstractTableModel):
     def set_dim(self, colour: QColor) -> None:
         """Colour of rows of second rank."""
         self._dim = colour
-        self.layoutChanged.emit()
+        if self.rows:
+            # Not layoutChanged: one that was not announced leaves proxies with dangling rows.
+            last = self.index(len(self.rows) - 1, len(self.titles) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
 
     def show_rows(self, rows: Sequence[PlainRow]) -> None:
         """Replace all rows."""
