@@ -193,3 +193,18 @@ def test_nothing_is_left_of_a_removed_patient(
     for file in database.path.rglob("*"):
         if file.is_file():
             assert b"Secret" not in file.read_bytes(), file
+
+
+def test_adopted_when_an_import_ends(
+    database: Database, ct: Path, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    assert database.path is not None
+    folder = Folder.make(database.path, database._connections.path)
+    path = write_instance(tmp_path / "1.dcm", series=9)
+    (folder.path / "00.dcm").write_bytes(path.read_bytes())
+    folder._lock.close()
+    assert database.import_paths([ct], workers=0, dry_run=True).added == 6
+    assert has_left(database.path)
+    assert database.import_paths([ct], workers=0).added == 6
+    assert len(database.instances()) == 7
+    assert not (database.path / "received").exists()

@@ -9,6 +9,7 @@ from napari_dicomdb.network.negotiation import (
     MOST_CONTEXTS,
     decode_answer,
     decode_extended,
+    decode_roles,
     encode_request,
 )
 from napari_dicomdb.network.node import Node
@@ -60,3 +61,32 @@ def test_extended_negotiation():
     assert decode_extended(bytes(answer)) == wishes
     with pytest.raises(ValueError, match="no A-ASSOCIATE-AC"):
         decode_extended(b"")
+
+
+def test_roles():
+    from pynetdicom.pdu import A_ASSOCIATE_AC
+    from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiation
+
+    node = Node("n", host="h")
+    asked = A_ASSOCIATE_RQ()
+    asked.decode(encode_request(node, [("1.2.3", "1.2.840.10008.1.2")], roles=["1.2.3", "1.2.4"]))
+    roles = asked.user_information.role_selection
+    assert {uid: (r.scu_role, r.scp_role) for uid, r in roles.items()} == {
+        "1.2.3": (0, 1),
+        "1.2.4": (0, 1),
+    }
+    answer = asked.to_primitive()
+    answer.result, answer.result_source = 0, 1
+    information = [x for x in answer.user_information if not hasattr(x, "scp_role")]
+    for uid, scp_role in (("1.2.3", True), ("1.2.4", False)):
+        item = SCP_SCU_RoleSelectionNegotiation()
+        item.sop_class_uid, item.scu_role, item.scp_role = uid, not scp_role, scp_role
+        information.append(item)
+    answer.user_information = information
+    assert isinstance(answer, A_ASSOCIATE)
+    answer.presentation_context_definition_results_list = []
+    encoded = A_ASSOCIATE_AC()
+    encoded.from_primitive(answer)
+    assert decode_roles(encoded.encode()) == {"1.2.3"}
+    with pytest.raises(ValueError, match="A-ASSOCIATE-AC"):
+        decode_roles(b"")

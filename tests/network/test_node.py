@@ -69,3 +69,14 @@ def test_json_and_back():
 def test_entries_that_are_no_node(entry):
     with pytest.raises(NodeError):
         Node.from_json(entry)
+
+
+def test_move_destination():
+    node = Node("n", host="h", retrieve="move", move_destination="US", move_port=104)
+    plain = node.to_json()
+    assert (plain["move_destination"], plain["move_port"]) == ("US", 104)
+    assert Node.from_json(plain) == node
+    assert "move_port" not in Node("n", host="h").to_json()
+    for bad in ({"move_destination": "X" * 17}, {"move_port": 0}, {"move_port": "104"}):
+        with pytest.raises(NodeError):
+            Node("n", host="h", **bad)

@@ -241,7 +241,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
             raise NotFoundError("an empty path names nothing: say what to import")
         paths = slicer.expanded(paths)
         with contextlib.nullcontext() if dry_run else self._writing(progress or no_progress):
-            return Import(
+            done = Import(
                 self._root,
                 self._connections,
                 copy=copy,
@@ -252,6 +252,9 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
                 progress=progress,
                 report=report,
             ).run(paths)
+            if not dry_run:
+                self._adopt_received()
+            return done
 
     def remove(
         self,
@@ -296,8 +299,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
         if table == "patient":
             self._refuse_merged(which)
         with self._writing(progress or no_progress):
-            with contextlib.suppress(DatabaseError):  # no room for it is no reason to refuse
-                received.adopt_left(self._connections, self._root)  # or it would come back
+            self._adopt_received()  # or it would come back
             return remove_instances(
                 self._connections,
                 self._root,
@@ -305,6 +307,11 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
                 self._existing_key(table, which),
                 delete_copies=delete_copies,
             )
+
+    def _adopt_received(self) -> None:
+        """Index what a program that has ended received while this one wrote."""
+        with contextlib.suppress(DatabaseError):  # without room for it the next one does it
+            received.adopt_left(self._connections, self._root)
 
     @contextlib.contextmanager
     def _writing(self, progress: Progress) -> Iterator[None]:
