@@ -11,6 +11,7 @@ from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ
 
 from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.network.association_pdus import (
+    decode_association_answer,
     decode_association_request,
     encode_acceptance,
     encode_rejection,
@@ -100,5 +101,33 @@ def test_hostile_texts_are_harmless():
 def test_any_bytes(tail):
     try:
         decode_association_request(request()[:68] + tail)
+    except NetworkError as error:
+        assert error.reason == "bad-request"
+
+
+def test_answer():
+    roles, syntaxes = {CT: (False, True), MR: (True, False)}, {1: (0, JPEG), 3: (4, IMPLICIT)}
+    asked = decode_association_request(request())
+    body = encode_acceptance(asked, syntaxes, 32_768, roles)
+    found = decode_association_answer(body)
+    assert (found.contexts, found.max_pdu, found.roles) == (syntaxes, 32_768, roles)
+    odd = body.replace(b"2.25.", b"\0\0\0\0\0")  # no UID: nothing to us, and nobody is warned
+    assert decode_association_answer(odd).contexts == syntaxes
+    more = struct.pack(">HH", 0x5600, 9) + struct.pack(">H", 3) + b"1.2\1\2\3\4"
+    head, information = body.split(b"\x50\0", 1)
+    (length,) = struct.unpack_from(">H", information)
+    granted = head + b"\x50\0" + struct.pack(">H", length + len(more)) + information[2:] + more
+    assert decode_association_answer(granted).extended == {"1.2": b"\1\2\3\4"}
+    for cut in range(len(body)):
+        try:
+            assert decode_association_answer(body[:cut]).max_pdu == 0
+        except NetworkError as error:
+            assert error.reason == "bad-request"
+
+
+@given(st.binary(max_size=200))
+def test_any_answer(content):
+    try:
+        decode_association_answer(bytes(68) + content)
     except NetworkError as error:
         assert error.reason == "bad-request"

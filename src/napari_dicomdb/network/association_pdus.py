@@ -1,4 +1,4 @@
-"""The request for an association that comes to us, decoded; and our answers, encoded.
+"""Requests for associations and the answers to them; theirs decoded, ours encoded.
 
 Everything here comes from strangers: each length is looked at, nothing is believed.
 """
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = [
+    "AssociationAnswer",
     "AssociationRequest",
     "Offer",
+    "decode_association_answer",
     "decode_association_request",
     "encode_acceptance",
     "encode_rejection",
@@ -81,6 +83,28 @@ class AssociationRequest:
     roles: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class AssociationAnswer:
+    """What an A-ASSOCIATE-AC says.
+
+    Attributes
+    ----------
+    contexts : dict of int to (int, str)
+        By number: result (PS3.8 Table 9-18) and transfer syntax.
+    max_pdu : int
+        Largest PDU that the peer takes, bytes; 0: any.
+    roles : dict of str to (bool, bool)
+        By SOP class: whether we may be its user, its provider.
+    extended : dict of str to bytes
+        By SOP class: what is granted of its extended negotiation.
+    """
+
+    contexts: dict[int, tuple[int, str]] = field(default_factory=dict)
+    max_pdu: int = 0
+    roles: dict[str, tuple[bool, bool]] = field(default_factory=dict)
+    extended: dict[str, bytes] = field(default_factory=dict)
+
+
 def decode_association_request(body: bytes) -> AssociationRequest:
     """Decode an A-ASSOCIATE-RQ.
 
@@ -118,6 +142,42 @@ def decode_association_request(body: bytes) -> AssociationRequest:
         version, _title(called), _title(calling), called, calling, application,
         tuple(offers.values()), max_pdu, roles,
     )  # fmt: skip
+
+
+def decode_association_answer(body: bytes) -> AssociationAnswer:
+    """Decode an A-ASSOCIATE-AC.
+
+    Parameters
+    ----------
+    body : bytes
+        Of the PDU, after its head.
+
+    Raises
+    ------
+    NetworkError
+        If it is none (reason "bad-request").
+    """
+    if len(body) < _FIXED:
+        raise _bad("it is too short")
+    contexts: dict[int, tuple[int, str]] = {}
+    max_pdu = 0
+    roles: dict[str, tuple[bool, bool]] = {}
+    extended: dict[str, bytes] = {}
+    for kind, content in _items(body[_FIXED:]):
+        if kind == 0x21:
+            offer = _offer(content)
+            contexts[offer.number] = content[2], (offer.transfer_syntaxes or ("",))[0]
+        elif kind == 0x50:
+            max_pdu = _user_information(content, roles)
+            extended.update(_extended(value) for kind, value in _items(content) if kind == 0x56)
+    return AssociationAnswer(contexts, max_pdu, roles, extended)
+
+
+def _extended(value: bytes) -> tuple[str, bytes]:
+    (length,) = _SHORT.unpack_from(value) if len(value) >= 2 else (0,)
+    if not 0 < length <= len(value) - 2:
+        raise _bad("the length of an extended negotiation is wrong")
+    return _uid(value[2 : 2 + length]), value[2 + length :]
 
 
 def _items(raw: bytes) -> Iterator[tuple[int, bytes]]:

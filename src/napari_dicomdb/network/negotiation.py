@@ -1,17 +1,19 @@
-"""The PDUs by which an association is negotiated, encoded and decoded by pynetdicom."""
+"""The PDUs by which an association is negotiated: ours by pynetdicom, the answers read."""
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.errors import MissingLibraryError
+from napari_dicomdb.errors import MissingLibraryError, NetworkError
+from napari_dicomdb.network.association_pdus import (
+    AssociationAnswer,
+    decode_association_answer,
+)
 from napari_dicomdb.network.secrets import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pynetdicom.pdu import A_ASSOCIATE_AC
     from pynetdicom.pdu_primitives import A_ASSOCIATE
 
     from napari_dicomdb.network.node import Node
@@ -33,18 +35,8 @@ Proposal = tuple[str, str]
 
 _IMPLEMENTATION_UID = "2.25.269447812233184407110338021561190297011"
 _IMPLEMENTATION_NAME = "NAPARI_DICOMDB"
-_SHORTEST_ANSWER = 74  # bytes before the variable items (PS3.8 Section 9.3.3)
+_HEAD = 6  # bytes of a PDU before its body
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
-# All that the bytes of a stranger make a decoder stumble over.
-_UNREADABLE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 def encode_request(
@@ -163,17 +155,8 @@ def decode_answer(answer: bytes) -> tuple[int, dict[int, tuple[int, str]]]:
     ValueError
         If it is none.
     """
-    try:
-        accepted = _decoded(answer)
-        said = {
-            int(item.context_id or 0): (int(item.result or 0), str(item.transfer_syntax or ""))
-            for item in accepted.presentation_context
-        }
-        information = accepted.user_information
-        longest = int(information.maximum_length or 0) if information else 0
-    except _UNREADABLE as error:
-        raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
-    return longest, said
+    accepted = _decoded(answer)
+    return accepted.max_pdu, accepted.contexts
 
 
 def decode_roles(answer: bytes) -> frozenset[str]:
@@ -184,12 +167,8 @@ def decode_roles(answer: bytes) -> frozenset[str]:
     ValueError
         If it is none.
     """
-    try:
-        information = _decoded(answer).user_information
-        roles = information.role_selection if information else {}
-        return frozenset(str(uid) for uid, role in roles.items() if role.scp_role)
-    except _UNREADABLE as error:
-        raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
+    roles = _decoded(answer).roles
+    return frozenset(uid for uid, (_, provider) in roles.items() if provider)
 
 
 def decode_extended(answer: bytes) -> dict[str, bytes]:
@@ -200,21 +179,12 @@ def decode_extended(answer: bytes) -> dict[str, bytes]:
     ValueError
         If it is none.
     """
+    return _decoded(answer).extended
+
+
+def _decoded(answer: bytes) -> AssociationAnswer:
+    # pynetdicom would warn of each odd value, and it believes lengths.
     try:
-        information = _decoded(answer).user_information
-        items = information.ext_neg if information else []
-        return {
-            str(item.uid): bytes(item.app_info or b"") for item in items if item.uid is not None
-        }
-    except _UNREADABLE as error:
-        raise ValueError(f"no A-ASSOCIATE-AC: {type(error).__name__}") from error
-
-
-def _decoded(answer: bytes) -> A_ASSOCIATE_AC:
-    from pynetdicom.pdu import A_ASSOCIATE_AC
-
-    if len(answer) < _SHORTEST_ANSWER:
-        raise ValueError("no A-ASSOCIATE-AC: it is too short")
-    accepted = A_ASSOCIATE_AC()
-    accepted.decode(answer)
-    return accepted
+        return decode_association_answer(answer[_HEAD:])
+    except NetworkError as error:
+        raise ValueError(f"no A-ASSOCIATE-AC: {error.reason}") from error
