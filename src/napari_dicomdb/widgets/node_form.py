@@ -217,7 +217,7 @@ class NodeForm(QDialog):
         sign_in, is_more = chosen(self.sign_in), self._is_more
         moves = is_dimse and chosen(self.retrieve) == "move"
         encrypted = self.tls.isChecked()
-        self.tls.setText("Encrypted (TLS)" if is_dimse else "Certificates other than usual")
+        self.tls.setText("Encrypted (TLS)" if is_dimse else "Trust or show other certificates")
         shown = {
             self.host: is_dimse, self.port: is_dimse, self.called: is_dimse,
             self.calling: is_dimse, self.url: not is_dimse,

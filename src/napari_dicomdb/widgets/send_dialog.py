@@ -126,7 +126,10 @@ class SendDialog(QDialog):
         warning.setWordWrap(True)
         self.work = WorkStrip(self._runner)
         self.work.apply_palette(self._palette)
-        self.work.label.setWordWrap(True)  # why it is tried again takes more than a line
+        label = self.work.label
+        label.setWordWrap(True)  # why it is tried again takes more than a line
+        label.setMinimumHeight(2 * label.fontMetrics().lineSpacing() + 4)
+        label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom)
         self.work.busy_changed.connect(lambda _: self._update())
         self.model = PlainTable(_TITLES, numbers=(3,))
         self.model.set_dim(self._palette.dim)
