@@ -184,6 +184,52 @@ def test_first_context_taken_for_all(
     same([files[0], files[2]])
 
 
+def test_rare_sop_class(
+    dcmqrscp: Callable[..., Node],
+    database: Database,
+    same: Callable[[list[Path]], None],
+    phantom_paths: list[Path],
+    tmp_path: Path,
+) -> None:
+    # dcmqrscp does not say of what SOP class its objects are.
+    ds = pydicom.dcmread(phantom_paths[0])
+    ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"  # ophthalmic photography
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
+    ds.save_as(tmp_path / "rare.dcm")
+    report = retrieve(database, dcmqrscp([tmp_path / "rare.dcm"]), [study_of(phantom_paths[0])])
+    assert report.ok, report.failed
+    same([tmp_path / "rare.dcm"])
+
+
+def test_full_disk(
+    dcmqrscp: Callable[..., Node],
+    database: Database,
+    same: Callable[[list[Path]], None],
+    phantom_paths: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari_dicomdb.database import arriving
+
+    node = dcmqrscp(phantom_paths)
+    asked = 0
+    true = arriving.shutil.disk_usage
+
+    def usage(path: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return true(path)._replace(free=0) if asked > 4 else true(path)
+
+    monkeypatch.setattr(arriving.shutil, "disk_usage", usage)
+    with pytest.raises(DatabaseError) as caught:
+        retrieve(database, node, [study_of(phantom_paths[0])])
+    assert caught.value.reason == "disk-full"
+    monkeypatch.undo()
+    assert len(database.instances()) == 4
+    report = retrieve(database, node, [study_of(phantom_paths[0])])
+    assert (report.ok, report.received, report.already) == (True, 6, 4)
+    same(phantom_paths)
+
+
 def test_the_bytes_that_came(
     dcmqrscp: Callable[..., Node],
     database: Database,

@@ -19,7 +19,12 @@ from napari_dicomdb.network.commands import (
 from napari_dicomdb.network.identifiers import encode_identifier
 from napari_dicomdb.network.negotiation import MOST_CONTEXTS
 from napari_dicomdb.network.retrieve_answers import Ending, ending_of, is_answer
-from napari_dicomdb.network.storage_contexts import COMMON_CLASSES, SYNTAXES, storage_proposals
+from napari_dicomdb.network.storage_contexts import (
+    COMMON_CLASSES,
+    SYNTAXES,
+    all_classes,
+    storage_proposals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,6 +162,8 @@ class Getter:
 
     def _associated(self, model: str, request: Request, ahead: Sequence[Request]) -> Association:
         classes = request.sop_classes or COMMON_CLASSES
+        if not request.sop_classes and len(self._syntaxes) == 1:
+            classes = all_classes()[: MOST_CONTEXTS - 1]
         current = self._association
         if current is not None and current.is_open:
             if (model, IMPLICIT_LITTLE) in current.accepted and self._classes.issuperset(classes):

@@ -22,7 +22,7 @@ from napari_dicomdb.network.moving import Mover, destination_of, listening
 from napari_dicomdb.network.retrieve_plan import Request, plan_requests, requests_of
 from napari_dicomdb.network.retrieve_report import RetrieveReport, Wanted
 from napari_dicomdb.network.retrieve_watch import Watch
-from napari_dicomdb.network.storage_contexts import SYNTAXES
+from napari_dicomdb.network.storage_contexts import ONE_BY_ONE, SYNTAXES
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class _Retrieving:
         Some servers (DCMTK's) take the first context that was agreed for a SOP class, and
         fail where they cannot convert an object to its transfer syntax.
         """
-        for syntax in (*SYNTAXES[2:], *SYNTAXES[:2]):
+        for syntax in ONE_BY_ONE:
             stuck = {uid for uid in self._watch.missing if self._said.get(uid, _NONE)[0] in _STUCK}
             if self._listed is None or not stuck:
                 return

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.network.negotiation import Proposal
 
-__all__ = ["COMMON_CLASSES", "SYNTAXES", "storage_proposals"]
+__all__ = ["COMMON_CLASSES", "ONE_BY_ONE", "SYNTAXES", "all_classes", "storage_proposals"]
 
 _JPEG, _JPEG_2 = "1.2.840.10008.1.2.4", "1.2.840.10008.1.2.4.2"
 SYNTAXES = (
@@ -47,6 +47,9 @@ SYNTAXES = (
     f"{_JPEG}.93",
 )
 """Those in which servers keep objects; the usual ones first."""
+_LAST = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
+ONE_BY_ONE = (*(uid for uid in SYNTAXES if uid not in _LAST), *_LAST)
+"""In the order in which they are offered alone: those last into which a server converts others."""
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1"
 COMMON_CLASSES = tuple(
@@ -85,6 +88,14 @@ COMMON_CLASSES = tuple(
     )
 )
 """Asked for where a node does not tell what it has."""
+
+
+def all_classes() -> tuple[str, ...]:
+    """Return the storage classes that are known, the usual ones first."""
+    from pynetdicom import AllStoragePresentationContexts
+
+    known = (str(context.abstract_syntax) for context in AllStoragePresentationContexts)
+    return tuple(dict.fromkeys([*COMMON_CLASSES, *known]))
 
 
 def storage_proposals(
