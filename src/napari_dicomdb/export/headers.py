@@ -1,0 +1,135 @@
+"""Headers of the images of a study that something new is added to: shared modules, references."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.errors import DicomDbError, ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydicom import Dataset
+
+    from napari_dicomdb.database.database import Database
+    from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
+
+__all__ = [
+    "PATIENT_KEYWORDS",
+    "STUDY_KEYWORDS",
+    "read_header",
+    "referenced_instances",
+    "refuse_other_patients",
+    "study_values",
+]
+
+# PS3.3 Sections C.7.1.1 (Patient), C.7.2.1 (General Study), C.7.2.2 (Patient Study),
+# C.7.1.3 and C.7.2.3 (Clinical Trial): what an object shares with its study.
+PATIENT_KEYWORDS = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence",
+    "TypeOfPatientID", "OtherPatientIDsSequence", "PatientBirthDate", "PatientBirthTime",
+    "PatientSex", "OtherPatientNames", "EthnicGroup", "PatientComments",
+    "QualityControlSubject", "PatientSpeciesDescription", "PatientSpeciesCodeSequence",
+    "PatientBreedDescription", "PatientBreedCodeSequence", "BreedRegistrationSequence",
+    "ResponsiblePerson", "ResponsiblePersonRole", "ResponsibleOrganization",
+    "PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence",
+    "ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName",
+    "ClinicalTrialSiteID", "ClinicalTrialSiteName", "ClinicalTrialSubjectID",
+    "ClinicalTrialSubjectReadingID",
+)  # fmt: skip
+STUDY_KEYWORDS = (
+    "StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID",
+    "AccessionNumber", "IssuerOfAccessionNumberSequence", "StudyDescription",
+    "PhysiciansOfRecord", "ProcedureCodeSequence", "ReasonForPerformedProcedureCodeSequence",
+    "AdmittingDiagnosesDescription", "PatientAge", "PatientSize", "PatientWeight",
+    "PatientSexNeutered", "PregnancyStatus", "AdditionalPatientHistory",
+    "ClinicalTrialTimePointID", "ClinicalTrialTimePointDescription",
+    "LongitudinalTemporalInformationModified",
+)  # fmt: skip
+
+
+def referenced_instances(database: Database, uids: Iterable[str]) -> dict[str, InstanceRecord]:
+    """Look images up by SOP Instance UID; those that are not there are left out."""
+    found: dict[str, InstanceRecord] = {}
+    seen: set[str] = set()
+    for uid in dict.fromkeys(uids):
+        if uid in found:
+            continue
+        records = database.instances(uid=uid)
+        if not records or records[0].series_uid in seen:
+            continue
+        seen.add(records[0].series_uid)
+        found |= {i.uid: i for i in database.instances(series=records[0].series_key)}
+    return {uid: found[uid] for uid in dict.fromkeys(uids) if uid in found}
+
+
+def refuse_other_patients(
+    database: Database, patient_key: int, instances: Iterable[InstanceRecord]
+) -> None:
+    """Raise ExportError ("other-patient") when an image belongs to somebody else."""
+    for key in dict.fromkeys(i.series_key for i in instances):
+        if database.find_series(key).patient_key != patient_key:
+            raise ExportError(
+                "the images it was made from are of another patient than the study to write to: "
+                "choose a study of the same patient",
+                reason="other-patient",
+            )
+
+
+def study_values(database: Database, series: Sequence[SeriesRecord]) -> Dataset:
+    """Read Patient and Study modules from the first file that is there, else from the index."""
+    from pydicom import Dataset
+
+    for one in series:
+        for instance in database.instances(series=one.key)[:1]:
+            try:
+                header = read_header(instance)
+            except ExportError:
+                continue
+            if str(header.get("StudyInstanceUID", "")) == one.study_uid:
+                return _chosen(header)
+    values = Dataset()
+    instance = database.instances(series=series[0].key)[0]
+    for keyword in (*PATIENT_KEYWORDS, *STUDY_KEYWORDS):
+        value = instance.get(keyword)
+        if isinstance(value, str | int | float) and not keyword.endswith("Sequence"):
+            setattr(values, keyword, str(value))
+    values.StudyInstanceUID = series[0].study_uid
+    return values
+
+
+def _chosen(header: Dataset) -> Dataset:
+    from pydicom import Dataset
+
+    values = Dataset()
+    header.decode()
+    for keyword in (*PATIENT_KEYWORDS, *STUDY_KEYWORDS):
+        if keyword in header:
+            values[keyword] = header[keyword]
+    return values
+
+
+def read_header(instance: InstanceRecord) -> Dataset:
+    """Read all but the pixels of an instance's file.
+
+    Raises
+    ------
+    ExportError
+        "file-missing", "bad-header".
+    """
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    from napari_dicomdb.dicom._attribute_reading import quiet
+
+    try:
+        with quiet():
+            return dcmread(instance.path, stop_before_pixels=True, force=True)
+    except OSError as error:
+        raise ExportError(
+            f"{instance.path} cannot be read: {error.strerror or error}", reason="file-missing"
+        ) from error
+    except (InvalidDicomError, DicomDbError, ValueError, KeyError, EOFError) as error:
+        raise ExportError(
+            f"{instance.path} cannot be read as DICOM", reason="bad-header"
+        ) from error

@@ -1,0 +1,177 @@
+"""What is to be written: an image or labels that knows where it is and what it is made from.
+
+Made from a napari layer (`viewer.export_source`), from a file of another program
+(`export.read_source`), from a `Volume`, or by any other program. Knows no napari.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_dicomdb.dicom.findings import Finding
+    from napari_dicomdb.loading.volume import Coord, Volume, VolumeGeometry
+
+__all__ = ["ExportSource", "Label"]
+
+_SPATIAL = ("slice", "row", "column")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What one value of a labels array stands for.
+
+    Parameters
+    ----------
+    value : int
+        As in the array; not 0, which is the background.
+    name : str
+        For people, "" when nobody named it.
+    colour : tuple of 3 float or None
+        Red, green, blue, 0 to 1.
+    features : mapping
+        Anything else that is known of it, by the column names of `layer.features`
+        (codes, algorithm, tracking identifiers).
+    """
+
+    value: int
+    name: str = ""
+    colour: tuple[float, float, float] | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ExportSource:
+    """An array with a place in the patient, about to be written as DICOM.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer, file or volume; becomes the description of the series.
+    array : array_like
+        (..., slice, row, column) or, with `is_rgb`, (..., slice, row, column, 3 or 4).
+        numpy, or lazy: ``shape``, ``dtype``, ``__getitem__`` (which may return another
+        array), ``__array__``. Values after the modality LUT: HU for CT.
+    dims : tuple of str
+        Name of every axis but the colour one; the last three are slice, row, column.
+    role : str
+        "image" or "labels".
+    geometry : VolumeGeometry or None
+        Maps (k, row, column) of `array` to LPS mm, whatever the view shows; None when
+        nothing says how large a pixel is. Its `in_patient` is False where only the
+        spacing is known.
+    coords : mapping of str to Coord
+        Values of leading axes.
+    units : str
+        Of the values ("HU", "BQML", "mm2/s", ...; "" when unknown).
+    is_rgb : bool
+    meta : mapping
+        ``layer.metadata["dicomdb"]`` or ``Volume.meta`` where it is ours: ``modality``,
+        ``series_uid``, ``study_uid``, ``windows``, ``rescale``, ``padding`` ...
+    labels : mapping of int to Label
+        Of the role "labels": names and colours by value.
+    references : tuple of str
+        SOP Instance UIDs of the images that it was made from or drawn on.
+    together : tuple of ExportSource
+        More of the same role that may go into the same object (overlapping labels).
+    findings : tuple of Finding
+        What is wrong with it or was done to it on the way here (resampled by the view).
+    window : tuple of 2 float or None
+        Lowest and highest value of the display, to be kept as window.
+    """
+
+    name: str
+    array: Any = field(repr=False)
+    dims: tuple[str, ...]
+    role: str = "image"
+    geometry: VolumeGeometry | None = None
+    coords: Mapping[str, Coord] = field(default_factory=dict)
+    units: str = ""
+    is_rgb: bool = False
+    meta: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    labels: Mapping[int, Label] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+    together: tuple[ExportSource, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    window: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.role not in ("image", "labels"):
+            raise ValueError(f'the role must be "image" or "labels", not {self.role!r}')
+        if self.dims[-3:] != _SPATIAL:
+            raise ValueError(f"the last three axes must be slice, row, column: {self.dims}")
+        if len(self.dims) + self.is_rgb != len(self.array.shape):
+            raise ValueError(f"{len(self.dims)} names for the axes of shape {self.array.shape}")
+
+    @classmethod
+    def of_volume(cls, volume: Volume, *, role: str = "image") -> ExportSource:
+        """Make a source of a loaded volume; a slice axis is added where there is none."""
+        array, dims = volume.array, volume.dims
+        if dims[-3:] != _SPATIAL:
+            lead = len(dims) - 2
+            array = np.expand_dims(np.asarray(array), lead)
+            dims = (*dims[:lead], *_SPATIAL)
+        return cls(
+            name=str(volume.meta.get("name") or "Volume"),
+            array=array,
+            dims=dims,
+            role=role,
+            geometry=volume.geometry,
+            coords=dict(volume.coords),
+            units=volume.units,
+            is_rgb=volume.is_rgb,
+            meta=dict(volume.meta),
+            references=tuple(volume.meta.get("instance_uids", ())),
+            findings=tuple(volume.findings),
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of `array`, colour samples included."""
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
+        return dtype
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """Lengths of the axes before slice, row and column."""
+        return self.shape[: len(self.dims) - 3]
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Numbers of slices, rows and columns."""
+        slices, rows, columns = self.shape[len(self.dims) - 3 : len(self.dims)]
+        return (slices, rows, columns)
+
+    @property
+    def study_uid(self) -> str:
+        """StudyInstanceUID it came from, "" when unknown: the study offered to write to."""
+        return str(self.meta.get("study_uid") or "")
+
+    @property
+    def modality(self) -> str:
+        """Modality it came from, "" when unknown."""
+        return str(self.meta.get("modality") or "")
+
+    def plane(self, lead: tuple[int, ...], slice_index: int) -> NDArray[Any]:
+        """Return one (row, column[, colour]) plane in memory."""
+        return np.asarray(self.array[(*lead, slice_index)])
+
+    def numpy(self) -> NDArray[Any]:
+        """Return all of it in memory."""
+        return np.asarray(self.array)
+
+    def with_array(self, array: Any, geometry: VolumeGeometry | None) -> ExportSource:
+        """Return the same with other voxels (resampled)."""
+        return replace(self, array=array, geometry=geometry)
