@@ -76,6 +76,7 @@ class MatchTree(QAbstractItemModel):
         self._icons: dict[str, Any] = {}
         self._dim: QColor | None = None
         self._order: tuple[str, bool] | None = None
+        self._keys: dict[tuple[str, int], Any] = {}  # by column and number of row
         self._has_description = True
 
     def set_colours(self, icons: dict[str, Any], dim: QColor) -> None:
@@ -103,6 +104,7 @@ class MatchTree(QAbstractItemModel):
         self.beginResetModel()
         self.level = level
         self._rows.clear()
+        self._keys.clear()
         self.top = MatchRow("top", state="known")
         self.endResetModel()
 
@@ -196,6 +198,8 @@ class MatchTree(QAbstractItemModel):
     def _tell_changed(self, rows: Sequence[MatchRow]) -> None:
         last = len(self.columns) - 1
         for row in dict.fromkeys(rows):
+            for column in self.columns:
+                self._keys.pop((column.name, row.number), None)
             self.dataChanged.emit(self.index_of(row), self.index_of(row, last))
 
     # -- order ------------------------------------------------------------------------
@@ -204,6 +208,7 @@ class MatchTree(QAbstractItemModel):
         """Sort each level below its parent; column -1 keeps what comes in order of coming."""
         descending = order == Qt.SortOrder.DescendingOrder
         self._order = (self.columns[column].name, descending) if column >= 0 else None
+        self._keys.clear()
         if self._order is None:
             return
         for row in [self.top, *self.rows()]:
@@ -212,7 +217,15 @@ class MatchTree(QAbstractItemModel):
 
     def _sort_children(self, above: MatchRow) -> None:
         name, descending = self._order or ("title", False)
-        ordered = sorted(above.children, key=lambda row: sort_key(row, name), reverse=descending)
+        keys = self._keys
+
+        def key(row: MatchRow) -> Any:
+            found = keys.get((name, row.number))
+            if found is None:
+                found = keys[name, row.number] = sort_key(row, name)
+            return found
+
+        ordered = sorted(above.children, key=key, reverse=descending)
         if ordered == above.children:
             return
         self.layoutAboutToBeChanged.emit()
