@@ -159,8 +159,10 @@ class DicomNetwork(QWidget):
 
     def _apply_palette(self, palette: Palette) -> None:
         self.setStyleSheet(style_sheet(palette))
-        for part in (*self.pages.values(), self.notice, self.work_bar):
-            part.apply_palette(palette)
+        for page in self.pages.values():
+            page.apply_palette(palette)
+        self.notice.apply_palette(palette)
+        self.work_bar.apply_palette(palette)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keep from the viewer what would delete its points, shapes and layers."""

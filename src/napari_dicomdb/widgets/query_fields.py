@@ -49,7 +49,7 @@ def line_edit(name: str, hint: str, tip: str) -> QLineEdit:
 @lru_cache(maxsize=8)
 def known_keywords(level: str) -> tuple[str, ...]:
     """Return keywords that can be asked for at a level, those that DICOM names for it first."""
-    from pydicom.datadict import DicomDictionary
+    from pydicom._dicom_dict import DicomDictionary
 
     at = LEVELS.index(level)
     usual: list[str] = []

@@ -150,11 +150,14 @@ class QueryPage(NetworkPage):
             severity = "info" if result.ok else "error"
             self.results.tell(name, result.text, severity, testable=True)
 
+        def failed(error: Exception) -> None:
+            self.results.tell(name, str(error), "error", testable=True)
+
         self.runner.submit(
             work,
             pass_progress=True,
             returned=told,
-            failed=lambda error: self.results.tell(name, str(error), "error", testable=True),
+            failed=failed,
         )
 
     # -- query ------------------------------------------------------------------------

@@ -261,7 +261,7 @@ class MatchTree(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, column, children[row].number)
 
-    def parent(self, index: QModelIndex) -> QModelIndex:  # type: ignore[override]  # noqa: D102
+    def parent(self, index: QModelIndex) -> QModelIndex:  # noqa: D102
         above = self.row_of(index).parent if index.isValid() else None
         return QModelIndex() if above is None else self.index_of(above)
 
