@@ -105,6 +105,8 @@ class StudyTarget:
         Images that may be referred to, by SOP Instance UID.
     series_numbers : tuple of int
         Numbers of the series that the study has.
+    is_known : bool
+        Whether the study is one of a database, and must still be there when it is written to.
     when : datetime
         Of making: content and instance creation date and time.
     """
@@ -114,6 +116,7 @@ class StudyTarget:
         default_factory=lambda: MappingProxyType({}), repr=False
     )
     series_numbers: tuple[int, ...] = ()
+    is_known: bool = False
     when: datetime.datetime = field(default_factory=lambda: datetime.datetime.now())
 
     @classmethod
@@ -154,7 +157,7 @@ class StudyTarget:
         found = referenced_instances(database, references)
         refuse_other_patients(database, series[0].patient_key, found.values())
         numbers = tuple(one.number for one in series if one.number is not None)
-        return cls(study_values(database, series), MappingProxyType(found), numbers)
+        return cls(study_values(database, series), MappingProxyType(found), numbers, True)
 
     @property
     def study_uid(self) -> str:
