@@ -273,6 +273,11 @@ class _Sending:
                     opened.length,
                 )
                 answer = association.read_answer(message)
+                if str(answer.get("AffectedSOPInstanceUID") or record.uid) != record.uid:
+                    association.abort()  # a line that corrupts, or a node that is confused
+                    raise NetworkError(
+                        "the node answered for another instance", reason="bad-answer"
+                    )
             except NetworkError as error:
                 self._lost_on_the_way(record, error)
                 return

@@ -194,7 +194,7 @@ def stored_messages(raw: bytes) -> list[tuple[str, bytes]]:
     Written against PS3.8 9.3 and PS3.7 Annex E; nothing of ours is used.
     """
     found: list[tuple[str, bytes]] = []
-    place, command, content = 0, bytearray(), bytearray()
+    place, command, content, is_whole = 0, bytearray(), bytearray(), False
     while place + 6 <= len(raw):
         kind, length = struct.unpack_from(">BxL", raw, place)
         body = raw[place + 6 : place + 6 + length]
@@ -207,9 +207,10 @@ def stored_messages(raw: bytes) -> list[tuple[str, bytes]]:
             value = body[at + 6 : at + 4 + size]
             at += 4 + size
             if flags & 1:
-                if content:
+                if is_whole:  # of the message before
                     command, content = bytearray(), bytearray()
                 command += value
+                is_whole = bool(flags & 2)
             else:
                 content += value
                 if flags & 2:
