@@ -85,6 +85,11 @@ _CODECS = {
     "GB18030": ("gb18030", b""),
     "GBK": ("gbk", b""),
 }
+# Codecs of several character sets: the escape sequences that are of this one.
+_OWN_ESCAPES = {
+    "ISO_IR 87": (b"\x1b$B", b"\x1b(B"),
+    "ISO_IR 159": (b"\x1b$(D", b"\x1b(B"),
+}
 # By these one character set is no complete one: ASCII is its first (PS3.3 C.12.1.1.2).
 _EXTENSIONS = frozenset({"ISO 2022 IR 87", "ISO 2022 IR 159", "ISO 2022 IR 149", "ISO 2022 IR 58"})
 
@@ -192,7 +197,8 @@ def _in_charset(keyword: str, vr: str, value: str, charsets: tuple[str, ...]) ->
     if vr not in _IN_CHARSET:
         raise QueryError(f"{keyword} takes plain letters only", reason="bad-value")
     term = next(filter(None, charsets), "")
-    codec, escape = _CODECS.get(term.replace("ISO 2022 IR", "ISO_IR"), ("utf_8", b""))
+    name = term.replace("ISO 2022 IR", "ISO_IR")
+    codec, escape = _CODECS.get(name, ("utf_8", b""))
     try:
         # Code extensions end at delimiters, so what is between them begins anew.
         parts = _pieces(value, "^=\\" if vr == "PN" else "\\")
@@ -202,7 +208,11 @@ def _in_charset(keyword: str, vr: str, value: str, charsets: tuple[str, ...]) ->
         )
     except UnicodeError as error:
         raise _not_in(keyword, term) from error
-    if decode_text(raw, charsets, vr) != value:
+    rest = raw
+    for own in _OWN_ESCAPES.get(name, ()):
+        rest = rest.replace(own, b"")
+    is_foreign = name in _OWN_ESCAPES and b"\x1b" in rest
+    if is_foreign or decode_text(raw, charsets, vr) != value:
         raise _not_in(keyword, term)
     return raw
 
