@@ -6,7 +6,6 @@ Whatever waits calls back a few times a second, so that it can be cancelled.
 from __future__ import annotations
 
 import errno
-import select
 import selectors
 import socket
 import ssl
@@ -132,7 +131,7 @@ class Wire:
         made.setblocking(False)
         code = made.connect_ex(address)
         if code in _IN_PROGRESS:
-            while not select.select([], [made], [made], _TURN)[1]:
+            while not _is_ready(made, selectors.EVENT_WRITE, _TURN):
                 if time.monotonic() >= deadline:
                     raise TimeoutError
                 self._waiting()
@@ -269,7 +268,7 @@ class Wire:
     def is_readable(self) -> bool:
         """Whether something, if only its end, can be received at once."""
         try:
-            return bool(select.select([self._socket], [], [], 0)[0])
+            return _is_ready(self._socket, selectors.EVENT_READ, 0)
         except (OSError, ValueError):  # closed on our side
             return True
 
@@ -277,9 +276,7 @@ class Wire:
         """Wait for bytes, or for the end of the connection; tell whether either came."""
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return True
-        with selectors.DefaultSelector() as selector:  # select knows no handle beyond 1023
-            selector.register(self._socket, selectors.EVENT_READ)
-            return bool(selector.select(seconds))
+        return _is_ready(self._socket, selectors.EVENT_READ, seconds)
 
     def close(self) -> None:
         """Close the connection; nothing more is said."""
@@ -308,3 +305,9 @@ class Wire:
         if time.monotonic() >= deadline:
             raise NetworkError(text, reason=reason)
         self._waiting()
+
+
+def _is_ready(one: socket.socket, event: int, seconds: float) -> bool:
+    with selectors.DefaultSelector() as selector:  # select knows no handle beyond 1023
+        selector.register(one, event)
+        return bool(selector.select(seconds))
