@@ -163,11 +163,11 @@ def test_an_association_tells_what_becomes_of_it(
         said = texts(book, association=one.association)
     assert one.peer == f"ANY-SCP@127.0.0.1:{peer.node.port}"
     assert said[:2] == [
-        "asks for 1 presentation contexts as DICOMDB",
-        "association: 1 contexts accepted, 0 refused",
+        "presentation contexts asked for as DICOMDB: 1",
+        "associated; contexts accepted: 1, refused: 0",
     ]
     assert "context 1 accepted: 1.2.840.10008.1.1 in 1.2.840.10008.1.2" in said
-    assert said[-1] == "released after 1 requests"
+    assert said[-1] == "released; requests: 1"
     assert capsys.readouterr().err == ""
 
 

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
 from napari_dicomdb import Database
-from napari_dicomdb.network.listener_settings import load_listener_settings
+from napari_dicomdb.network.listener_settings import ListenerSettings, load_listener_settings
 from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet
@@ -58,6 +58,18 @@ def storescu(program):
 def _click(qtbot, page, state):
     qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.state.text() == state, timeout=20_000)
+
+
+def test_a_listener_started_elsewhere_shows_its_own_settings(qtbot, page, session):
+    port = free_port()
+    settings = ListenerSettings(aet="WARD7", port=port, allowed_aets=("MODALITY1",))
+    session.network.listening.start(settings)
+    qtbot.waitUntil(lambda: page.state.text() == "Listening", timeout=20_000)
+    shown = page.form.settings()
+    assert (shown.aet, shown.port, shown.allowed_aets) == ("WARD7", port, ("MODALITY1",))
+    assert f"WARD7 at 127.0.0.1:{port}" in page.where.text()
+    page.copy_button.click()
+    assert QGuiApplication.clipboard().text() == f"WARD7 at 127.0.0.1:{port}"
 
 
 def test_what_is_sent_is_counted_and_indexed(qtbot, page, session, phantom, storescu):

@@ -43,15 +43,36 @@ def test_in_order_and_in_portions_on_the_gui_thread(qtbot, stream):
 
 
 def test_the_rest_is_given_at_the_end_and_nothing_after(qtbot, stream):
-    taken = []
+    taken, portions, ends = [], [], []
     stream.arrived.connect(taken.extend)
+    stream.arrived.connect(lambda part: portions.append(len(part)))
     _from_a_thread(stream.push, _matches(0, 700))
-    stream.drain()
-    assert len(taken) == 700
+    stream.end(lambda: ends.append(len(taken)))
+    assert stream.is_ending
+    qtbot.waitUntil(lambda: bool(ends))
+    assert ends == [700]
+    assert max(portions) <= 300
+    assert not stream.is_ending
     stream.push(_matches(0, 5))
     qtbot.waitUntil(lambda: not stream._calm.isActive())
     QApplication.processEvents()
     assert len(taken) == 700
+
+
+def test_the_end_comes_at_once_when_nothing_is_left(stream):
+    ends = []
+    stream.end(lambda: ends.append(True))
+    assert ends == [True]
+
+
+def test_what_is_given_up_while_it_ends_never_ends(qtbot, stream):
+    taken, ends = [], []
+    stream.arrived.connect(taken.extend)
+    stream.push(_matches(0, 700))
+    stream.end(lambda: ends.append(True))
+    stream.close()
+    QApplication.processEvents()
+    assert (len(taken), ends, stream.is_ending) == (300, [], False)
 
 
 def test_what_is_given_up_is_dropped(qtbot, stream):

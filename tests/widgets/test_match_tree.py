@@ -102,11 +102,20 @@ def test_rows_say_anew_how_much_is_here(tree, qtbot):
     icon = int(Qt.ItemDataRole.DecorationRole)
     assert tree.index(0, state).data(icon) == "server"
     with qtbot.waitSignal(tree.dataChanged):
-        tree.update_held({id(row): "all"})
+        tree.update_held({row.number: "all"})
     assert tree.index(0, state).data(icon) == "database"
     assert tree.index(0, state).data(int(Qt.ItemDataRole.AccessibleTextRole)) == "here"
     assert "Here, and on orthanc" in tree.index(0, 0).data(int(Qt.ItemDataRole.ToolTipRole))
     assert tree.index(0, 0).data(RecordRole) is row
+
+
+def test_many_rows_change_in_one_go(tree):
+    rows = tree.add(None, [study(number) for number in range(50)])
+    told = []
+    tree.dataChanged.connect(lambda first, last, *_: told.append((first.row(), last.row())))
+    tree.update_held({row.number: "all" for row in rows[5:40]} | {12345: "all"})
+    assert told == [(5, 39)]
+    assert [row.held for row in rows] == ["none"] * 5 + ["all"] * 35 + ["none"] * 10
 
 
 def test_clear(tree):

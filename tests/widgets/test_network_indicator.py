@@ -101,3 +101,9 @@ def test_the_other_dock_goes_on_when_one_is_closed(qtbot, qapp, browser, closed)
     network.session.changed.emit()
     network.listening.stop()
     qtbot.waitUntil(lambda: network.listening.state == "off", timeout=20_000)
+
+
+def test_without_jobs_the_button_is_as_wide_as_its_neighbours(qtbot, empty):
+    bar = empty.bar
+    assert bar.network_button.text() == ""
+    assert bar.network_button.sizeHint() == bar.recent_button.sizeHint()

@@ -7,15 +7,17 @@ import doctest
 
 import pytest
 
-from napari_dicomdb.network.query import Query
+from napari_dicomdb.network.query import NodeOutcome, Query
 from napari_dicomdb.widgets import _query_words
 from napari_dicomdb.widgets._query_words import (
     PRESETS,
     fragment_key,
     list_key,
+    listed,
     name_key,
     preset_range,
     range_key,
+    remarks_of,
 )
 
 TODAY = datetime.date(2020, 3, 1)
@@ -85,3 +87,23 @@ def test_lists(typed, key):
 
 def test_fragments():
     assert [fragment_key(text) for text in ("", "chest", "CT*")] == ["", "*chest*", "CT*"]
+
+
+def test_names_are_listed():
+    assert [listed(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "", "a", "a and b", "a, b and c",
+    ]  # fmt: skip
+
+
+def test_what_did_not_tell_all_is_said():
+    outcomes = [
+        NodeOutcome("pacs", "done", 3),
+        NodeOutcome("pacs", "failed", 0, False, "refused", "nothing listens"),
+        NodeOutcome("", "done", 2, True, "limit", ""),
+        NodeOutcome("slow", "cancelled", 1),
+    ]
+    assert remarks_of(outcomes) == [
+        "pacs: nothing listens",
+        "This database: there is more than the 2 rows shown",
+        "slow: cancelled; there may be more.",
+    ]

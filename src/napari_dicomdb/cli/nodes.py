@@ -108,7 +108,11 @@ def add(
         typer.Option("--character-set", metavar="CS", help="Of queries, e.g. ISO_IR 192."),
     ] = "",
     replacing: Annotated[
-        bool, typer.Option("--replace", help="Change the node of this name.")
+        bool,
+        typer.Option(
+            "--replace",
+            help="Take the place of the node of this name; options not named have their defaults.",
+        ),
     ] = False,
     json_: JsonOption = False,
 ) -> None:

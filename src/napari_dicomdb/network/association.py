@@ -132,7 +132,7 @@ class Association:
         asked = encode_request(node, proposals, roles=roles, extended=extended)
         seconds = node.limits.connect_seconds
         log = _log_of(node)
-        log.info("asks for %d presentation contexts as %s", len(proposals), node.calling_aet)
+        log.info("presentation contexts asked for as %s: %d", node.calling_aet, len(proposals))
         try:
             wire = Wire(node.host, node.port, tls=node.tls, seconds=seconds, waiting=waiting)
             made = cls(node, wire, given_log=log)
@@ -150,7 +150,7 @@ class Association:
 
     def _log_contexts(self) -> None:
         self.log.info(
-            "association: %d contexts accepted, %d refused",
+            "associated; contexts accepted: %d, refused: %d",
             len(self.accepted),
             len(self.refused),
         )
@@ -186,7 +186,7 @@ class Association:
         """End the association as the standard wants it; what goes wrong there is no matter."""
         if not self.is_open:
             return
-        self.log.info("released after %d requests", self._message)
+        self.log.info("released; requests: %d", self._message)
         try:
             self.framing.send_pdu(RELEASE_RQ, seconds=_RELEASE_SECONDS)
             while self.framing.read_pdu(seconds=_RELEASE_SECONDS)[0] == DATA:
@@ -198,7 +198,7 @@ class Association:
     def abort(self) -> None:
         """Break the association off."""
         if self.is_open:
-            self.log.info("aborted by us after %d requests", self._message)
+            self.log.info("aborted by us; requests: %d", self._message)
             try:
                 self.framing.send_pdu(ABORT, seconds=_RELEASE_SECONDS)
             except NetworkError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_dicomdb.network.query import Match
 
@@ -36,6 +36,7 @@ class MatchStream(QObject):
         self._waiting: deque[Match] = deque()
         self._is_awake = False
         self._is_closed = False
+        self._then: Callable[[], None] | None = None
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM)
@@ -56,22 +57,31 @@ class MatchStream(QObject):
         with self._lock:
             taken = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
             self._is_awake = bool(taken)
+            is_last = self._is_closed and not self._waiting
         if taken:
             self._calm.start()
             self.arrived.emit(taken)
+        if is_last and self._then is not None:
+            self._calm.stop()
+            then, self._then = self._then, None
+            then()
 
-    def drain(self) -> None:
-        """Give all that has come, and take no more."""
+    @property
+    def is_ending(self) -> bool:
+        """Whether `end` was called and not all was given yet."""
+        return self._then is not None
+
+    def end(self, then: Callable[[], None]) -> None:
+        """Take no more; give what has come, portion by portion, and call `then` after it."""
         with self._lock:
             self._is_closed = True
-            taken = list(self._waiting)
-            self._waiting.clear()
-        self._calm.stop()
-        for first in range(0, len(taken), _AT_ONCE):
-            self.arrived.emit(taken[first : first + _AT_ONCE])
+        self._then = then
+        if not self._calm.isActive():
+            self._give()
 
     def close(self) -> None:
-        """Drop what has come, and take no more."""
+        """Drop what has come, and take no more; what was to come after it does not."""
+        self._then = None
         with self._lock:
             self._is_closed = True
             self._waiting.clear()

@@ -1,11 +1,28 @@
-"""From what is typed into the query form to keys of a query: pure functions."""
+"""From what is typed into the query form to keys of a query, and words of its outcome."""
 
 from __future__ import annotations
 
 import datetime
 import re
+from typing import TYPE_CHECKING
 
-__all__ = ["PRESETS", "fragment_key", "list_key", "name_key", "preset_range", "range_key"]
+from napari_dicomdb.widgets._text import count, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dicomdb.network.query import NodeOutcome
+
+__all__ = [
+    "PRESETS",
+    "fragment_key",
+    "list_key",
+    "listed",
+    "name_key",
+    "preset_range",
+    "range_key",
+    "remarks_of",
+]
 
 PRESETS = (
     ("any", "Any date"),
@@ -89,3 +106,24 @@ def range_key(first: str, last: str) -> str:
     """
     first, last = first.strip(), last.strip()
     return f"{first}..{last}" if first or last else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as one says them: "a, b and c"."""
+    shown = [one_line(name) for name in names]
+    return ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+
+def remarks_of(outcomes: Sequence[NodeOutcome]) -> list[str]:
+    """Return what is to be said of nodes that did not tell all, a line each."""
+    told = []
+    for one in outcomes:
+        name = one_line(one.node) or "This database"
+        if one.state == "failed":
+            told.append(f"{name}: {one.text or one.reason}")
+        elif one.cut:
+            words = one.text or f"there is more than the {count(one.count, 'row')} shown"
+            told.append(f"{name}: {words}")
+        elif one.state == "cancelled":
+            told.append(f"{name}: cancelled; there may be more.")
+    return told

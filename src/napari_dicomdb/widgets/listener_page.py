@@ -119,7 +119,7 @@ class ListenerPage(NetworkPage):
         self.where = make_label("", "dim")
         self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.copy_button = make_button(
-            "Copy", self.copy_address, "Copy what others must enter to reach us"
+            "Copy address", self.copy_address, "Copy what others must enter to reach us"
         )
         self.copy_button.setObjectName("barButton")
         self.notice = NoticeBox("warning")
@@ -143,7 +143,7 @@ class ListenerPage(NetworkPage):
         self.apply_palette(palette)
         runner.submit(
             load_listener_settings,
-            returned=self.form.show_settings,
+            returned=self._show_saved,
             failed=lambda error: self._tell(str(error)),
         )
         self._show_state()
@@ -226,6 +226,10 @@ class ListenerPage(NetworkPage):
 
     # -- what is shown --------------------------------------------------------------------
 
+    def _show_saved(self, settings: ListenerSettings) -> None:
+        if self._listening.listener is None:
+            self.form.show_settings(settings)
+
     def _show_state(self, *_: object) -> None:
         state = self._listening.state
         is_off = state == "off"
@@ -233,6 +237,10 @@ class ListenerPage(NetworkPage):
         self.switch.setEnabled(state in ("off", "on"))
         self.state.setText(_STATES[state])
         self.form.set_editable(is_off)
+        listener = self._listening.listener
+        if state == "on" and listener is not None:
+            # It may have been started elsewhere, with other settings than the form's.
+            self.form.show_settings(listener.settings)
         self.copy_button.setVisible(state == "on")
         self._numbers.setVisible(state == "on")
         if state == "on":

@@ -136,7 +136,7 @@ class LogPage(NetworkPage):
         header = table.horizontalHeader()
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in enumerate((74, 28, 110)):
+        for column, width in enumerate((74, 28, 150)):
             table.setColumnWidth(column, width)
         table.selectionModel().selectionChanged.connect(lambda *_: self._show_detail())
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)

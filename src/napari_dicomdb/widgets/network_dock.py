@@ -108,7 +108,6 @@ class DicomNetwork(QWidget):
         self.notice.hide()
         self.work_bar = WorkBar("Stop; what has arrived stays in the database")
         self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Pages of the DICOM network")
         for number, page in enumerate(self.pages.values(), start=1):
             self.tabs.addTab(page, page.title)
@@ -158,7 +157,7 @@ class DicomNetwork(QWidget):
             shortcut.activated.connect(call)
 
     def _apply_palette(self, palette: Palette) -> None:
-        self.setStyleSheet(style_sheet(palette))
+        self.setStyleSheet(f"{style_sheet(palette)}\nQTabWidget::pane {{ border: 0px; }}")
         for page in self.pages.values():
             page.apply_palette(palette)
         self.notice.apply_palette(palette)

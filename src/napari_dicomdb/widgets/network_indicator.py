@@ -59,7 +59,6 @@ class NetworkIndicator(QObject):
         self._network = network
         self._open = open_page
         self._palette = palette
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         button.customContextMenuRequested.connect(self._show_menu)
         for signal in (network.jobs_changed, network.jobs_seen, network.listener_changed):
@@ -74,6 +73,11 @@ class NetworkIndicator(QObject):
     def _show(self, *_: object) -> None:
         running, failed = self._network.running_count, self._network.failed_count
         state = self._network.listening.state
+        # Without text the style would still leave room for one.
+        style = Qt.ToolButtonStyle
+        self.button.setToolButtonStyle(
+            style.ToolButtonTextBesideIcon if running else style.ToolButtonIconOnly
+        )
         self.button.setText(number(running) if running else "")
         said = []
         if running:

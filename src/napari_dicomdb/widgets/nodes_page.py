@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QWidget
 
 from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.network.echo import EchoResult, check_node
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NodesPage", "Tested", "ask_node", "ask_nodes"]
 
+_ROW = 24  # pixels
 _TITLES = ("Name", "State", "Address", "We come as", "TLS")
 
 
@@ -108,8 +109,7 @@ class NodesPage(NetworkPage):
         self.table = make_table(self.model, "Nodes", self)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setTextElideMode(Qt.TextElideMode.ElideRight)
-        for column, width in enumerate((110, 90, 200, 90)):
-            self.table.setColumnWidth(column, width)
+        self._fit_columns()
         self.table.doubleClicked.connect(lambda _: self.ask_to_change())
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._update())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -161,6 +161,19 @@ class NodesPage(NetworkPage):
         self.model.set_dim(palette.dim)
         self.work.apply_palette(palette)
         self.more_button.apply_palette(palette)
+
+    def _fit_columns(self) -> None:
+        """Share the room out: names, states and addresses grow and shrink with the dock."""
+        header = self.table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(40)
+        modes = QHeaderView.ResizeMode
+        for column, width in enumerate((110, 120, 0, 84, 40)):
+            header.setSectionResizeMode(column, modes.Interactive if width else modes.Stretch)
+            if width:
+                self.table.setColumnWidth(column, width)
+        self.table.verticalHeader().setDefaultSectionSize(_ROW)
 
     def focus_first(self) -> None:
         """Give the focus to the table."""

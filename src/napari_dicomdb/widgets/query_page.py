@@ -15,6 +15,7 @@ from napari_dicomdb.network.nodes import load_nodes
 from napari_dicomdb.network.query import Query
 from napari_dicomdb.widgets._match_stream import MatchStream
 from napari_dicomdb.widgets._network_page import NetworkPage
+from napari_dicomdb.widgets._query_words import listed, remarks_of
 from napari_dicomdb.widgets._remote_local import held_of
 from napari_dicomdb.widgets._text import count, one_line
 from napari_dicomdb.widgets.models.match_rows import HERE, next_level
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.network.echo import EchoResult
     from napari_dicomdb.network.finding import FindReport
     from napari_dicomdb.network.node import Node
-    from napari_dicomdb.network.query import Match, NodeOutcome
+    from napari_dicomdb.network.query import Match
     from napari_dicomdb.widgets._network_session import NetworkSession
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
     from napari_dicomdb.widgets._theme import Palette
@@ -181,7 +182,7 @@ class QueryPage(NetworkPage):
         if not nodes and not here:
             self.results.tell("form", "Choose where to look: check a node above.", "warning")
             return
-        where = _listed([*(["this database"] if here else []), *(one.name for one in nodes)])
+        where = listed([*(["this database"] if here else []), *(one.name for one in nodes)])
         self.results.begin(query.level, where)
         self.form.show_busy(True)
         stream = MatchStream(self)
@@ -245,12 +246,12 @@ class QueryPage(NetworkPage):
             self.results.show_found(where)
 
     def _on_report(self, generation: int, report: FindReport) -> None:
-        if generation != self._generation:
-            return
-        if self._stream is not None:
-            self._stream.drain()
-        self._end()
-        self.results.show_outcomes(report.nodes)
+        def ended() -> None:
+            self._end()
+            self.results.show_outcomes(report.nodes)
+
+        if generation == self._generation and self._stream is not None:
+            self._stream.end(ended)
 
     def _on_failed(self, generation: int, error: Exception) -> None:
         if generation == self._generation:
@@ -259,12 +260,13 @@ class QueryPage(NetworkPage):
             self.results.tell("form", str(error) or type(error).__name__, "error")
 
     def _on_cancelled(self, generation: int) -> None:
-        if generation == self._generation:
-            if self._stream is not None:
-                self._stream.drain()
+        def ended() -> None:
             self._end()
             found = count(self.results.model.rowCount(), "answer")
             self.results.words.setText(f"Cancelled; {found} came before.")
+
+        if generation == self._generation and self._stream is not None:
+            self._stream.end(ended)
 
     # -- unfolding --------------------------------------------------------------------
 
@@ -288,17 +290,21 @@ class QueryPage(NetworkPage):
                 self.known.note(matches)
 
         def returned(report: FindReport) -> None:
-            if generation == self._generation:
-                stream.drain()
-                self.results.model.finish(row, [*remarks, *_remarks(report.nodes)])
+            def ended() -> None:
+                if generation == self._generation:
+                    self.results.model.finish(row, [*remarks, *remarks_of(report.nodes)])
+                stream.deleteLater()
+
+            stream.end(ended)
 
         def failed(error: Exception) -> None:
             if generation == self._generation:
                 self.results.model.finish(row, [str(error)])
 
         def finished() -> None:
-            stream.close()
-            stream.deleteLater()
+            if not stream.is_ending:
+                stream.close()
+                stream.deleteLater()
             self._unfolding[:] = [one for one in self._unfolding if not one.is_done]
 
         stream.arrived.connect(found)
@@ -330,8 +336,13 @@ class QueryPage(NetworkPage):
         database = self.network.database
         if not rows or database is None:
             return
-        matches = [(id(row), list(row.matches.values())) for row in rows]
-        self.runner.submit(held_of, database, matches, returned=self.results.model.update_held)
+        matches = [(row.number, list(row.matches.values())) for row in rows]
+
+        def told(held: dict[int, str]) -> None:
+            if database is self.network.database:
+                self.results.model.update_held(held)
+
+        self.runner.submit(held_of, database, matches, returned=told)
 
 
 def below(row: MatchRow) -> Query:
@@ -380,22 +391,3 @@ def _find(
     from napari_dicomdb.network.finding import find
 
     return find(nodes, query, database=database, here=here, found=stream.push, progress=progress)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = [one_line(name) for name in names]
-    return ", ".join(shown[:-1]) + f" and {shown[-1]}" if len(shown) > 1 else "".join(shown)
-
-
-def _remarks(outcomes: Sequence[NodeOutcome]) -> list[str]:
-    told = []
-    for one in outcomes:
-        name = one_line(one.node) or "This database"
-        if one.state == "failed":
-            told.append(f"{name}: {one.text or one.reason}")
-        elif one.cut:
-            words = one.text or f"there is more than the {count(one.count, 'row')} shown"
-            told.append(f"{name}: {words}")
-        elif one.state == "cancelled":
-            told.append(f"{name}: cancelled; there may be more.")
-    return told

@@ -160,7 +160,9 @@ class RemoteOpener(QObject):
             first.done()
             self._tell_report(node, report)
             self._network.session.changed.emit()
-            if (report.received or report.already) and not report.cancelled:
+            if database is not self._network.database:
+                self.told.emit("Another database is open now: it was not loaded.", "warning")
+            elif (report.received or report.already) and not report.cancelled:
                 self._examine([row.match])
 
         self._submit(

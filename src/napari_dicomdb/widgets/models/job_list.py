@@ -40,7 +40,8 @@ def state_of(job: Job) -> str:
 def facts_of(job: Job) -> str:
     """Return the second line of a job: how far, how fast, how long still; what went wrong."""
     parts: list[str] = []
-    is_single = job.total == 1  # the state says how far that is
+    # The state says how far one step is, the last words how much was done in the end.
+    is_single = job.total == 1 or (job.state == "done" and bool(job.text))
     if not is_single and job.total and (job.done or job.state == "running"):
         parts.append(f"{number(job.done)} of {number(job.total)}")
     elif job.done and not is_single:

@@ -10,6 +10,7 @@ from napari_dicomdb.widgets._text import tool_tip
 from napari_dicomdb.widgets.models._columns import Column
 from napari_dicomdb.widgets.models._roles import RecordRole
 from napari_dicomdb.widgets.models.match_rows import (
+    LEVELS,
     NOTE,
     MatchRow,
     cell,
@@ -40,7 +41,7 @@ MATCH_COLUMNS = (
            hint="Whether it is in this database: all of it, a part, or not"),
     Column("date", "Date", _text("date"), "date", "2000-00-00", 2, hint="Of study or series"),
     Column("modality", "Mod.", _text("modality"), "modality", "CT PT SR", 3, hint="Modality"),
-    Column("id", "ID", _text("id"), "id", "0" * 8, 5, hint="Patient ID"),
+    Column("id", "ID", _text("id"), "id", "0" * 10, 5, hint="Patient ID"),
     Column("description", "Description", _text("description"), "description", "W" * 10, 4),
     Column("images", "Images", _text("images"), "images", "0 000", 6, True,
            hint="Number of instances, where the node says it"),
@@ -50,6 +51,12 @@ MATCH_COLUMNS = (
            hint="Where it was found"),
 )  # fmt: skip
 
+# Views ask these for every row when they lay out; made once, for `|` of flags is slow.
+_ROW = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
+_LEAF = _ROW | Qt.ItemFlag.ItemNeverHasChildren
+_NOTE = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
+_FLAGS = {NOTE: _NOTE, "instance": _LEAF}
+_UNFOLDING = frozenset(level for level in LEVELS if next_level(level))
 _STATE_ICON = {"all": "here", "part": "partly", "none": "server"}
 
 
@@ -151,11 +158,11 @@ class MatchTree(QAbstractItemModel):
         row.state = "closed"
 
     def update_held(self, held: dict[int, str]) -> None:
-        """Take anew how much of rows is here, by the `id` of the row."""
+        """Take anew how much of rows is here, by the number of the row."""
         changed = []
-        for row in self.rows():
-            new = held.get(id(row))
-            if new is not None and new != row.held:
+        for number, new in held.items():
+            row = self._rows.get(number)
+            if row is not None and row.held != new:
                 row.held = new
                 changed.append(row)
         self._tell_changed(changed)
@@ -196,11 +203,15 @@ class MatchTree(QAbstractItemModel):
             self.endRemoveRows()
 
     def _tell_changed(self, rows: Sequence[MatchRow]) -> None:
-        last = len(self.columns) - 1
+        families: dict[int, list[MatchRow]] = {}
         for row in dict.fromkeys(rows):
             for column in self.columns:
                 self._keys.pop((column.name, row.number), None)
-            self.dataChanged.emit(self.index_of(row), self.index_of(row, last))
+            families.setdefault(id(row.parent), []).append(row)
+        last = len(self.columns) - 1
+        for family in families.values():  # once for all: views do much at each
+            family.sort(key=lambda row: row.place)
+            self.dataChanged.emit(self.index_of(family[0]), self.index_of(family[-1], last))
 
     # -- order ------------------------------------------------------------------------
 
@@ -256,10 +267,10 @@ class MatchTree(QAbstractItemModel):
         column: int,
         parent: QModelIndex = QModelIndex(),  # noqa: B008
     ) -> QModelIndex:
-        children = self.row_of(parent).children
-        if not 0 <= row < len(children) or not 0 <= column < len(self.columns):
+        above = self.row_of(parent) if parent.isValid() else self.top
+        if not 0 <= row < len(above.children) or not 0 <= column < len(self.columns):
             return QModelIndex()
-        return self.createIndex(row, column, children[row].number)
+        return self.createIndex(row, column, above.children[row].number)
 
     def parent(self, index: QModelIndex) -> QModelIndex:  # noqa: D102
         above = self.row_of(index).parent if index.isValid() else None
@@ -272,10 +283,10 @@ class MatchTree(QAbstractItemModel):
         return len(self.columns)
 
     def hasChildren(self, parent: QModelIndex = QModelIndex()) -> bool:  # noqa: B008, D102
-        if parent.column() > 0:
-            return False
-        row = self.row_of(parent)
-        return bool(row.children) or (bool(next_level(row.level)) and row.state != "known")
+        row = self._rows.get(parent.internalId()) or self.top
+        if row.level in _UNFOLDING and row.state != "known":
+            return parent.column() <= 0
+        return bool(row.children) and parent.column() <= 0
 
     def canFetchMore(self, parent: QModelIndex) -> bool:  # noqa: D102
         row = self.row_of(parent)
@@ -289,15 +300,8 @@ class MatchTree(QAbstractItemModel):
             self.children_wanted.emit(row)
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:  # noqa: D102
-        if not index.isValid():
-            return Qt.ItemFlag.NoItemFlags
-        if self.row_of(index).level == NOTE:
-            return Qt.ItemFlag.ItemIsEnabled
-        return (
-            Qt.ItemFlag.ItemIsEnabled
-            | Qt.ItemFlag.ItemIsSelectable
-            | Qt.ItemFlag.ItemIsDragEnabled
-        )
+        row = self._rows.get(index.internalId())
+        return Qt.ItemFlag.NoItemFlags if row is None else _FLAGS.get(row.level, _ROW)
 
     def headerData(  # noqa: D102
         self, section: int, orientation: Any, role: int = int(Qt.ItemDataRole.DisplayRole)
