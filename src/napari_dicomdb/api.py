@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +18,7 @@ from napari_dicomdb.loading.together import with_joined
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from napari_dicomdb.database import ImportReport
     from napari_dicomdb.database.thumbnail_pictures import Picture
@@ -74,12 +75,12 @@ class Database(Outgoing, Remote):
         series = self._series_of(selection)
         if series is not None:
             report(0, series.instance_count, "Examining")
-            loadables = self._examine_series(series)
+            loadables = self._with_companions(self._examine_series(series))
             report(series.instance_count, series.instance_count, "Examining")
             return loadables
         instances = self._instances_of(selection)
         report(0, len(instances), "Examining")
-        loadables = loading.examine(instances)
+        loadables = self._with_companions(loading.examine(instances))
         report(len(instances), len(instances), "Examining")
         return loadables
 
@@ -228,6 +229,23 @@ class Database(Outgoing, Remote):
                 self.refresh_instance(record)
         return volume
 
+    def _with_companions(self, loadables: list[Loadable]) -> list[Loadable]:
+        """Let loadables that refer to other series find them here."""
+        return [
+            replace(one, companions=self._companions_of) if one.referenced_uids else one
+            for one in loadables
+        ]
+
+    def _companions_of(self, uids: Sequence[str]) -> list[InstanceRecord]:
+        found: dict[str, InstanceRecord] = {}
+        for uid in uids:
+            try:
+                records = self.instances(series=uid)
+            except NotFoundError:
+                records = []
+            found |= {record.uid: record for record in records}
+        return list(found.values())
+
     def _paint_series(self, series: SeriesRecord) -> Picture:
         from napari_dicomdb.loading import pictures
 
@@ -273,10 +291,18 @@ def examine(*paths: str | PathLike[str], progress: Progress | None = None) -> li
         raise TypeError("examine() needs at least one path")
     with Database.in_memory() as database:
         report = database.import_paths([fspath(path) for path in paths], progress=progress)
-        found = database.examine_several(database.series())
+        found = [_detached(one) for one in database.examine_several(database.series())]
         if not found and not database.series():
             raise NotFoundError(_nothing_found(paths, report), reason="no-dicom")
         return found
+
+
+def _detached(loadable: Loadable) -> Loadable:
+    """Return `loadable` with its companions found now: the index in memory goes away."""
+    if loadable.companions is None:
+        return loadable
+    records = tuple(loadable.find_companions())
+    return replace(loadable, companions=lambda _uids: records)
 
 
 def _nothing_found(paths: tuple[str | PathLike[str], ...], report: ImportReport) -> str:

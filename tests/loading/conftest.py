@@ -449,3 +449,61 @@ class Scene:
 def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
     """Give slices with a ball in them."""
     return Scene(tmp_path, request.param)
+
+
+def _segment_description(number: int) -> Any:
+    from highdicom.seg import SegmentDescription
+    from pydicom.sr.codedict import codes
+
+    return SegmentDescription(
+        number,
+        f"Segment {number}",
+        codes.SCT.Tissue,
+        codes.SCT.Liver,
+        "MANUAL",
+    )
+
+
+@pytest.fixture
+def segmentation(tmp_path: Path) -> Callable[..., Path]:
+    """Let highdicom write a segmentation of given source images and pixels."""
+    made = iter(range(1000))
+
+    def make(sources: Iterable[Path], pixels: np.ndarray, kind: str, **options: Any) -> Path:
+        from highdicom.seg import Segmentation
+
+        images = [pydicom.dcmread(path) for path in sources]
+        for image in images:
+            for keyword in (
+                "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+                "AccessionNumber", "ReferringPhysicianName",
+            ):  # fmt: skip
+                image.setdefault(keyword, "")
+            image.setdefault("SliceThickness", 3)
+        numbers = options.pop("numbers", None)
+        if numbers is None:
+            stacked = pixels.ndim == 4
+            numbers = range(1, (pixels.shape[3] if stacked else int(pixels.max())) + 1)
+        changes = options.pop("changes", None)
+        seg = Segmentation(
+            images,
+            pixels,
+            kind,
+            [_segment_description(number) for number in numbers],
+            generate_uid(),
+            9,
+            generate_uid(),
+            1,
+            "maker",
+            "model",
+            "1",
+            "0",
+            **options,
+        )
+        if changes is not None:
+            changes(seg)
+        path = tmp_path / f"seg-{next(made)}.dcm"
+        seg.save_as(path)
+        return path
+
+    return make

@@ -65,7 +65,7 @@ class FindingCode(StrEnum):
     UNKNOWN_WEIGHTING = "unknown-weighting"
     PRIVATE_WITHOUT_CREATOR = "private-without-creator"
     NOT_CORRECTED = "not-corrected"
-    SEGMENTS_AS_IMAGES = "segments-as-images"
+    SEGMENTS_OVERLAP = "segments-overlap"
 
 
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.ERROR: 2}

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from napari_dicomdb.progress import no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.dicom.content import ContentTree
     from napari_dicomdb.dicom.findings import Finding
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
+
+    Companions = Callable[[Sequence[str]], Sequence[InstanceRecord]]
 
 __all__ = ["LayerData", "Loadable", "Loader"]
 
@@ -72,6 +74,9 @@ class Loadable:
     dims : tuple of str
         Names of the axes of `shape` but for that of colour, as `Volume.dims`
         will have them; () where the loader does not say.
+    companions : callable, optional
+        Finds the instances of referenced series or objects in the index that it came
+        from; None where there is no index. Set by whoever asked the loaders.
     """
 
     name: str
@@ -87,6 +92,13 @@ class Loadable:
     spacing: tuple[float, ...] | None = None
     referenced_uids: tuple[str, ...] = ()
     dims: tuple[str, ...] = ()
+    companions: Companions | None = field(default=None, repr=False)
+
+    def find_companions(self) -> Sequence[InstanceRecord]:
+        """Return the instances of `referenced_uids` in the index that it came from."""
+        if self.companions is None or not self.referenced_uids:
+            return ()
+        return self.companions(self.referenced_uids)
 
     def load(self, *, progress: Progress | None = None, lazy: bool = True) -> Volume:
         """Load it.

@@ -27,6 +27,7 @@ __all__ = [
     "is_image",
     "is_nuclear",
     "is_placed",
+    "is_segmentation",
     "is_slide",
     "number_order",
     "why_no_image",
@@ -48,6 +49,9 @@ NUCLEAR_VECTORS = (
 # VL Whole Slide Microscopy Image Storage
 _WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
+# Segmentation Storage, Label Map Segmentation Storage
+_SEGMENTATIONS = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"})
+
 # Nuclear Medicine Image Storage, and its retired predecessor.
 _NUCLEAR = frozenset({"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.5"})
 
@@ -62,8 +66,13 @@ def by_series(instances: Iterable[InstanceRecord]) -> list[list[InstanceRecord]]
 
 @once
 def images_of(instances: Sequence[InstanceRecord]) -> Sequence[InstanceRecord]:
-    """Return those of `instances` whose frames are images; tiles of whole slides are none."""
-    return tuple(i for i in instances if is_image(i) and not is_slide(i))
+    """Return those of `instances` whose frames are images.
+
+    Tiles of whole slides and frames of segmentations are none.
+    """
+    return tuple(
+        i for i in instances if is_image(i) and not is_slide(i) and not is_segmentation(i)
+    )
 
 
 def is_image(record: InstanceRecord) -> bool:
@@ -82,6 +91,11 @@ def why_no_image(record: InstanceRecord) -> str:
     if not 1 <= record.samples <= 4:
         return f"SamplesPerPixel {record.samples} is not between 1 and 4"
     return ""
+
+
+def is_segmentation(record: InstanceRecord) -> bool:
+    """Return whether the frames of the instance are segments, or labels, not images."""
+    return record.sop_class_uid in _SEGMENTATIONS and is_image(record)
 
 
 def is_slide(record: InstanceRecord) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.viewer.annotation_layers import annotation_layers
+from napari_dicomdb.viewer.label_layers import is_segmentation, segment_layers
 from napari_dicomdb.viewer.placement import place
 from napari_dicomdb.viewer.slides import (
     channels_of,
@@ -77,6 +78,14 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
     channels = channels_of(volume)
     if len(channels) > 1:
         return in_colours(one for c in channels for one in volume_to_layers(c, frame=frame))
+
+    def laid(part: Volume, nearest: bool) -> tuple[Any, dict[str, Any]]:
+        data, kwargs, spatial, _ = _placed(part, frame, nearest)
+        told = {"metadata": {"dicomdb": _metadata(part) | spatial}, "name": _name(part)}
+        return data, kwargs | told
+
+    if is_segmentation(volume):
+        return segment_layers(volume, laid)
     labels = volume.meta.get("kind") in _LABEL_KINDS
     data, kwargs, spatial, backwards = _placed(volume, frame, labels)
     kwargs["metadata"] = {"dicomdb": _metadata(volume) | spatial}

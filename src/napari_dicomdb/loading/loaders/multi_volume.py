@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MultiVolumeLoader"]
 
-_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 _SPATIAL = ("slice", "row", "column")
 _DIRECTIONS = (
     "DiffusionGradientOrientation",
@@ -56,7 +55,7 @@ class MultiVolumeLoader:
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the volumes of more than three dimensions that `instances` make."""
-        images = [i for i in images_of(instances) if i.sop_class_uid != _SEGMENTATION]
+        images = images_of(instances)
         series = by_series(images)
         found: list[Loadable] = []
         for one in series:

@@ -1,0 +1,299 @@
+"""The grid of a segmentation: that of the image it was made on, else that of its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.dicom.plane import affine_from_plane, slice_normal
+from napari_dicomdb.loading.frames import FrameSet
+from napari_dicomdb.loading.grouping import split_apart, stack_of
+from napari_dicomdb.loading.sorting import is_placed
+from napari_dicomdb.loading.stacking import Remedy, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.loading.grouping import Part
+
+__all__ = ["SegmentGrid", "grid_of", "image_grids", "on_image", "orientations_apart", "own_grid"]
+
+_SAME_PLACE = 0.01  # mm by which any corner of a frame may miss the voxel of the image
+_SAME_POSITION = 1e-3  # mm between slices that are one
+_WHOLE = 0.05  # of a step by which a slice may miss its place
+_MOST_SLICES = 1 << 16
+_FINER = 4  # how much finer than the smallest gap the true step may be
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentGrid:
+    """Where the frames of a segmentation lie in one volume.
+
+    Parameters
+    ----------
+    affine : (4, 4) ndarray
+        LPS mm from (k, row, column).
+    shape : tuple of 3 int
+        Slices, rows, columns.
+    places : (N, 3) ndarray of int
+        Slice, first row, first column of each frame.
+    in_patient : bool
+        False where nothing says where the frames are.
+    is_regular : bool
+        Whether each frame is where `affine` says.
+    spacing_label : str
+        "mm" or "pixel".
+    of_series : str
+        SeriesInstanceUID of the image whose grid it is, "" for one of its own.
+    instance_uids : tuple of str
+        SOP Instance UIDs of that image, in slice order.
+    findings : tuple of Finding
+    """
+
+    affine: NDArray[np.float64]
+    shape: tuple[int, int, int]
+    places: NDArray[np.intp]
+    in_patient: bool = True
+    is_regular: bool = True
+    spacing_label: str = "mm"
+    of_series: str = ""
+    instance_uids: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def grid_of(frames: FrameSet, images: Iterable[InstanceRecord] = ()) -> SegmentGrid:
+    """Return the grid of a segmentation.
+
+    Parameters
+    ----------
+    frames : FrameSet
+        Of one orientation (see `orientations_apart`).
+    images : iterable of InstanceRecord
+        Of the series it refers to, as far as they are there.
+    """
+    if not bool(np.all(is_placed(frames))):
+        return _without_place(frames)
+    space = frames.frame_of_reference_uid
+    same = (i for i in images if i.get("FrameOfReferenceUID", space) in (space, ""))
+    for grid in image_grids(same if space else images):
+        found = on_image(frames, grid)
+        if found is not None:
+            return found
+    return own_grid(frames)
+
+
+def orientations_apart(frames: FrameSet) -> list[NDArray[np.intp]]:
+    """Return the indices of the frames of each orientation and pixel spacing."""
+    facts = np.round(np.concatenate([frames.orientations, frames.spacings], axis=1), 4)
+    facts = np.nan_to_num(facts, nan=-2.0)
+    _, code = np.unique(facts, axis=0, return_inverse=True)
+    code = code.reshape(-1)
+    first = {int(c): k for k, c in reversed(list(enumerate(code.tolist())))}
+    return [np.flatnonzero(code == c) for c in sorted(first, key=lambda c: first[c])]
+
+
+def image_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
+    """Return the grids of the regular volumes that images make, without places."""
+    by_series: dict[str, list[InstanceRecord]] = {}
+    for record in images:
+        by_series.setdefault(record.series_uid, []).append(record)
+    found = []
+    for uid, records in by_series.items():
+        frames = FrameSet.of(records)
+        placed = np.flatnonzero(is_placed(frames))
+        if not len(placed):
+            continue
+        frames = frames.take(placed)
+        for part in split_apart(frames):
+            grid = _image_grid(uid, frames, part)
+            if grid is not None:
+                found.append(grid)
+    return found
+
+
+def _image_grid(uid: str, frames: FrameSet, part: Part) -> SegmentGrid | None:
+    group = frames.take(part.indices)
+    stack = stack_of(group)
+    if not stack.is_regular:
+        return None
+    plan = plan_for(stack, Remedy.NONE)
+    ordered = group.take(stack.order)
+    return SegmentGrid(
+        plan.affine,
+        plan.shape,
+        np.zeros((0, 3), np.intp),
+        of_series=uid,
+        instance_uids=tuple(ordered.instance(k).uid for k in range(len(ordered))),
+    )
+
+
+def on_image(frames: FrameSet, grid: SegmentGrid) -> SegmentGrid | None:
+    """Return `grid` with the places of `frames`, None when they are not voxel on voxel in it."""
+    matrix = (int(frames.fields("rows")[0]), int(frames.fields("columns")[0]))
+    far = np.array([[0, 0], [matrix[0] - 1, 0], [0, matrix[1] - 1]], dtype=np.float64)
+    rows = frames.orientations[:, 3:] * frames.spacings[:, :1]
+    columns = frames.orientations[:, :3] * frames.spacings[:, 1:]
+    inverse = np.linalg.inv(grid.affine)
+    exact = frames.positions @ inverse[:3, :3].T + inverse[:3, 3]
+    places = np.rint(exact)
+    for row, column in far:
+        world = frames.positions + row * rows + column * columns
+        voxel = places + np.array([0, row, column])
+        there = voxel @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+        if float(np.abs(world - there).max()) > _SAME_PLACE:
+            return None
+    last = places + np.array([0, matrix[0] - 1, matrix[1] - 1])
+    if places.min() < 0 or (last >= np.array(grid.shape)).any():
+        return None  # nothing of a segmentation is cut off
+    return replace(grid, places=places.astype(np.intp))
+
+
+def own_grid(frames: FrameSet) -> SegmentGrid:
+    """Return the smallest regular grid that has all frames, missing ones between them."""
+    orientation, spacing = frames.orientations[0], frames.spacings[0]
+    normal = slice_normal(orientation)
+    distances = frames.positions @ normal
+    levels, level_of = _levels(distances)
+    step, at = _step(levels, _hint(frames))
+    first = frames.positions[int(np.argmin(distances))]
+    findings: tuple[Finding, ...] = ()
+    if at is None:
+        at = np.arange(len(levels))
+        findings = (_uneven(levels),)
+    slices = at[level_of]
+    exact = np.zeros((len(frames), 3))
+    for direction in (normal * step, _leaning(frames, distances, step)):
+        affine = affine_from_plane(first, orientation, spacing, direction)
+        inverse = np.linalg.inv(affine)
+        exact = frames.positions @ inverse[:3, :3].T + inverse[:3, 3]
+        if np.abs(exact[:, 1:] - np.rint(exact[:, 1:])).max() < _WHOLE:
+            break
+    else:
+        findings += (_shifted(),)
+    places = np.column_stack([slices, np.rint(exact[:, 1:])]).astype(np.intp)
+    low = places.min(axis=0)
+    places -= low
+    matrix = np.array([1, int(frames.fields("rows")[0]), int(frames.fields("columns")[0])])
+    shape = (places + matrix).max(axis=0)
+    affine = affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ low
+    return SegmentGrid(
+        affine,
+        (int(shape[0]), int(shape[1]), int(shape[2])),
+        places,
+        is_regular=not findings,
+        findings=findings,
+    )
+
+
+def _levels(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the different distances, ascending, and which is that of each frame."""
+    order = np.argsort(distances, kind="stable")
+    apart = np.diff(distances[order]) > _SAME_POSITION
+    number = np.concatenate([[0], np.cumsum(apart)]).astype(np.intp)
+    level_of = np.empty(len(distances), np.intp)
+    level_of[order] = number
+    starts = np.flatnonzero(np.concatenate([[True], apart]))
+    return distances[order][starts], level_of
+
+
+def _step(levels: NDArray[np.float64], hint: float) -> tuple[float, NDArray[np.intp] | None]:
+    """Return the distance of slices, and which slice each level is; None when uneven."""
+    if len(levels) < 2:
+        return hint or 1.0, np.zeros(len(levels), np.intp)
+    gaps = np.diff(levels)
+    smallest = float(gaps.min())
+    candidates = [hint] if hint else []
+    candidates += [smallest / n for n in range(1, _FINER + 1)]
+    extent = float(levels[-1] - levels[0])
+    for candidate in candidates:
+        count = round(extent / candidate)
+        if not 0 < count < _MOST_SLICES or candidate > smallest * (1 + _WHOLE):
+            continue
+        step = extent / count  # headers round
+        at = (levels - levels[0]) / step
+        if np.abs(at - np.rint(at)).max() < _WHOLE:
+            return step, np.rint(at).astype(np.intp)
+    return float(gaps.mean()), None
+
+
+def _hint(frames: FrameSet) -> float:
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        value = frames.value(keyword, 0)
+        try:
+            number = abs(float(value))
+        except (TypeError, ValueError):
+            continue
+        if np.isfinite(number) and number > _SAME_POSITION:
+            return number
+    return 0.0
+
+
+def _leaning(frames: FrameSet, distances: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Return the step from slice to slice where a tilted gantry shifts them."""
+    low, high = int(np.argmin(distances)), int(np.argmax(distances))
+    extent = float(distances[high] - distances[low])
+    if extent <= _SAME_POSITION:
+        return slice_normal(frames.orientations[0]) * step
+    leaning: NDArray[np.float64] = (frames.positions[high] - frames.positions[low]) * (
+        step / extent
+    )
+    return leaning
+
+
+def _without_place(frames: FrameSet) -> SegmentGrid:
+    """Lay frames without a place one behind the other, those of one segment apart."""
+    seen: dict[object, int] = {}
+    slices = []
+    for segment in frames.values("ReferencedSegmentNumber"):
+        slices.append(seen.get(segment, 0))
+        seen[segment] = slices[-1] + 1
+    spacing = frames.spacings[0]
+    known = bool(np.isfinite(spacing).all() and (spacing > 0).all())
+    affine = np.diag([1.0, *(spacing if known else (1.0, 1.0)), 1.0])
+    places = np.zeros((len(frames), 3), np.intp)
+    places[:, 0] = slices
+    finding = Finding(
+        FindingCode.NO_GEOMETRY,
+        Severity.WARNING,
+        "Where the frames lie in the patient is not said: they are shown in their order",
+    )
+    return SegmentGrid(
+        affine,
+        (
+            max(slices) + 1,
+            int(frames.fields("rows")[0]),
+            int(frames.fields("columns")[0]),
+        ),
+        places,
+        in_patient=False,
+        is_regular=False,
+        spacing_label="mm" if known else "pixel",
+        findings=(finding,),
+    )
+
+
+def _uneven(levels: Sequence[float] | NDArray[np.float64]) -> Finding:
+    gaps = np.diff(levels)
+    return Finding(
+        FindingCode.UNEVEN_SPACING,
+        Severity.WARNING,
+        f"Frames are {gaps.min():.4g} to {gaps.max():.4g} mm apart, and the image that they were "
+        "made on is not there: they are shown as if evenly spaced",
+        {"smallest": float(gaps.min()), "largest": float(gaps.max())},
+    )
+
+
+def _shifted() -> Finding:
+    return Finding(
+        FindingCode.IN_PLANE_SHIFT,
+        Severity.WARNING,
+        "Frames are shifted against each other by parts of a pixel: they are shown on the "
+        "nearest whole pixel",
+    )

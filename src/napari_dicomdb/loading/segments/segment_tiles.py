@@ -1,0 +1,108 @@
+"""Segmentations of whole slides: where their tiles lie, read at once or where looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dicomdb.loading.segments.label_painting import Painted, paint_segments
+from napari_dicomdb.loading.segments.segment_frames import MappedFrames, MergedTiles, tiles_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from napari_dicomdb.loading.segments.label_painting import StoredFrames
+    from napari_dicomdb.loading.slides import SlideImage
+    from napari_dicomdb.progress import Progress
+
+__all__ = ["is_small", "lazy_labels", "painted_labels", "tile_segments"]
+
+_SMALL = 1 << 26  # pixels of all tiles that are read at once
+
+
+def is_small(image: SlideImage) -> bool:
+    """Return whether all tiles are read at once, so that overlaps are decided by data."""
+    rows, columns = image.instances[0].rows, image.instances[0].columns
+    return len(image.frames) * rows * columns <= _SMALL
+
+
+def tile_segments(
+    image: SlideImage, described: Sequence[int]
+) -> tuple[list[int], NDArray[np.intp]]:
+    """Return segment number, and first row and column, of each tile.
+
+    Parameters
+    ----------
+    image : SlideImage
+    described : sequence of int
+        Segment numbers in the order of SegmentSequence.
+
+    Notes
+    -----
+    Of TILED_FULL the segments come one after the other, each with all its tiles
+    (PS3.3 Section C.7.6.17.3).
+    """
+    frames = image.frames
+    said = frames.values("ReferencedSegmentNumber")
+    tops = frames.values("RowPositionInTotalImagePixelMatrix")
+    lefts = frames.values("ColumnPositionInTotalImagePixelMatrix")
+    told = all(v is not None for v in (*tops, *lefts))
+    first = frames.instances[0]
+    across = -(-image.columns // first.columns)
+    each = across * -(-image.rows // first.rows)
+    number = np.arange(len(frames))
+    if told:
+        places = np.column_stack([tops, lefts]).astype(np.intp) - 1
+    else:
+        at = number % each
+        places = np.column_stack([at // across * first.rows, at % across * first.columns])
+    numbers = []
+    for k, one in enumerate(said):
+        turn = k // each
+        other = described[turn] if turn < len(described) else turn + 1
+        numbers.append(int(one) if isinstance(one, int) else other)
+    return numbers, places.astype(np.intp)
+
+
+def painted_labels(
+    stored: StoredFrames,
+    image: SlideImage,
+    numbers: Sequence[int],
+    values: Mapping[int, int],
+    places: NDArray[np.intp],
+    *,
+    least: float,
+    progress: Progress,
+) -> Painted:
+    """Paint all tiles; overlapping segments go into arrays of their own, (1, rows, columns)."""
+    rows, columns = stored.frame_shape
+    # The last tiles may reach beyond the matrix.
+    high = places.max(axis=0) + np.array([rows, columns])
+    shape = (1, max(int(high[0]), image.rows), max(int(high[1]), image.columns))
+    where = np.column_stack([np.zeros(len(places), np.intp), places])
+    painted = paint_segments(stored, numbers, values, where, shape, least=least, progress=progress)
+    painted.arrays = [one[:, : image.rows, : image.columns] for one in painted.arrays]
+    return painted
+
+
+def lazy_labels(
+    stored: StoredFrames,
+    image: SlideImage,
+    numbers: Sequence[int],
+    values: Mapping[int, int],
+    places: NDArray[np.intp],
+    *,
+    least: float,
+) -> MergedTiles:
+    """Return (rows, columns) labels that read tiles where they are looked at."""
+    order = sorted(set(numbers))
+    plane = np.searchsorted(order, numbers)
+    top = 1 << max(d.bits_allocated for d in stored.descriptions)
+    inside: NDArray[Any] = (np.arange(top) >= least).astype(np.uint8)
+    frames = MappedFrames(stored, np.dtype(np.uint8), table=inside)
+    size = (len(order), image.rows, image.columns)
+    return MergedTiles(tiles_of(frames, plane, places, size), [values[n] for n in order])
