@@ -49,6 +49,17 @@ def test_bytes_go_both_ways(pair):
     assert nodelay
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux has this")
+def test_acknowledges_at_once(pair):
+    wire, peer = pair()
+    option = (socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+    wire._socket.setsockopt(*option, 0)
+    assert not wire._socket.getsockopt(*option)
+    peer.sendall(b"abc")
+    assert receive(wire) == b"abc"
+    assert wire._socket.getsockopt(*option)
+
+
 def test_silence_slowness_and_the_end(pair):
     wire, peer = pair()
     with pytest.raises(NetworkError) as caught:

@@ -16,6 +16,7 @@ import pytest
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import Cancelled, DatabaseError, NetworkError, QueryError
+from napari_dicomdb.network import getting, retrieve_watch
 from napari_dicomdb.network.node import Limits, Node
 from napari_dicomdb.network.retrieving import Wanted, retrieve
 
@@ -386,8 +387,11 @@ def test_cancelled_keeps_what_came(
     phantom_paths: list[Path],
     database: Database,
     same: Callable[[list[Path]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     node = dcmqrscp(phantom_paths)
+    for module in (getting, retrieve_watch):  # all come within one turn
+        monkeypatch.setattr(module, "_TURN", 0.0)
 
     def progress(done: int, total: int | None, text: str) -> None:
         if done >= 2:
@@ -451,8 +455,10 @@ def test_read_only(database: Database, quick: Limits) -> None:
 _KILLED = """
 import os, signal, sys
 from napari_dicomdb import Database
+from napari_dicomdb.network import getting, retrieve_watch
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.retrieving import Wanted, retrieve
+getting._TURN = retrieve_watch._TURN = 0.0
 root, port, study, most = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 node = Node("scp", host="localhost", port=port, called_aet="STORE")
 def progress(done, total, text):

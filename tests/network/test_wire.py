@@ -26,6 +26,17 @@ def test_no_delay(pair):
     assert wire._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux has this")
+def test_acknowledges_at_once(pair):
+    wire, other = pair
+    option = (socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+    wire._socket.setsockopt(*option, 0)
+    assert not wire._socket.getsockopt(*option)
+    other.sendall(b"abc")
+    assert wire.receive(3, 1) == b"abc"
+    assert wire._socket.getsockopt(*option)
+
+
 def test_bytes_in_parts(pair):
     wire, other = pair
     other.sendall(b"abc")

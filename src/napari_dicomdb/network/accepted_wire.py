@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.errors import NetworkError
-from napari_dicomdb.network.wire import no_waiting
+from napari_dicomdb.network.wire import acknowledge_at_once, no_waiting
 
 if TYPE_CHECKING:
     from napari_dicomdb.network.wire import Waiting
@@ -124,6 +124,7 @@ class AcceptedWire:
             self._turn(deadline, "the peer is too slow")
         while True:
             try:
+                acknowledge_at_once(self._socket)
                 count = self._socket.recv_into(view)
             except TimeoutError:
                 self._turn(deadline, "the peer is silent")

@@ -151,7 +151,6 @@ class _Search:
             self._node, proposals, extended=self._wishes(), waiting=self._stop.turn
         )
         self._stop.association = self._association
-        self._association.wire.acknowledges_at_once = True
         try:
             self._run(roots, proposals)
         except BaseException:

@@ -20,7 +20,7 @@ from napari_dicomdb.network.tls import client_context, tls_error
 if TYPE_CHECKING:
     from napari_dicomdb.network.node import Tls
 
-__all__ = ["Waiting", "Wire", "no_waiting"]
+__all__ = ["Waiting", "Wire", "acknowledge_at_once", "no_waiting"]
 
 Waiting = Callable[[], None]
 """Called a few times a second while something is waited for; may raise `Cancelled`."""
@@ -33,6 +33,17 @@ _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EN
 
 def no_waiting() -> None:
     """Wait without being asked."""
+
+
+def acknowledge_at_once(connection: socket.socket) -> None:
+    """Let the system acknowledge what it receives next without delay, where it can (Linux).
+
+    DCMTK and what is built on it (Orthanc) write a header and its content apart and keep
+    Nagle's delay: the content waits for our acknowledgement, which the system holds back for
+    40 ms: with every message. The system forgets this wish, hence once for each reading.
+    """
+    if _QUICK_ACK is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 class Wire:
@@ -67,9 +78,6 @@ class Wire:
         self._waiting = waiting
         self._has_received = False
         self._is_tls = tls is not None
-        self.acknowledges_at_once = False
-        """For many small answers: a peer with Nagle's delay waits for each of our
-        acknowledgements, which the system otherwise holds back for 40 ms (Linux)."""
         context = None if tls is None else client_context(tls)
         deadline = time.monotonic() + seconds
         self._socket: socket.socket = self._connect(deadline)
@@ -229,8 +237,7 @@ class Wire:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                if self.acknowledges_at_once and _QUICK_ACK is not None:
-                    self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+                acknowledge_at_once(self._socket)
                 count = self._socket.recv_into(view)
             except TimeoutError:
                 self._turn(deadline, f"{self.host} does not answer")
