@@ -341,7 +341,7 @@ def test_refused_objects_get_the_right_status(receiver, phantom_paths, data_set_
 def test_full_disk_refuses_and_keeps_what_was_acknowledged(
     receiver, phantom_paths, data_set_of, monkeypatch
 ):
-    from napari_dicomdb.database import receiving
+    from napari_dicomdb.database import arriving
 
     ours = receiver()
     syntax = str(pydicom.filereader.read_file_meta_info(phantom_paths[0]).TransferSyntaxUID)
@@ -351,7 +351,7 @@ def test_full_disk_refuses_and_keeps_what_was_acknowledged(
     class Full:
         free = 0
 
-    monkeypatch.setattr(receiving.shutil, "disk_usage", lambda path: Full)
+    monkeypatch.setattr(arriving.shutil, "disk_usage", lambda path: Full)
     answer = store(association, phantom_paths[1], data_set_of)
     assert answer["Status"] == 0xA700
     monkeypatch.undo()
@@ -359,7 +359,7 @@ def test_full_disk_refuses_and_keeps_what_was_acknowledged(
     def full(self, data):
         raise DatabaseError("the disk is full", reason="disk-full")
 
-    monkeypatch.setattr(receiving.Arrival, "write", full)
+    monkeypatch.setattr(arriving.Arrival, "write", full)
     assert store(association, phantom_paths[1], data_set_of)["Status"] == 0xA700
     monkeypatch.undo()
     assert store(association, phantom_paths[2], data_set_of)["Status"] == 0
