@@ -41,6 +41,7 @@ def test_unknown_verb_is_wrong_usage(dicomdb: Callable[..., Any]) -> None:
         (errors.Cancelled("by hand"), 1, "stopped: by hand"),
         (OSError(13, "Permission denied", "b.dcm"), 1, "Permission denied: b.dcm"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (SystemExit(130), 130, "interrupted"),  # as typer ends a verb
     ],
 )
 def test_errors_become_one_line(

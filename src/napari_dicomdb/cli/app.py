@@ -43,6 +43,7 @@ __all__ = ["app", "run"]
 # Exit codes (DESIGN 3): 0 done, 1 something was refused, 2 wrong usage (click's own).
 REFUSED = 1
 INTERRUPTED = 130
+_INTERRUPTED = "interrupted; what was done stays done"
 
 app = typer.Typer(
     name="dicomdb",
@@ -114,6 +115,10 @@ def run(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app(args=arguments)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer takes the interruption, and says nothing
+            say_error(_INTERRUPTED)
+        raise
     except Cancelled as error:
         say_error(f"stopped: {error}")
         sys.exit(REFUSED)
@@ -121,7 +126,7 @@ def run(arguments: list[str] | None = None) -> None:
         say_error(str(error), error.reason)
         sys.exit(REFUSED)
     except KeyboardInterrupt:
-        say_error("interrupted; what was done stays done")
+        say_error(_INTERRUPTED)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has gone: that is no error. Python would
