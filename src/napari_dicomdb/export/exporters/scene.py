@@ -1,0 +1,242 @@
+"""Scenes as DICOM: a Secondary Capture of the view, with the archive in a private block.
+
+Any viewer shows the picture; this package opens the scene. The block is described in
+docs/scenes.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.errors import ExportError, LoadError
+from napari_dicomdb.export.exporter import Exportable, Need
+from napari_dicomdb.export.scene_archive import FORMAT, VERSION, Scene, read_scene
+from napari_dicomdb.export.scenes.references import referenced_instances
+from napari_dicomdb.export.scenes.values import bad_scene
+from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.export.study import NewSeries
+from napari_dicomdb.loading.loaders.scene import SCENE, SCENE_IMAGE_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydicom import Dataset
+
+    from napari_dicomdb.export.study import StudyTarget
+    from napari_dicomdb.progress import Progress
+
+__all__ = ["CREATOR", "GROUP", "SceneExporter", "open_archive", "scene_exportable"]
+
+GROUP = 0x0099
+CREATOR = "NAPARI-DICOMDB SCENE"
+CHUNK = 16 * 2**20
+_FORMAT, _VERSION, _LENGTH, _DIGEST, _FIRST = 0x01, 0x02, 0x03, 0x04, 0x10
+LARGEST = 2**31 - 1
+"""Bytes of an archive: many programs cannot read objects beyond 2 GB."""
+
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_ARCHIVE = "scene_archive"
+_STEP = 1000  # series of that number: at the end of most studies
+
+
+def scene_exportable(archive: str | Path, scene: Scene | None = None) -> Exportable:
+    """Return the way to write an archive of a scene as DICOM (see `export.results`).
+
+    Parameters
+    ----------
+    archive : path-like
+        Written by `scene_archive.write_scene`; must stay until it is written.
+    scene : Scene, optional
+        What is in it, where that is known; otherwise it is read.
+
+    Raises
+    ------
+    LoadError
+        "bad-scene": it is none.
+    """
+    known = read_scene(archive) if scene is None else scene
+    picture = known.picture
+    if picture is None:
+        picture = np.zeros((64, 64, 3), np.uint8)
+    source = ExportSource(
+        name=known.name or "Scene",
+        array=picture[None],
+        dims=("slice", "row", "column"),
+        is_rgb=True,
+        meta={_ARCHIVE: str(archive), "notes": tuple(known.notes)},
+        references=tuple(referenced_instances([layer.reference for layer in known.layers])),
+    )
+    return SceneExporter().examine(source)[0]
+
+
+class SceneExporter:
+    """Writes the archive of a scene into one Secondary Capture Image object."""
+
+    name = "scene"
+    version = "1"
+
+    def examine(self, source: ExportSource) -> Sequence[Exportable]:
+        """Return the one way to write a source made by `scene_exportable`; none for others."""
+        archive = source.meta.get(_ARCHIVE)
+        if not isinstance(archive, str):
+            return []
+        size = Path(archive).stat().st_size
+        findings = []
+        if size > LARGEST:
+            text = (
+                f"the scene has {size / 1e9:.1f} GB, DICOM objects of more than 2 GB cannot be "
+                "read by many programs: save it as a file, or first export its layers to the "
+                "study, so that the scene refers to them"
+            )
+            finding = Finding(FindingCode.OTHER_OBJECT, Severity.ERROR, text, {"bytes": size})
+            findings.append(finding)
+        description = Need(
+            "description", "Description", "text", _described(source.name), tip="Of the series."
+        )
+        return [
+            Exportable(
+                name="Scene: layers, camera and sliders in a picture of the view",
+                kind=SCENE,
+                confidence=1.0 if not findings else 0.0,
+                reasons=("it is a scene",),
+                losses=tuple(source.meta.get("notes", ())),
+                findings=tuple(findings),
+                needs=(description,),
+                source=source,
+                exporter=self,
+            )
+        ]
+
+    def write(
+        self,
+        exportable: Exportable,
+        target: StudyTarget,
+        folder: Path,
+        *,
+        options: Mapping[str, Any],
+        progress: Progress,
+    ) -> list[Path]:
+        """Write the object."""
+        source = exportable.source
+        progress(0, 2, "Writing the scene")
+        made = target.dataset(
+            _SECONDARY_CAPTURE,
+            NewSeries("OT", str(options["description"]), target.series_number(_STEP)),
+        )
+        _fill_picture(made, source.plane((), 0))
+        made.ContentDate, made.ContentTime = made.InstanceCreationDate, made.InstanceCreationTime
+        _refer(made, target, source.references)
+        try:
+            _hide(made, Path(source.meta[_ARCHIVE]).read_bytes())
+            progress(1, 2, "Writing the scene")
+            path = folder / "scene.dcm"
+            made.save_as(path, enforce_file_format=True, little_endian=True, implicit_vr=False)
+        except OSError as error:
+            raise ExportError(f"the scene cannot be written: {error.strerror or error}") from error
+        progress(2, 2, "Writing the scene")
+        return [path]
+
+
+def open_archive(path: str | Path) -> IO[bytes]:
+    """Return the archive in a scene: of a plain file, or of the DICOM object that hides it.
+
+    Raises
+    ------
+    LoadError
+        "bad-scene": there is none in it, or it is damaged; "file-missing".
+    """
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        with open(path, "rb") as file:
+            is_archive = file.read(4) == b"PK\x03\x04"
+        if is_archive:
+            return open(path, "rb")
+        data_set = dcmread(path, stop_before_pixels=True)
+    except FileNotFoundError as error:
+        raise LoadError(f"{path} is not there any more", reason="file-missing") from error
+    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+        raise bad_scene("it is neither an archive nor a DICOM object") from error
+    return io.BytesIO(_found(data_set))
+
+
+def _described(name: str) -> str:
+    return " ".join(name.replace("\\", " ").split())[:64] or "Scene"
+
+
+def _fill_picture(made: Dataset, picture: Any) -> None:
+    made.ImageType = ["DERIVED", "SECONDARY", "OTHER", SCENE_IMAGE_TYPE]
+    made.ConversionType = "WSD"
+    made.InstanceNumber = 1
+    made.PatientOrientation = None
+    made.SamplesPerPixel = 3
+    made.PhotometricInterpretation = "RGB"
+    made.PlanarConfiguration = 0
+    made.Rows, made.Columns = int(picture.shape[0]), int(picture.shape[1])
+    made.BitsAllocated = made.BitsStored = 8
+    made.HighBit, made.PixelRepresentation = 7, 0
+    raw = np.ascontiguousarray(picture[..., :3], dtype=np.uint8).tobytes()
+    made.PixelData = raw + b"\0" * (len(raw) % 2)
+    made["PixelData"].VR = "OB"
+
+
+def _refer(made: Dataset, target: StudyTarget, references: Sequence[str]) -> None:
+    from pydicom import Dataset
+
+    items = []
+    for uid in references:
+        record = target.instances.get(uid)
+        if record is not None:
+            item = Dataset()
+            item.ReferencedSOPClassUID = record.sop_class_uid
+            item.ReferencedSOPInstanceUID = uid
+            items.append(item)
+    if items:
+        made.ReferencedImageSequence = items
+
+
+def _hide(made: Dataset, archive: bytes) -> None:
+    block = made.private_block(GROUP, CREATOR, create=True)
+    block.add_new(_FORMAT, "LO", FORMAT)
+    block.add_new(_VERSION, "IS", VERSION)
+    block.add_new(_LENGTH, "LO", str(len(archive)))
+    block.add_new(_DIGEST, "LO", hashlib.sha256(archive).hexdigest())
+    for k, start in enumerate(range(0, len(archive), CHUNK)):
+        part = archive[start : start + CHUNK]
+        block.add_new(_FIRST + k, "OB", part + b"\0" * (len(part) % 2))
+
+
+def _found(data_set: Dataset) -> bytes:
+    try:
+        block = data_set.private_block(GROUP, CREATOR)
+    except KeyError as error:
+        raise bad_scene(
+            "the object holds no scene (private data may have been removed)"
+        ) from error
+    try:
+        length = int(_plain(block[_LENGTH].value))
+        digest = _plain(block[_DIGEST].value)
+        whole = b"".join(
+            bytes(block[_FIRST + k].value) for k in range(-(-max(length, 0) // CHUNK))
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise bad_scene("the archive in the object is incomplete") from error
+    whole = whole[:length]
+    if not 0 < length <= LARGEST or len(whole) != length:
+        raise bad_scene("the archive in the object is incomplete")
+    if hashlib.sha256(whole).hexdigest() != digest:
+        raise bad_scene("the archive in the object was changed on its way")
+    return whole
+
+
+def _plain(value: Any) -> str:
+    # Through a transfer syntax of implicit VR it has come as UN: bytes.
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip(" \0")

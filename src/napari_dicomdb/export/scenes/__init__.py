@@ -1,0 +1,1 @@
+"""What scenes are made of: values, arrays, references to DICOM, measurements."""

@@ -1,0 +1,219 @@
+"""Layers that came from DICOM, kept by reference: which instances, opened in which way."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.errors import DicomDbError, NotFoundError
+from napari_dicomdb.loading.registry import loader_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_dicomdb.database.database import Database
+    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.loading.loadable import LayerData, Loadable
+
+__all__ = ["find_reference", "layer_of", "referenced_instances"]
+
+
+def find_reference(
+    kind: str, data: Any, metadata: Mapping[str, Any] | None, database: Database | None
+) -> dict[str, Any] | None:
+    """Return how a database gives this layer again; None when it does not.
+
+    It must give the same values in the same place: a layer that was changed since it
+    was loaded, or whose files the database has not, has no reference.
+
+    Parameters
+    ----------
+    kind : str
+        Of the layer: "image", "labels" ...
+    data : array_like or sequence of array_like
+        Of the layer; several are a pyramid.
+    metadata : mapping or None
+        ``layer.metadata["dicomdb"]``.
+    database : Database or None
+    """
+    uids = tuple((metadata or {}).get("instance_uids") or ())
+    loader_name = (metadata or {}).get("loader")
+    if kind not in ("image", "labels") or not isinstance(loader_name, str):
+        return None
+    if database is None or metadata is None or not uids:
+        return None
+    try:
+        records = _records(database, str(metadata.get("series_uid") or ""), uids)
+        for loadable in _ways(loader_name, records, set(uids)):
+            made = loadable.to_layers(frame=metadata.get("frame"))
+            for index, (other, kwargs, other_kind) in enumerate(made):
+                there = (kwargs.get("metadata") or {}).get("dicomdb") or {}
+                alike = other_kind == kind and there.get("kind") == metadata.get("kind")
+                if alike and _same_place(metadata, there) and _same(data, other):
+                    return _reference(loadable, metadata, index)
+    except DicomDbError as error:
+        if error.reason == "cancelled":
+            raise
+        # It cannot be loaded (any more): its data are kept instead.
+        return None
+    return None
+
+
+def _reference(loadable: Loadable, metadata: Mapping[str, Any], index: int) -> dict[str, Any]:
+    series: dict[str, list[str]] = {}
+    for record in loadable.instances:
+        series.setdefault(record.series_uid, []).append(record.uid)
+    frame = metadata.get("frame")
+    return {
+        "loader": loadable.loader.name,
+        "kind": loadable.kind,
+        "name": loadable.name,
+        "options": json.loads(_written(loadable.options)),
+        "index": index,
+        "frame": None if frame is None else np.asarray(frame, dtype=np.float64).tolist(),
+        "study_uid": str(metadata.get("study_uid") or ""),
+        "series": [{"uid": uid, "instances": uids} for uid, uids in series.items()],
+    }
+
+
+def layer_of(reference: Mapping[str, Any], database: Database | None) -> LayerData:
+    """Return the layer that a reference leads to, as it is when it is loaded.
+
+    Raises
+    ------
+    NotFoundError
+        "not-in-database": what it refers to is not there; the message says what.
+    LoadError
+        It is there, and cannot be loaded.
+    """
+    wanted = [(_text(s.get("uid")), _texts(s.get("instances"))) for s in _series(reference)]
+    uids = [uid for _, some in wanted for uid in some]
+    records: list[InstanceRecord] = []
+    if database is not None:
+        for series, some in wanted:
+            records += _records(database, series, some)
+    missing = len(set(uids) - {record.uid for record in records})
+    if missing or not uids:
+        raise NotFoundError(
+            f"{missing} of its {len(uids)} images are not in the database (series "
+            f"{', '.join(uid for uid, _ in wanted[:3])}): import or retrieve them, then open "
+            "the scene again",
+            reason="not-in-database",
+        )
+    options, name = _written(reference.get("options")), reference.get("name")
+    ways = [
+        way
+        for way in _ways(_text(reference.get("loader")), records, set(uids))
+        if way.kind == reference.get("kind")
+    ]
+    ways.sort(key=lambda way: (_written(way.options) != options, way.name != name))
+    index = reference.get("index")
+    for way in ways[:1]:
+        made = way.to_layers(frame=_frame(reference.get("frame")))
+        if isinstance(index, int) and 0 <= index < len(made):
+            return made[index]
+    raise NotFoundError(
+        "its images are in the database, but can no longer be opened as they were",
+        reason="not-in-database",
+    )
+
+
+def referenced_instances(references: Sequence[Mapping[str, Any] | None]) -> list[str]:
+    """Return the SOP Instance UIDs that references name, each once."""
+    found: dict[str, None] = {}
+    for reference in references:
+        for series in _series(reference or {}):
+            found |= dict.fromkeys(_texts(series.get("instances")))
+    return list(found)
+
+
+def _records(database: Database, series: str, uids: Sequence[str]) -> list[InstanceRecord]:
+    wanted, found = set(uids), []
+    try:
+        found = [r for r in database.instances(series) if r.uid in wanted] if series else []
+    except NotFoundError:
+        # It may have come under another series UID, or lie in several.
+        found = []
+    have = {record.uid for record in found}
+    for uid in uids:
+        if uid not in have:
+            found += database.instances(uid=uid)[:1]
+    return found
+
+
+def _ways(loader: str, records: Sequence[InstanceRecord], uids: set[str]) -> Iterator[Loadable]:
+    if not records:
+        return
+    for loadable in loader_named(loader).examine(records):
+        if {record.uid for record in loadable.instances} == uids:
+            yield loadable
+
+
+def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    for key in ("lps_from_data", "slide_from_data"):
+        a, b = one.get(key), other.get(key)
+        if a is None or b is None:
+            if a is not b:
+                return False
+        elif not np.allclose(a, b, atol=1e-6):
+            return False
+    return True
+
+
+def _same(one: Any, other: Any) -> bool:
+    levels = _levels(one), _levels(other)
+    if [(x.shape, x.dtype) for x in levels[0]] != [(x.shape, x.dtype) for x in levels[1]]:
+        return False
+    a, b = levels[0][-1], levels[1][-1]
+    if not isinstance(a, np.ndarray):
+        # Read when looked at, hence as the files have it: one slice tells which.
+        middle = tuple(n // 2 for n in a.shape[:-3])
+        a, b = a[middle], b[middle]
+        a, b = (x[len(x) // 2] if len(x.shape) > 2 else x for x in (a, b))
+    a, b = np.asarray(a), np.asarray(b)
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+
+
+def _levels(data: Any) -> list[Any]:
+    return [data] if hasattr(data, "dtype") else list(data)
+
+
+def _written(options: Any) -> str:
+    return json.dumps(options, default=_plain, sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "items"):
+        return dict(value)
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    return list(value) if isinstance(value, (tuple, set, frozenset)) else str(value)
+
+
+def _series(reference: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    series = reference.get("series")
+    return [one for one in series if isinstance(one, dict)] if isinstance(series, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [uid for uid in value if isinstance(uid, str)] if isinstance(value, list) else []
+
+
+def _frame(value: ArrayLike | None) -> NDArray[np.float64] | None:
+    if value is None:
+        return None
+    try:
+        frame = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        frame = np.empty(0)
+    if frame.shape != (4, 4) or not np.isfinite(frame).all():
+        raise NotFoundError("the place of it in the view is damaged", reason="not-in-database")
+    return frame
