@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from napari_dicomdb.errors import NodeError
+from napari_dicomdb.network import commitment_service
 from napari_dicomdb.network.association import Association
 from napari_dicomdb.network.commands import N_ACTION_RQ
 from napari_dicomdb.network.commitment import request_commitment
@@ -165,3 +167,26 @@ def test_courier_gives_up_and_says_so(quick):
     courier.send(CommitmentResult("1.2.3"), "UNKNOWN", "127.0.0.1", "US")
     courier.stop()
     assert [(ok, node) for ok, node, _ in sorted(told)] == [(False, ""), (False, "gone")]
+
+
+def test_courier_ends_at_once_beside_a_silent_node(answering):
+    told = []
+    node = Node("silent", host="127.0.0.1", port=answering(None), called_aet="SILENT")
+    add_node(node)  # with a minute's patience
+    courier = Courier(lambda *words: told.append(words))
+    courier.send(CommitmentResult("1.2.3"), "SILENT", "127.0.0.1", "US")
+    courier.stop()
+    courier.send(CommitmentResult("1.2.4"), "SILENT", "127.0.0.1", "US")
+    assert [(ok, name) for ok, name, _ in told] == [(False, "silent")]
+
+
+def test_courier_says_that_the_list_of_nodes_cannot_be_read(monkeypatch):
+    def broken():
+        raise NodeError("the list of nodes cannot be read")
+
+    monkeypatch.setattr(commitment_service, "load_nodes", broken)
+    told = []
+    courier = Courier(lambda *words: told.append(words))
+    courier.send(CommitmentResult("1.2.3"), "PACS", "127.0.0.1", "US")
+    courier.stop()
+    assert told == [(False, "", "the list of nodes cannot be read")]

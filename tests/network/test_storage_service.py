@@ -93,11 +93,20 @@ def test_closed_inbox(operation, inbox):
 
 
 def test_nested_too_deep(operation, phantom_paths, data_set_of, monkeypatch):
-    from napari_dicomdb.database import receiving
+    from napari_dicomdb.database import arriving
 
     def deep(*args, **kwargs):
         raise RecursionError
 
-    monkeypatch.setattr(receiving, "scan_file", deep)
+    monkeypatch.setattr(arriving, "scan_file", deep)
     result = feed(operation(), data_set_of(phantom_paths[0]))
     assert (result.status, result.reason) == (0xC000, "bad-header")
+
+
+def test_what_is_no_storage_is_not_stored(inbox):
+    verification = "1.2.840.10008.1.1"
+    command = {"AffectedSOPClassUID": verification, "AffectedSOPInstanceUID": "1.2.3"}
+    one = StoreOperation(
+        inbox, command, verification, "1.2.840.10008.1.2", source="PEER", largest=1 << 20
+    )
+    assert feed(one, bytes(20)).status == 0x0122

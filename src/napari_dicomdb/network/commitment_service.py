@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._meta import EXPLICIT_LITTLE, IMPLICIT_LITTLE
-from napari_dicomdb.errors import DatabaseError, DicomDbError, NetworkError
+from napari_dicomdb.errors import Cancelled, DatabaseError, DicomDbError, NetworkError
 from napari_dicomdb.network.association import Association
 from napari_dicomdb.network.commands import N_EVENT_REPORT_RQ, WITH_DATA_SET
 from napari_dicomdb.network.commitment_data import (
@@ -19,6 +19,7 @@ from napari_dicomdb.network.commitment_data import (
 )
 from napari_dicomdb.network.nodes import load_nodes
 from napari_dicomdb.network.storage_classes import STORAGE_COMMITMENT
+from napari_dicomdb.network.wire import no_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.network.commands import Command
     from napari_dicomdb.network.commitment_data import CommitmentRequest
     from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.wire import Waiting
 
 __all__ = ["PAUSES", "Courier", "check_commitment", "event_command", "node_of"]
 
@@ -107,8 +109,15 @@ def node_of(aet: str, address: str, our_aet: str) -> Node | None:
     return replace(fitting[0], calling_aet=our_aet) if fitting else None
 
 
-def bring(node: Node, result: CommitmentResult) -> None:
+def bring(node: Node, result: CommitmentResult, waiting: Waiting = no_waiting) -> None:
     """Bring a result to a node on an association of our own.
+
+    Parameters
+    ----------
+    node : Node
+    result : CommitmentResult
+    waiting : callable
+        Called a few times a second; may raise `Cancelled`.
 
     Raises
     ------
@@ -116,7 +125,7 @@ def bring(node: Node, result: CommitmentResult) -> None:
         If the node does not take it.
     """
     proposals = [(STORAGE_COMMITMENT, IMPLICIT_LITTLE), (STORAGE_COMMITMENT, EXPLICIT_LITTLE)]
-    association = Association.request(node, proposals, roles=[STORAGE_COMMITMENT])
+    association = Association.request(node, proposals, roles=[STORAGE_COMMITMENT], waiting=waiting)
     try:
         proposal = next((one for one in proposals if one in association.accepted), None)
         if proposal is None:
@@ -155,31 +164,45 @@ class Courier:
         self._tell = tell
         self._pauses = tuple(pauses)
         self._ended = threading.Event()
+        self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
     def send(self, result: CommitmentResult, aet: str, address: str, our_aet: str) -> None:
         """Begin to bring a result to whoever asked for it."""
-        node = node_of(aet, address, our_aet)
+        try:
+            node = node_of(aet, address, our_aet)
+        except DicomDbError as error:  # the list cannot be read
+            self._tell(False, "", str(error))
+            return
         if node is None:
             self._tell(False, "", f"no node of the list has the AE title {aet!r}")
             return
-        self._threads = [one for one in self._threads if one.is_alive()]
         thread = threading.Thread(
             target=self._bring, args=(node, result), name="dicomdb commitment", daemon=True
         )
-        self._threads.append(thread)
-        thread.start()
+        with self._lock:
+            if self._ended.is_set():
+                return
+            self._threads = [one for one in self._threads if one.is_alive()]
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
         """Do not try again; end what runs."""
-        self._ended.set()
-        for thread in self._threads:
+        with self._lock:
+            self._ended.set()
+            threads = list(self._threads)
+        for thread in threads:
             thread.join()
+
+    def _waiting(self) -> None:
+        if self._ended.is_set():
+            raise Cancelled("the listener stops")
 
     def _bring(self, node: Node, result: CommitmentResult) -> None:
         for pause in (*self._pauses, None):
             try:
-                bring(node, result)
+                bring(node, result, self._waiting)
             except DicomDbError as error:
                 why = str(error)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.dicom.file_meta import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from napari_dicomdb.errors import MissingLibraryError, NetworkError
 from napari_dicomdb.network.association_pdus import (
     AssociationAnswer,
@@ -33,8 +34,6 @@ MOST_CONTEXTS = 128
 Proposal = tuple[str, str]
 """Abstract syntax (SOP class) and transfer syntax; each makes one presentation context."""
 
-_IMPLEMENTATION_UID = "2.25.269447812233184407110338021561190297011"
-_IMPLEMENTATION_NAME = "NAPARI_DICOMDB"
 _HEAD = 6  # bytes of a PDU before its body
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 
@@ -113,9 +112,9 @@ def _add_user_information(
     longest = MaximumLengthNotification()
     longest.maximum_length_received = node.limits.max_pdu
     uid = ImplementationClassUIDNotification()
-    uid.implementation_class_uid = _IMPLEMENTATION_UID
+    uid.implementation_class_uid = IMPLEMENTATION_UID
     name = ImplementationVersionNameNotification()
-    name.implementation_version_name = _IMPLEMENTATION_NAME
+    name.implementation_version_name = IMPLEMENTATION_NAME
     items: list[Any] = [longest, uid, name]
     for sop_class_uid, information in extended.items():
         wish = SOPClassExtendedNegotiation()

@@ -40,8 +40,8 @@ from napari_dicomdb.network.framing import (
     PeerReleased,
 )
 from napari_dicomdb.network.listener_events import ListenerEvent
-from napari_dicomdb.network.storage_classes import STORAGE_COMMITMENT, is_uid
-from napari_dicomdb.network.storage_service import StoreOperation
+from napari_dicomdb.network.storage_classes import STORAGE_COMMITMENT
+from napari_dicomdb.network.storage_service import StoreOperation, is_written_uid
 
 if TYPE_CHECKING:
     import ssl
@@ -272,7 +272,7 @@ class ServedAssociation:
         self._store = None
         originator = str(command.get("MoveOriginatorApplicationEntityTitle", ""))
         known: dict[str, Any] = {
-            "uid": store.uid if is_uid(store.uid) else "",
+            "uid": store.uid if is_written_uid(store.uid) else "",
             "size": result.size,
             "status": result.status,
             "originator": originator,
@@ -304,7 +304,7 @@ class ServedAssociation:
             ("AffectedSOPInstanceUID", "RequestedSOPInstanceUID"),
         ):
             uid = str(command.get(keyword) or command.get(asked) or "")
-            if uid and len(uid) <= 64 and is_uid(uid):
+            if is_written_uid(uid):
                 answer[keyword] = uid
         if comment:
             answer["ErrorComment"] = comment

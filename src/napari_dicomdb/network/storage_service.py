@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.errors import DicomDbError, NetworkError
+from napari_dicomdb.network.storage_classes import is_storage_class
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.receiving import Arrival, Inbox
     from napari_dicomdb.network.commands import Command
 
-__all__ = ["StoreOperation", "StoreResult"]
+__all__ = ["StoreOperation", "StoreResult", "is_written_uid"]
 
 # PS3.7 Annex C, PS3.4 Section B.2.3
 _SUCCESS = 0x0000
@@ -36,7 +37,7 @@ _STATUSES = {
     "database": _PROCESSING_FAILURE,
 }
 # Some devices write components with leading zeros; nothing but digits and dots is a UID.
-_is_uid = re.compile(r"[0-9.]{1,64}").fullmatch
+is_written_uid = re.compile(r"[0-9.]{1,64}").fullmatch
 _COMMENT = {
     _OUT_OF_RESOURCES: "out of resources",
     _PROCESSING_FAILURE: "it cannot be kept now",
@@ -111,9 +112,9 @@ class StoreOperation:
         self._refused: DicomDbError | None = None
         class_uid = str(command.get("AffectedSOPClassUID", ""))
         try:
-            if not _is_uid(self.uid):
+            if not is_written_uid(self.uid):
                 raise NetworkError("its SOP Instance UID is none", reason="bad-uid")
-            if class_uid != abstract_syntax:
+            if class_uid != abstract_syntax or not is_storage_class(class_uid):
                 raise NetworkError(
                     "its SOP class is not that of its presentation context", reason="wrong-class"
                 )

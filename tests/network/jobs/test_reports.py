@@ -9,6 +9,7 @@ from napari_dicomdb.network.jobs.reports import (
     count_reasons,
     failed_instances,
     failed_sendings,
+    without_comment,
     without_patients,
 )
 from napari_dicomdb.network.send_report import SendOutcome
@@ -67,3 +68,14 @@ def test_of_what_a_node_says_only_the_status_is_kept() -> None:
     assert told["failed_count"] == 2
     assert [one["uid"] for one in told["failed"]] == ["1.2.2", "1.2.3"]
     assert told["failed"][0]["text"] == "the node is out of resources, perhaps its disk"
+
+
+def test_the_words_of_the_node_go() -> None:
+    told = "the node could not do the query: status C001H (no DOE^JOHN (4711)); 2 left out"
+    kept = without_comment("bad-status", told)
+    assert kept == "the node could not do the query: status C001H; 2 left out"
+    kept = without_comment("status-aa02", "the node finds nothing of it (DOE^JOHN)")
+    assert kept == "the node finds nothing of what is asked for"
+    assert without_comment("closed", "the connection broke (reset)") == (
+        "the connection broke (reset)"
+    )

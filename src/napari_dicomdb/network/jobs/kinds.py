@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from napari_dicomdb.database.job_table import words_in
 from napari_dicomdb.errors import Cancelled
 from napari_dicomdb.network.jobs.claims import Ending
-from napari_dicomdb.network.jobs.reports import count_reasons, failed_instances, failed_sendings
+from napari_dicomdb.network.jobs.reports import (
+    count_reasons,
+    failed_instances,
+    failed_sendings,
+    without_comment,
+)
 from napari_dicomdb.network.jobs.retrying import is_passing
 from napari_dicomdb.network.jobs.selection import instances_named, records_named
 from napari_dicomdb.network.nodes import find_node
@@ -113,7 +118,9 @@ def _find(job: Job, run: Run, database: Database) -> Ending:
     ]
     count = sum(outcome.count for outcome in outcomes)
     run.done = run.total = count
-    error = "; ".join(f"{o.node}: {error_text(job, o.text, o.reason)}" for o in failed)
+    error = "; ".join(
+        f"{o.node}: {error_text(job, without_comment(o.reason, o.text), o.reason)}" for o in failed
+    )
     more = ", not all: there are more" if any(outcome.cut for outcome in outcomes) else ""
     return Ending(
         not failed,
@@ -155,7 +162,11 @@ def _retrieve(job: Job, run: Run, database: Database) -> Ending:
     return Ending(
         report.ok,
         error_text(job, report.summary(), ""),
-        "" if report.ok else _some_failed(len(failed), failed[0][2] if failed else ""),
+        ""
+        if report.ok
+        else _some_failed(
+            len(failed), without_comment(failed[0][1], failed[0][2]) if failed else ""
+        ),
         "" if report.ok else (failed[0][1] if failed else "incomplete"),
         kept,
         passing=all(map(is_passing, reasons)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database.job_table import PATIENT_KEYS
 from napari_dicomdb.network.jobs.job import FORGOTTEN
-from napari_dicomdb.network.statuses import store_status
+from napari_dicomdb.network.statuses import retrieve_status, store_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ __all__ = [
     "count_reasons",
     "failed_instances",
     "failed_sendings",
+    "without_comment",
     "without_patients",
 ]
 
@@ -43,6 +44,21 @@ def without_patients(what: Mapping[str, Any]) -> dict[str, Any]:
     if gone or what.get(FORGOTTEN):
         left[FORGOTTEN] = sorted(gone.union(what.get(FORGOTTEN, ())))
     return left
+
+
+def without_comment(reason: str, text: str) -> str:
+    """Return the text of an error without the node's own words, which may name a patient.
+
+    Parameters
+    ----------
+    reason, text : str
+        Of the error.
+    """
+    if (status := re.fullmatch(r"status-([0-9a-f]{4})", reason)) is not None:
+        return retrieve_status(int(status[1], 16)).text
+    if reason == "bad-status":
+        return re.sub(r"(status [0-9A-F]{4}H) \(.*\)", r"\1", text)
+    return text
 
 
 def count_reasons(rejected: Iterable[Sequence[Any]]) -> dict[str, int]:

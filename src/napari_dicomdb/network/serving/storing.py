@@ -235,8 +235,7 @@ async def store_instances(request: Request) -> Response:
     if length.isdigit() and int(length) > settings.largest_request:
         raise HTTPException(413, "the request is too large: send fewer instances at once")
     inbox = await run_in_threadpool(service.inbox)
-    source = request.client.host if request.client is not None else ""
-    taking = Taking(inbox, study, settings.largest_object, source)
+    taking = Taking(inbox, study, settings.largest_object)
     reader = Reader(parameters.get("boundary", ""), taking.begin, taking.write, taking.end)
     try:
         await _read(request, reader, settings.largest_request)
