@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.errors import DicomDbError, ExportError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PATIENT_KEYWORDS",
     "STUDY_KEYWORDS",
+    "mended",
     "read_header",
     "referenced_instances",
     "refuse_other_patients",
@@ -46,6 +48,9 @@ STUDY_KEYWORDS = (
     "ClinicalTrialTimePointID", "ClinicalTrialTimePointDescription",
     "LongitudinalTemporalInformationModified",
 )  # fmt: skip
+
+
+_IDENTITY = frozenset({"PatientName", "PatientID", "PatientBirthDate", "PatientSex"})
 
 
 def referenced_instances(database: Database, uids: Iterable[str]) -> dict[str, InstanceRecord]:
@@ -93,19 +98,57 @@ def study_values(database: Database, series: Sequence[SeriesRecord]) -> Dataset:
     for keyword in (*PATIENT_KEYWORDS, *STUDY_KEYWORDS):
         value = instance.get(keyword)
         if isinstance(value, str | int | float) and not keyword.endswith("Sequence"):
-            setattr(values, keyword, str(value))
+            with quiet():
+                setattr(values, keyword, str(value))
     values.StudyInstanceUID = series[0].study_uid
     return values
+
+
+def mended(values: Dataset) -> list[str]:
+    """Cut texts of the study that are too long, empty those that are wrong otherwise.
+
+    Who the patient is stays as the files have it, right or wrong: it would be somebody else.
+
+    Returns
+    -------
+    list of str
+        What was done, for a person; no values.
+    """
+    from pydicom.multival import MultiValue
+
+    from napari_dicomdb.export.study import value_problem
+
+    told = []
+    for element in values:
+        if element.keyword in _IDENTITY or element.VR == "SQ" or element.is_empty:
+            continue
+        if isinstance(element.value, MultiValue):
+            continue
+        text = str(element.value)
+        if not value_problem(element.keyword, text):
+            continue
+        longest = {"SH": 16, "LO": 64}.get(element.VR, 0)
+        cut = text[:longest].strip()
+        if cut and not value_problem(element.keyword, cut):
+            told.append(
+                f"{element.name} of the study is too long, and cut to {longest} characters"
+            )
+            element.value = cut
+        else:
+            told.append(f"{element.name} of the study is not valid, and left empty")
+            element.value = None
+    return told
 
 
 def _chosen(header: Dataset) -> Dataset:
     from pydicom import Dataset
 
     values = Dataset()
-    header.decode()
-    for keyword in (*PATIENT_KEYWORDS, *STUDY_KEYWORDS):
-        if keyword in header:
-            values[keyword] = header[keyword]
+    with quiet():
+        header.decode()
+        for keyword in (*PATIENT_KEYWORDS, *STUDY_KEYWORDS):
+            if keyword in header:
+                values[keyword] = header[keyword]
     return values
 
 
@@ -119,8 +162,6 @@ def read_header(instance: InstanceRecord) -> Dataset:
     """
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
-
-    from napari_dicomdb.dicom._attribute_reading import quiet
 
     try:
         with quiet():

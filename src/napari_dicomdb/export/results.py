@@ -132,7 +132,7 @@ def write_results(
             "say where to write: a folder, the database or a node", reason="no-destination"
         )
     check_results(database, exportables, target, folder=folder, into_database=into_database)
-    report = ResultReport(study_uid=target.study_uid)
+    report = ResultReport(study_uid=target.study_uid, losses=list(target.remarks))
     for one in exportables:
         report.losses += [loss for loss in one.losses if loss not in report.losses]
     with _stage(folder) as stage:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.errors import ExportError, NotFoundError
 from napari_dicomdb.export.headers import (
+    mended,
     read_header,
     referenced_instances,
     refuse_other_patients,
@@ -107,6 +108,8 @@ class StudyTarget:
         Numbers of the series that the study has.
     is_known : bool
         Whether the study is one of a database, and must still be there when it is written to.
+    remarks : tuple of str
+        What of the study could not be taken as it is.
     when : datetime
         Of making: content and instance creation date and time.
     """
@@ -117,6 +120,7 @@ class StudyTarget:
     )
     series_numbers: tuple[int, ...] = ()
     is_known: bool = False
+    remarks: tuple[str, ...] = ()
     when: datetime.datetime = field(default_factory=lambda: datetime.datetime.now())
 
     @classmethod
@@ -157,7 +161,8 @@ class StudyTarget:
         found = referenced_instances(database, references)
         refuse_other_patients(database, series[0].patient_key, found.values())
         numbers = tuple(one.number for one in series if one.number is not None)
-        return cls(study_values(database, series), MappingProxyType(found), numbers, True)
+        values = study_values(database, series)
+        return cls(values, MappingProxyType(found), numbers, True, tuple(mended(values)))
 
     @property
     def study_uid(self) -> str:

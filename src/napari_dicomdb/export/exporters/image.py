@@ -1,0 +1,285 @@
+"""Images of any kind as DICOM images: single-frame series, enhanced, secondary captures."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.exporter import Exportable, Need
+from napari_dicomdb.export.leading_axes import leading_axes
+from napari_dicomdb.export.multi_frames import (
+    LEGACY_CLASSES,
+    write_legacy_converted,
+    write_multi_frame_capture,
+)
+from napari_dicomdb.export.pixel_encoding import COMPRESSION_NAMES
+from napari_dicomdb.export.planes import geometry_findings, in_plane_shear, slice_shear
+from napari_dicomdb.export.resampling import resampled_at_right_angles
+from napari_dicomdb.export.single_frames import (
+    IMAGE_CLASSES,
+    PET_UNITS,
+    SECONDARY_CAPTURE,
+    Drawing,
+    write_single_frames,
+)
+from napari_dicomdb.export.stored_values import StoredValues, ValueRange, plan_stored, value_range
+from napari_dicomdb.export.study import NewSeries, value_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_dicomdb.export.source import ExportSource
+    from napari_dicomdb.export.study import StudyTarget
+    from napari_dicomdb.progress import Progress
+
+__all__ = ["FORMS", "ImageExporter", "common_needs", "prepared"]
+
+FORMS = ("classic", "enhanced", "secondary-capture", "multi-frame")
+"""Option ``form``: one file a slice of the modality's class; all in one; pictures."""
+
+_NAMES = {"CT": "CT", "MR": "MR", "PT": "PET"}
+_KEEP, _RESAMPLE = "keep", "resample"
+_COSINE = 1e-4
+_LONGEST_NAME = 64
+
+
+class ImageExporter:
+    """Writes images: classic series, legacy converted enhanced, secondary captures."""
+
+    name = "image"
+    version = "1"
+
+    def examine(self, source: ExportSource) -> list[Exportable]:
+        """Return the forms in which `source` can be written; looks at all values once."""
+        if source.role != "image":
+            return []
+        found = value_range(source) if not source.is_rgb else ValueRange(0, 255, True)
+        forms = ["secondary-capture", "multi-frame"]
+        if not source.is_rgb and source.modality in IMAGE_CLASSES and _is_placed(source):
+            forms = ["classic", *(["enhanced"] if source.references else []), *forms]
+        offers = [self._offer(source, form, found) for form in forms]
+        return [offer for offer in offers if offer is not None]
+
+    def write(
+        self,
+        exportable: Exportable,
+        target: StudyTarget,
+        folder: Path,
+        *,
+        options: Mapping[str, Any],
+        progress: Progress,
+    ) -> list[Path]:
+        """Write the series."""
+        source = prepared(exportable.source, options, progress)
+        form = str(options["form"])
+        found = value_range(source) if not source.is_rgb else ValueRange(0, 255, True)
+        modality = _modality(source, form)
+        stored = _plan(source, form, found)
+        if stored is None:
+            raise ExportError(f"{exportable.name}: its values do not fit", reason="bad-value")
+        series = NewSeries(
+            modality,
+            str(options.get("description") or ""),
+            target.series_number(options.get("series_number")),
+        )
+        sop_class = IMAGE_CLASSES[modality] if form in ("classic", "enhanced") else ""
+        drawing = Drawing(
+            source,
+            target,
+            series,
+            sop_class or SECONDARY_CAPTURE,
+            stored,
+            str(options.get("derivation") or "Written by napari-dicomdb from an image layer"),
+        )
+        compression = str(options["compression"])
+        if form == "enhanced":
+            return write_legacy_converted(drawing, folder, compression, progress)
+        if form == "multi-frame":
+            return write_multi_frame_capture(drawing, folder, compression, progress)
+        return write_single_frames(drawing, folder, compression, progress)
+
+    def _offer(self, source: ExportSource, form: str, found: ValueRange) -> Exportable | None:
+        stored = _plan(source, form, found)
+        if stored is None:
+            return None
+        modality = _modality(source, form)
+        if modality == "PT" and form != "secondary-capture":
+            known = not source.units or source.units in PET_UNITS
+            if not known or not source.references:
+                return None
+        reasons, confidence = _reasons(source, form, stored)
+        count = int(np.prod(source.leading, dtype=int)) * source.grid[0]
+        what = {
+            "classic": f"{_NAMES.get(modality, modality)} images, one file a slice",
+            "enhanced": f"Enhanced {_NAMES.get(modality, modality)} (legacy converted), one file",
+            "secondary-capture": "Secondary captures, one file a slice",
+            "multi-frame": "Multi-frame secondary capture, one file",
+        }[form]
+        return Exportable(
+            name=f"{what} ({count})" if count > 1 else what,
+            kind="image",
+            confidence=confidence,
+            reasons=reasons,
+            losses=_losses(source, stored, found, form),
+            findings=(*source.findings, *geometry_findings(source), *_value_findings(found)),
+            needs=common_needs(source),
+            source=source,
+            exporter=self,
+            options=MappingProxyType({"form": form}),
+        )
+
+
+def common_needs(source: ExportSource) -> tuple[Need, ...]:
+    """Return what every exporter of images wants to be told."""
+    needs = [
+        Need(
+            "description",
+            "Series description",
+            "text",
+            source.name[:_LONGEST_NAME].strip(),
+            tip="At most 64 characters.",
+        ),
+        Need(
+            "compression",
+            "Compression",
+            "choice",
+            "none",
+            tuple(COMPRESSION_NAMES.items()),
+            tip="All are lossless; every program reads images that are not compressed.",
+        ),
+    ]
+    geometry = source.geometry
+    if geometry is not None and geometry.in_patient and np.linalg.det(geometry.affine[:3, :3]):
+        affine = np.asarray(geometry.affine, dtype=np.float64)
+        sheared = in_plane_shear(affine) > _COSINE
+        tilted = source.grid[0] > 1 and slice_shear(affine) > 0.01
+        if sheared or tilted or not geometry.is_regular:
+            keep = () if sheared else ((_KEEP, "Write it as it is"),)
+            needs.append(
+                Need(
+                    "geometry",
+                    "what to do with its sheared or uneven geometry",
+                    "choice",
+                    None,
+                    (*keep, (_RESAMPLE, "Resample it on a right-angled grid")),
+                    required=True,
+                    tip="Resampling interpolates: the values change.",
+                )
+            )
+    return tuple(needs)
+
+
+def prepared(source: ExportSource, options: Mapping[str, Any], progress: Progress) -> ExportSource:
+    """Return the source as the options want it: resampled when they say so.
+
+    Raises
+    ------
+    ExportError
+        "bad-value": the description does not fit its attribute.
+    """
+    problem = value_problem("SeriesDescription", str(options.get("description") or ""))
+    if problem:
+        raise ExportError(f"the series description: {problem}", reason="bad-value")
+    if options.get("geometry") == _RESAMPLE:
+        padding = source.meta.get("padding")
+        fill = float(padding[0]) if padding else 0.0
+        if not padding and source.units == "HU":
+            fill = -1000.0  # air
+        return resampled_at_right_angles(source, fill=fill, progress=progress)
+    return source
+
+
+def _is_placed(source: ExportSource) -> bool:
+    return source.geometry is not None and source.geometry.in_patient
+
+
+def _modality(source: ExportSource, form: str) -> str:
+    if form in ("classic", "enhanced"):
+        return source.modality
+    known = source.modality
+    return known if known and not value_problem("Modality", known) else "OT"
+
+
+def _plan(source: ExportSource, form: str, found: ValueRange) -> StoredValues | None:
+    if source.is_rgb:
+        wide = source.dtype.kind == "u" and source.dtype.itemsize > 1
+        if wide and (source.dtype.itemsize > 2 or form == "multi-frame"):
+            return None
+        if source.dtype.kind == "i":
+            return None
+        return StoredValues(np.dtype(np.uint16 if wide else np.uint8))
+    if form == "multi-frame":
+        plan = plan_stored(source, found, at_least_16=False, unsigned_only=True)
+        return plan
+    if form == "secondary-capture":
+        return plan_stored(source, found, at_least_16=False)
+    return plan_stored(source, found, no_intercept=source.modality == "PT")
+
+
+def _reasons(
+    source: ExportSource, form: str, stored: StoredValues
+) -> tuple[tuple[str, ...], float]:
+    reasons, confidence = [], 0.5
+    if form in LEGACY_CLASSES or form in ("classic", "enhanced"):
+        reasons.append(f"it was made from {_NAMES[source.modality]} images")
+        confidence += 0.3
+    if form == "classic":
+        reasons.append("every program reads single-frame images")
+        confidence += 0.1
+    if form == "enhanced":
+        reasons.append("few programs read legacy converted images")
+    if form == "multi-frame":
+        reasons.append("few programs place multi-frame secondary captures in the patient")
+        confidence -= 0.1
+        if source.is_rgb and source.leading and source.grid[0] == 1:
+            confidence += 0.2
+    if stored.error == 0:
+        reasons.append("all values are kept exactly")
+        confidence += 0.05
+    else:
+        reasons.append("values are rounded to 16 bits")
+        confidence -= 0.1
+    if not _is_placed(source):
+        reasons.append("it has no place in the patient")
+        confidence -= 0.1
+    return tuple(reasons), round(max(0.05, confidence), 4)
+
+
+def _losses(
+    source: ExportSource, stored: StoredValues, found: ValueRange, form: str
+) -> tuple[str, ...]:
+    losses = []
+    if stored.error:
+        unit = f" {source.units}" if source.units else ""
+        losses.append(f"values are kept to within {stored.error:.3g}{unit}")
+    if found.strange:
+        losses.append(f"{found.strange} voxels that are no number become padding")
+    if source.is_rgb and source.shape[-1] == 4:
+        losses.append("transparency is not kept")
+    if source.is_rgb and source.dtype.kind == "f":
+        losses.append("colours are kept to within 1/510 of full brightness")
+    if len(source.name) > _LONGEST_NAME:
+        losses.append(f"its name is cut to {_LONGEST_NAME} characters")
+    for axis in leading_axes(source):
+        if form == "multi-frame":
+            losses.append(f"the values of the axis {axis.name!r} are not kept, only its order")
+        elif not axis.is_kept:
+            losses.append(f"what the axis {axis.name!r} means is not kept, only its order")
+    captured = form in ("secondary-capture", "multi-frame")
+    if captured and source.units and not (source.units == "HU" and form != "multi-frame"):
+        losses.append(f"the unit of the values ({source.units}) is not kept")
+    return tuple(losses)
+
+
+def _value_findings(found: ValueRange) -> tuple[Finding, ...]:
+    if not found.strange:
+        return ()
+    text = f"{found.strange} voxels are no number (NaN or infinite)"
+    return (
+        Finding(FindingCode.VALUES_CLIPPED, Severity.WARNING, text, {"voxels": found.strange}),
+    )

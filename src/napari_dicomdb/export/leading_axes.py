@@ -1,0 +1,101 @@
+"""Axes beside space as attributes of images: echo times, b-values, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.export.numbers import decimal_string
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from napari_dicomdb.export.source import ExportSource
+
+__all__ = ["LeadingAxis", "leading_axes"]
+
+# Name of the axis: keyword, and unit that its values have in DICOM ("" any).
+_KEYWORDS = {
+    "echo_time": ("EchoTime", "ms"),
+    "echo": ("EchoNumbers", ""),
+    "b_value": ("DiffusionBValue", "s/mm2"),
+    "inversion_time": ("InversionTime", "ms"),
+    "flip_angle": ("FlipAngle", "deg"),
+    "repetition_time": ("RepetitionTime", "ms"),
+    "cardiac_phase": ("NominalPercentageOfCardiacPhase", "%"),
+    "respiratory_phase": ("NominalPercentageOfRespiratoryPhase", "%"),
+    "tube_voltage": ("KVP", "kV"),
+}
+_TO_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "min": 60e3, "h": 3600e3}
+_TIMES = frozenset({"time", "trigger_time", "t", "temporal_position"})
+# For an axis that nobody knows the meaning of, in this order.
+_OTHERS = ("TemporalPositionIdentifier", "AcquisitionNumber", "EchoNumbers")
+
+
+@dataclass(frozen=True, slots=True)
+class LeadingAxis:
+    """One axis beside space, and the attributes that tell its steps apart.
+
+    Parameters
+    ----------
+    name : str
+    length : int
+    keyword : str
+    values : tuple
+        Of `keyword`, for each step.
+    times_ms : tuple of float
+        Of an axis of time, where they are known.
+    is_kept : bool
+        Whether the attribute says what the axis means.
+    """
+
+    name: str
+    length: int
+    keyword: str
+    values: tuple[Any, ...]
+    times_ms: tuple[float, ...] = ()
+    is_kept: bool = True
+
+    def put(self, dataset: Dataset, step: int) -> None:
+        """Say in the header of an image which step it is."""
+        value = self.values[step]
+        is_number = isinstance(value, float) and self.keyword != "DiffusionBValue"
+        setattr(dataset, self.keyword, decimal_string(value) if is_number else value)
+        if self.keyword == "TemporalPositionIdentifier":
+            dataset.NumberOfTemporalPositions = self.length
+            if self.times_ms:
+                # Any image may have it; TriggerTime belongs to gated scans.
+                dataset.FrameReferenceTime = decimal_string(self.times_ms[step])
+
+
+def leading_axes(source: ExportSource) -> tuple[LeadingAxis, ...]:
+    """Return the axes of a source before slice, row and column, none with the same keyword."""
+    found: list[LeadingAxis] = []
+    for name, length in zip(source.dims, source.leading, strict=False):
+        taken = {axis.keyword for axis in found}
+        found.append(_axis(source, name, length, taken))
+    return tuple(found)
+
+
+def _axis(source: ExportSource, name: str, length: int, taken: set[str]) -> LeadingAxis:
+    coord = source.coords.get(name)
+    values = () if coord is None else tuple(coord.values)
+    unit = "" if coord is None else coord.unit
+    numbers = len(values) == length and all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in values
+    )
+    steps = tuple(range(1, length + 1))
+    keyword, wanted = _KEYWORDS.get(name, ("", ""))
+    known = numbers and unit in (wanted, "") and len(set(values)) == length
+    if keyword and known and keyword not in taken:
+        made = tuple(int(v) if keyword == "EchoNumbers" else float(v) for v in values)
+        return LeadingAxis(name, length, keyword, made)
+    times: tuple[float, ...] = ()
+    is_time = name in _TIMES
+    if is_time and numbers and unit in _TO_MS:
+        times = tuple(float(v) * _TO_MS[unit] for v in values)
+    for other in _OTHERS:
+        if other not in taken:
+            kept = is_time and other == _OTHERS[0]
+            return LeadingAxis(name, length, other, steps, times if kept else (), kept)
+    return LeadingAxis(name, length, "InstanceNumber", steps, is_kept=False)

@@ -1,0 +1,157 @@
+"""Planes of a grid as DICOM places them: position, orientation, spacing; what cannot be placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.export.numbers import decimal_strings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom import Dataset
+
+    from napari_dicomdb.export.source import ExportSource
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Planes", "geometry_findings", "in_plane_shear", "slice_shear"]
+
+_COSINE = 1e-4  # header values have as many digits
+_MOVED = 1e-3  # mm
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """Where the planes of a grid are.
+
+    Parameters
+    ----------
+    positions : (K, 3) ndarray
+        ImagePositionPatient of each.
+    orientation : (6,) ndarray
+        ImageOrientationPatient of all.
+    spacing : tuple of 2 float
+        PixelSpacing: between rows, between columns, mm.
+    thickness : float
+        Distance of neighbouring planes along their normal, mm.
+    is_even : bool
+        Whether all are equally far from their neighbours.
+    """
+
+    positions: Floats
+    orientation: Floats
+    spacing: tuple[float, float]
+    thickness: float
+    is_even: bool = True
+
+    @classmethod
+    def of(cls, source: ExportSource, positions: Floats | None = None) -> Planes | None:
+        """Return the planes of a source, None when it has no place in the patient.
+
+        Parameters
+        ----------
+        source : ExportSource
+            Its rows and columns must be perpendicular, see `in_plane_shear`.
+        positions : (K, 3) ndarray, optional
+            Real ones, where slices are not where the affine says.
+        """
+        geometry = source.geometry
+        if geometry is None or not geometry.in_patient:
+            return None
+        affine = np.asarray(geometry.affine, dtype=np.float64)
+        rows, columns = np.linalg.norm(affine[:3, 1:3], axis=0)
+        along, down = affine[:3, 2] / columns, affine[:3, 1] / rows
+        # As perpendicular as sixteen characters can say.
+        down = down - along * (along @ down)
+        down /= np.linalg.norm(down)
+        normal = np.cross(along, down)
+        if positions is None:
+            positions = affine[:3, 3] + np.arange(source.grid[0])[:, None] * affine[:3, 0]
+        steps = np.diff(positions @ normal)
+        step = abs(float(affine[:3, 0] @ normal))
+        even = not len(steps) or bool(np.abs(np.abs(steps) - step).max() < _MOVED)
+        return cls(
+            positions, np.concatenate([along, down]), (float(rows), float(columns)), step, even
+        )
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def normal(self) -> Floats:
+        """Direction in which positions grow in a right-handed stack."""
+        return np.cross(self.orientation[:3], self.orientation[3:])
+
+    def letters(self) -> list[str]:
+        """Return PatientOrientation: where rows and columns lead, as "L", "P"."""
+        return [_letters(self.orientation[:3]), _letters(self.orientation[3:])]
+
+    def order(self) -> list[int]:
+        """Return the planes in the order of their positions along the normal."""
+        along = self.positions @ self.normal
+        return [int(k) for k in np.argsort(along, kind="stable")]
+
+    def place(self, dataset: Dataset, k: int) -> None:
+        """Put plane `k` into the header of a single-frame image (PS3.3 Section C.7.6.2)."""
+        dataset.ImagePositionPatient = decimal_strings(self.positions[k])
+        dataset.ImageOrientationPatient = decimal_strings(self.orientation)
+        dataset.PixelSpacing = decimal_strings(self.spacing)
+        dataset.SliceThickness = decimal_strings([self.thickness])[0]
+        dataset.SliceLocation = decimal_strings([float(self.positions[k] @ self.normal)])[0]
+
+
+def _letters(direction: Floats) -> str:
+    """Return the directions that a vector goes along, most first (PS3.3 C.7.6.1.1.1)."""
+    pairs = zip(direction.tolist(), ("LR", "PA", "HF"), strict=True)
+    along = sorted(((abs(x), two[x < 0]) for x, two in pairs), reverse=True)
+    return "".join(letter for size, letter in along if size > 0.01)
+
+
+def in_plane_shear(affine: Floats) -> float:
+    """Return by how much rows and columns are not perpendicular: a cosine."""
+    axes = affine[:3, 1:3] / np.linalg.norm(affine[:3, 1:3], axis=0)
+    return abs(float(axes[:, 0] @ axes[:, 1]))
+
+
+def slice_shear(affine: Floats) -> float:
+    """Return the angle between the slice direction and the normal of the slices, degrees."""
+    normal = np.cross(affine[:3, 2], affine[:3, 1])
+    lengths = np.linalg.norm(normal) * np.linalg.norm(affine[:3, 0])
+    cosine = abs(float(normal @ affine[:3, 0])) / float(lengths)
+    return float(np.degrees(np.arccos(min(1.0, cosine))))
+
+
+def geometry_findings(source: ExportSource) -> tuple[Finding, ...]:
+    """Return what is to be known of the place of a source before it is written."""
+    geometry = source.geometry
+    if geometry is None:
+        text = "nothing says where it is in the patient, nor how large a pixel is"
+        return (Finding(FindingCode.NO_GEOMETRY, Severity.WARNING, text),)
+    affine = np.asarray(geometry.affine, dtype=np.float64)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        text = "its transform is singular: no voxel has a size"
+        return (Finding(FindingCode.NO_GEOMETRY, Severity.ERROR, text),)
+    found = []
+    if not geometry.in_patient:
+        what = "only its pixel size is known" if geometry.has_spacing else "it is in pixels"
+        text = f"it has no place in the patient: {what}"
+        found.append(Finding(FindingCode.NO_GEOMETRY, Severity.WARNING, text))
+        return tuple(found)
+    cosine = in_plane_shear(affine)
+    if cosine > _COSINE:
+        degrees = float(np.degrees(np.arcsin(min(1.0, cosine))))
+        text = f"rows and columns are {degrees:.3g}° off a right angle, which DICOM cannot say"
+        numbers = {"degrees": degrees}
+        found.append(Finding(FindingCode.IN_PLANE_SHIFT, Severity.WARNING, text, numbers))
+    tilt = slice_shear(affine)
+    if tilt > 0.01 and source.grid[0] > 1:
+        text = f"the stack is sheared by {tilt:.3g}°; some programs ignore that"
+        found.append(Finding(FindingCode.GANTRY_TILT, Severity.WARNING, text, {"degrees": tilt}))
+    if not geometry.is_regular:
+        text = "its slices are not evenly spaced"
+        found.append(Finding(FindingCode.UNEVEN_SPACING, Severity.WARNING, text))
+    return tuple(found)

@@ -1,0 +1,224 @@
+"""What a new image keeps of the images it was made from: references, acquisition, equipment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.headers import read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from pydicom import Dataset
+    from pydicom.sequence import Sequence as Items
+
+    from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.export.planes import Planes
+    from napari_dicomdb.export.source import ExportSource
+    from napari_dicomdb.export.study import StudyTarget
+
+__all__ = ["SourceImages", "evidence", "frame_of_reference", "reference_items"]
+
+_SAME = 0.01  # mm
+_MOST = 100  # references of an image whose sources have no position
+
+_OF_ALL = (
+    "BodyPartExamined", "Laterality", "PatientPosition", "ProtocolName",
+    "AnatomicalOrientationType", "PositionReferenceIndicator", "ContrastBolusAgent",
+)  # fmt: skip
+_OF_CLASS = {
+    "CT": (
+        "KVP", "DataCollectionDiameter", "ReconstructionDiameter", "DistanceSourceToDetector",
+        "DistanceSourceToPatient", "TableHeight", "RotationDirection", "ExposureTime",
+        "XRayTubeCurrent", "Exposure", "FilterType", "GeneratorPower", "ConvolutionKernel",
+        "ScanOptions",
+    ),
+    "MR": (
+        "ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType",
+        "SequenceName", "AngioFlag", "RepetitionTime", "EchoTime", "EchoTrainLength",
+        "InversionTime", "NumberOfAverages", "ImagingFrequency", "ImagedNucleus",
+        "MagneticFieldStrength", "ReceiveCoilName", "FlipAngle",
+        "InPlanePhaseEncodingDirection",
+    ),
+    "PT": (
+        "SeriesDate", "SeriesTime", "SeriesType", "Units", "SUVType", "CountsSource",
+        "CorrectedImage", "DecayCorrection", "RandomsCorrectionMethod",
+        "AttenuationCorrectionMethod", "ScatterCorrectionMethod", "ReconstructionMethod",
+        "CollimatorType", "RadiopharmaceuticalInformationSequence",
+        "PatientOrientationCodeSequence", "PatientGantryRelationshipCodeSequence",
+    ),
+}  # fmt: skip
+_OF_EACH = {
+    "CT": (),
+    "MR": (),
+    "PT": (
+        "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
+        "DecayFactor", "DoseCalibrationFactor",
+    ),
+}  # fmt: skip
+_UNPAIRED = frozenset(
+    (
+        *("ABDOMEN", "ABDOMENPELVIS", "AORTA", "BLADDER", "BRAIN", "CHEST", "CHESTABDOMEN"),
+        *("CHESTABDPELVIS", "COLON", "CSPINE", "HEAD", "HEADNECK", "HEART", "LIVER", "LSPINE"),
+        *("NECK", "PANCREAS", "PELVIS", "PROSTATE", "SKULL", "SPINE", "SPLEEN", "SSPINE"),
+        *("STERNUM", "STOMACH", "THYROID", "TSPINE", "UTERUS", "WHOLEBODY"),
+    )
+)
+# Type 1 of the PET modules (PS3.3 Sections C.8.9.1, C.8.9.2, C.8.9.4).
+_NEEDED = {"PT": ("SeriesType", "Units", "CountsSource", "DecayCorrection", "FrameReferenceTime")}
+
+
+@dataclass(frozen=True, eq=False)
+class SourceImages:
+    """The images that a source was made from, as far as the target knows them.
+
+    Parameters
+    ----------
+    records : sequence of InstanceRecord
+    """
+
+    records: Sequence[InstanceRecord]
+
+    @classmethod
+    def of(cls, source: ExportSource, target: StudyTarget) -> SourceImages:
+        """Look up what `source` refers to among the images of `target`."""
+        return cls([target.instances[u] for u in source.references if u in target.instances])
+
+    @cached_property
+    def _positions(self) -> NDArray[np.float64] | None:
+        found = [record.position for record in self.records]
+        if not found or None in found:
+            return None
+        return np.array(found, dtype=np.float64)
+
+    def at(self, planes: Planes | None, k: int) -> list[InstanceRecord]:
+        """Return the images that plane `k` was made from: the same place, else the nearest two.
+
+        All of them (a hundred at most) where places do not tell.
+        """
+        if planes is None or self._positions is None:
+            return list(self.records[:_MOST])
+        away = np.linalg.norm(self._positions - planes.positions[k], axis=1)
+        same = np.flatnonzero(away < _SAME)
+        if len(same):
+            return [self.records[int(i)] for i in same]
+        normal = np.cross(planes.orientation[:3], planes.orientation[3:])
+        along = np.abs((self._positions - planes.positions[k]) @ normal)
+        nearest = sorted(np.argsort(along, kind="stable")[:2].tolist())
+        return [self.records[i] for i in nearest]
+
+    def real_positions(self, count: int) -> NDArray[np.float64] | None:
+        """Return the positions of the images, where there is one for each of `count` slices."""
+        positions = self._positions
+        return positions if positions is not None and len(positions) == count else None
+
+    def copy_series(self, dataset: Dataset, modality: str) -> None:
+        """Copy what all images of the new series share.
+
+        Raises
+        ------
+        ExportError
+            "no-source": a PET image cannot be made without one.
+        """
+        header = read_header(self.records[0]) if self.records else None
+        lacking = [
+            k for k in _NEEDED.get(modality, ()) if header is None or header.get(k) in (None, "")
+        ]
+        if lacking:
+            raise ExportError(
+                f"a {modality} image needs what only its source images say ({lacking[0]}), and "
+                "they are not there: write secondary captures instead",
+                reason="no-source",
+            )
+        if header is None:
+            return
+        same = str(header.get("Modality", "")) == modality
+        for keyword in (*_OF_ALL, *(_OF_CLASS.get(modality, ()) if same else ())):
+            if keyword in header:
+                dataset[keyword] = header[keyword]
+        part = str(dataset.get("BodyPartExamined") or "").upper().strip()
+        if "BodyPartExamined" in dataset and not dataset.get("Laterality"):
+            if "Laterality" in dataset:
+                del dataset.Laterality
+            if part not in _UNPAIRED:
+                del dataset.BodyPartExamined  # one must say which side, and nobody did
+
+    def copy_image(self, dataset: Dataset, modality: str, record: InstanceRecord) -> None:
+        """Copy what belongs to one image alone."""
+        keywords = _OF_EACH.get(modality, ())
+        if keywords:
+            header = read_header(record)
+            for keyword in keywords:
+                if keyword in header:
+                    dataset[keyword] = header[keyword]
+
+
+def reference_items(records: Sequence[InstanceRecord]) -> Items:
+    """Return SourceImageSequence for some images (PS3.3 Section C.12.4)."""
+    from pydicom import Dataset
+    from pydicom.sequence import Sequence as Items
+
+    items = []
+    for record in records:
+        item, purpose = Dataset(), Dataset()
+        item.ReferencedSOPClassUID = record.sop_class_uid
+        item.ReferencedSOPInstanceUID = record.uid
+        purpose.CodeValue, purpose.CodingSchemeDesignator = "121322", "DCM"
+        purpose.CodeMeaning = "Source image for image processing operation"
+        item.PurposeOfReferenceCodeSequence = Items([purpose])
+        items.append(item)
+    return Items(items)
+
+
+def evidence(study_uid: str, records: Sequence[InstanceRecord]) -> Items:
+    """Return references by study and series (PS3.3 Section C.18.9, Macro 10-4)."""
+    from pydicom import Dataset
+    from pydicom.sequence import Sequence as Items
+
+    by_series: dict[str, list[Dataset]] = {}
+    for record in records:
+        item = Dataset()
+        item.ReferencedSOPClassUID = record.sop_class_uid
+        item.ReferencedSOPInstanceUID = record.uid
+        by_series.setdefault(record.series_uid, []).append(item)
+    study, series = Dataset(), []
+    for uid, items in by_series.items():
+        one = Dataset()
+        one.SeriesInstanceUID = uid
+        one.ReferencedSOPSequence = Items(items)
+        series.append(one)
+    study.StudyInstanceUID = study_uid
+    study.ReferencedSeriesSequence = Items(series)
+    return Items([study])
+
+
+def frame_of_reference(source: ExportSource, target: StudyTarget) -> str:
+    """Return the frame of reference to write, a new one where none is known.
+
+    Raises
+    ------
+    ExportError
+        "mixed-frame-of-reference": the images it refers to have several, or another one
+        than it has itself.
+    """
+    from napari_dicomdb.export.study import new_uid
+
+    own = source.geometry.frame_of_reference_uid if source.geometry is not None else ""
+    theirs = {
+        str(target.instances[uid].get("FrameOfReferenceUID") or "")
+        for uid in source.references
+        if uid in target.instances
+    } - {""}
+    if len(theirs) > 1 or (own and theirs and own not in theirs):
+        raise ExportError(
+            "the images it refers to are in another frame of reference: positions cannot be "
+            "compared; leave the references out, or resample it to their series first",
+            reason="mixed-frame-of-reference",
+        )
+    return own or (theirs.pop() if theirs else new_uid())

@@ -1,0 +1,217 @@
+"""Values of an array as stored integers: exactly where that can be, else by a linear rescale.
+
+What is lost is known before anything is written: half a quantum, and voxels that are no
+number (NaN, infinity), which become padding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.export.numbers import decimal_string
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_dicomdb.export.source import ExportSource
+
+__all__ = ["StoredValues", "ValueRange", "plan_stored", "value_range"]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRange:
+    """What an array holds.
+
+    Parameters
+    ----------
+    low, high : float
+        Of the finite values; 0 when there are none.
+    is_whole : bool
+        Whether every finite value is an integer.
+    strange : int
+        How many values are no finite number.
+    """
+
+    low: float
+    high: float
+    is_whole: bool
+    strange: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValues:
+    """How values become stored integers: ``value = slope * stored + intercept``.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of what is stored.
+    slope, intercept : float
+        As their decimal strings say, to the last bit.
+    error : float
+        The most by which a value read back differs; 0 when exact.
+    padding : int or None
+        Stored value of voxels that are no number.
+    """
+
+    dtype: np.dtype[Any]
+    slope: float = 1.0
+    intercept: float = 0.0
+    error: float = 0.0
+    padding: int | None = None
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether what is stored are the values themselves."""
+        return self.slope == 1 and self.intercept == 0
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether what is stored may be negative."""
+        return self.dtype.kind == "i"
+
+    def encode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the stored integers of some values, never wrapped around."""
+        if self.is_identity and values.dtype.kind in "biu":
+            return np.ascontiguousarray(values, dtype=self.dtype)
+        stored = np.rint((values.astype(np.float64) - self.intercept) / self.slope)
+        limits = np.iinfo(self.dtype)
+        if self.padding is not None:
+            strange = ~np.isfinite(stored)
+            stored[strange] = self.padding
+        stored = np.clip(stored, limits.min, limits.max)
+        return np.ascontiguousarray(stored.astype(self.dtype))
+
+
+def value_range(source: ExportSource) -> ValueRange:
+    """Look at all values, plane by plane."""
+    dtype = source.dtype
+    if dtype.kind == "b" or dtype.itemsize == 1:
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        return ValueRange(float(least), float(most), True)
+    low, high = float("inf"), float("-inf")
+    whole, strange = True, 0
+    for lead in np.ndindex(source.leading):
+        for k in range(source.grid[0]):
+            plane = source.plane(lead, k)
+            if dtype.kind == "f":
+                finite = np.isfinite(plane)
+                count = int(plane.size - np.count_nonzero(finite))
+                if count:
+                    strange += count
+                    plane = plane[finite]
+                whole = whole and bool((plane == np.rint(plane)).all())
+            if plane.size:
+                low, high = min(low, float(plane.min())), max(high, float(plane.max()))
+    if low > high:
+        return ValueRange(0.0, 0.0, True, strange)
+    return ValueRange(low, high, whole, strange)
+
+
+def plan_stored(
+    source: ExportSource,
+    found: ValueRange,
+    *,
+    at_least_16: bool = True,
+    no_intercept: bool = False,
+    identity_only: bool = False,
+    unsigned_only: bool = False,
+) -> StoredValues:
+    """Choose how to store values that `value_range` looked at, in 16 bits at most.
+
+    Parameters
+    ----------
+    source : ExportSource
+    found : ValueRange
+    at_least_16 : bool
+        CT, MR and PET images have 16 bits; others may have 8.
+    no_intercept : bool
+        PET: the intercept is always 0 (PS3.3 Section C.8.9.4).
+    identity_only, unsigned_only : bool
+        Multi-frame secondary captures store nothing else.
+    """
+    padded = found.strange > 0
+    if found.is_whole or source.dtype.kind in "biu":
+        exact = _exact(source, found, at_least_16, no_intercept, unsigned_only, padded)
+        if exact is not None and (exact.is_identity or not identity_only):
+            return exact
+    again = _as_it_was(source, found)
+    if again is not None and not identity_only and not (no_intercept and again.intercept):
+        return again
+    return _scaled(found, no_intercept, padded)
+
+
+def _exact(
+    source: ExportSource,
+    found: ValueRange,
+    at_least_16: bool,
+    no_intercept: bool,
+    unsigned_only: bool,
+    padded: bool,
+) -> StoredValues | None:
+    if not at_least_16 and found.low >= 0 and found.high <= 255 and source.dtype.itemsize == 1:
+        return StoredValues(np.dtype(np.uint8))
+    if found.low >= 0 and found.high <= 65535 - padded:
+        return StoredValues(np.dtype(np.uint16), padding=65535 if padded else None)
+    if not unsigned_only and found.low >= -32768 + padded and found.high <= 32767:
+        return StoredValues(np.dtype(np.int16), padding=-32768 if padded else None)
+    if no_intercept or found.high - found.low > 65535 - padded or abs(found.low) > 1e15:
+        return None
+    return StoredValues(np.dtype(np.uint16), 1.0, found.low, padding=65535 if padded else None)
+
+
+def _as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
+    """Use the rescale of the files it came from again, where all values still fit it."""
+    pairs = {tuple(map(float, pair)) for pair in source.meta.get("rescale") or ()}
+    if len(pairs) != 1 or found.strange:
+        return None
+    slope, intercept = pairs.pop()
+    if slope <= 0 or not np.isfinite((slope, intercept)).all():
+        return None
+    if float(decimal_string(slope)) != slope or float(decimal_string(intercept)) != intercept:
+        return None
+    low, high = (found.low - intercept) / slope, (found.high - intercept) / slope
+    if low < -32768.5 or high > 65535.5 or (low < -0.5 and high > 32767.5):
+        return None
+    for lead in np.ndindex(source.leading):
+        for k in range(source.grid[0]):
+            stored = (source.plane(lead, k).astype(np.float64) - intercept) / slope
+            if stored.size and np.abs(stored - np.rint(stored)).max() > 0.01:
+                return None
+    dtype = np.dtype(np.int16 if low < -0.5 else np.uint16)
+    # float32 values of the layer may differ from the product in double precision.
+    biggest = max(abs(found.low), abs(found.high))
+    error = 0.0 if source.dtype.kind in "iu" else biggest * 2.0**-23
+    return StoredValues(dtype, slope, intercept, error)
+
+
+def _scaled(found: ValueRange, no_intercept: bool, padded: bool) -> StoredValues:
+    levels = 65535 - padded
+    if no_intercept:
+        signed = found.low < 0
+        levels = (32767 if signed else 65535) - padded
+        slope = _above(max(abs(found.low), abs(found.high)) / levels)
+        padding = None if not padded else (-32768 if signed else 65535)
+        return StoredValues(
+            np.dtype(np.int16 if signed else np.uint16), slope, 0.0, slope / 2, padding
+        )
+    intercept = float(decimal_string(found.low))
+    slope = _above((found.high - intercept) / levels)
+    return StoredValues(
+        np.dtype(np.uint16),
+        slope,
+        intercept,
+        slope / 2 + abs(found.low - intercept),
+        65535 if padded else None,
+    )
+
+
+def _above(slope: float) -> float:
+    """Return a slope that a decimal string has exactly, not below `slope`."""
+    if not slope > 0:
+        return 1.0
+    written = float(decimal_string(slope))
+    return written if written >= slope else float(decimal_string(slope * (1 + 1e-9)))

@@ -1,0 +1,64 @@
+"""Linear fields stay linear under linear interpolation; labels stay labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.export.sources import made_up, oblique
+
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.planes import in_plane_shear, slice_shear
+from napari_dicomdb.export.resampling import resampled_at_right_angles, resampled_planes
+
+SHEAR = np.array([[1, 0, 0, 0], [0.2, 1, 0.1, 0], [0.1, 0.3, 1, 0], [0, 0, 0, 1.0]])
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_a_field_stays_where_it_is(rgb: bool) -> None:
+    affine = oblique() @ SHEAR
+    k, r, c = np.indices((6, 8, 9)).astype(float)
+    field = np.stack([k, r, c], -1) if rgb else k + 10 * r + 100 * c
+    source = made_up(field, affine, is_rgb=rgb)
+    made = resampled_at_right_angles(source, fill=-1)
+    at = made.geometry.affine
+    assert in_plane_shear(at) < 1e-12
+    assert slice_shear(at) < 1e-6
+    assert made.geometry.shape == made.grid
+    index = np.indices(made.grid).reshape(3, -1)
+    back = np.linalg.solve(affine, at @ np.vstack([index, np.ones(index.shape[1])]))[:3]
+    size = np.array([[5], [7], [8]])
+    inside = ((back >= 0) & (back <= size)).all(axis=0)
+    outside = ((back < -0.51) | (back > size + 0.51)).any(axis=0)
+    assert inside.sum() > 200
+    assert outside.any()
+    values = made.array.reshape(-1, 3) if rgb else made.array.ravel()
+    wanted = back.T if rgb else back[0] + 10 * back[1] + 100 * back[2]
+    np.testing.assert_allclose(values[inside], wanted[inside], atol=1e-6)
+    assert (values[outside] == -1).all()
+    # Nothing of the volume lies beyond the grid.
+    corners = np.array(np.meshgrid([0, 5], [0, 7], [0, 8], indexing="ij")).reshape(3, -1)
+    there = np.linalg.solve(at, affine @ np.vstack([corners, np.ones(8)]))[:3]
+    assert (there >= -1e-5).all()
+    assert (there <= np.array(made.grid)[:, None] - 1 + 1e-5).all()
+
+
+def test_labels_keep_their_values_and_leading_axes() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, (2, 3, 4, 5)).astype(np.int32)
+    source = made_up(labels, oblique() @ SHEAR, role="labels")
+    made = resampled_at_right_angles(source)
+    assert made.leading == (2,)
+    assert set(np.unique(made.array)) <= set(range(5))
+    same = resampled_planes(source, np.eye(4), (3, 4, 5), nearest=True)
+    np.testing.assert_array_equal(same, labels)
+    linear = resampled_planes(source, np.eye(4), (3, 4, 5), nearest=False)
+    np.testing.assert_array_equal(linear, labels)
+
+
+def test_too_oblique() -> None:
+    flat = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 60, 1, 0], [0, 0, 0, 1.0]])
+    with pytest.raises(ExportError) as error:
+        resampled_at_right_angles(made_up(np.zeros((3, 9, 9)), oblique() @ flat))
+    assert error.value.reason == "too-large"
+    with pytest.raises(ExportError):
+        resampled_at_right_angles(made_up(np.zeros((3, 9, 9)), geometry=None))

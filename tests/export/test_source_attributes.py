@@ -1,0 +1,81 @@
+"""What is kept of source images, compared with their files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom import Dataset
+from tests.export.sources import anybody, made_up, of_data
+
+from napari_dicomdb import Database
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.planes import Planes
+from napari_dicomdb.export.source_attributes import (
+    SourceImages,
+    evidence,
+    frame_of_reference,
+    reference_items,
+)
+
+
+@pytest.fixture(scope="module")
+def pet(reference_data: Path):
+    with Database.in_memory() as database:
+        yield of_data(database, reference_data / "ctmrpet_rtstruct" / "STS_002_PET" / "dicom")
+
+
+def test_each_plane_knows_the_image_it_was_made_from(pet) -> None:
+    source, target = pet
+    images, planes = SourceImages.of(source, target), Planes.of(source)
+    assert planes is not None
+    for k in (0, 7, len(planes) - 1):
+        (record,) = images.at(planes, k)
+        position = pydicom.dcmread(record.path).ImagePositionPatient
+        assert [float(x) for x in position] == pytest.approx(planes.positions[k], abs=1e-3)
+    between = replace(planes, positions=planes.positions + planes.normal * planes.thickness / 2)
+    assert len(images.at(between, 3)) == 2
+    assert len(images.at(None, 0)) == min(100, len(images.records))
+    assert images.real_positions(len(planes)).shape == (len(planes), 3)
+    assert images.real_positions(3) is None
+
+
+def test_acquisition_is_copied_from_images_of_the_same_modality(pet) -> None:
+    source, target = pet
+    images = SourceImages.of(source, target)
+    made, original = Dataset(), pydicom.dcmread(images.records[0].path)
+    images.copy_series(made, "PT")
+    assert made.Units == original.Units
+    assert made.SeriesTime == original.SeriesTime  # decay is corrected to it
+    isotope = made.RadiopharmaceuticalInformationSequence[0]
+    assert isotope == original.RadiopharmaceuticalInformationSequence[0]
+    images.copy_image(made, "PT", images.records[0])
+    assert made.FrameReferenceTime == original.FrameReferenceTime
+    other = Dataset()
+    images.copy_series(other, "MR")
+    assert "Units" not in other
+    with pytest.raises(ExportError) as error:
+        SourceImages([]).copy_series(Dataset(), "PT")
+    assert error.value.reason == "no-source"
+
+
+def test_references_and_frames_of_reference(pet) -> None:
+    source, target = pet
+    records = SourceImages.of(source, target).records
+    items = reference_items(records[:3])
+    assert [i.ReferencedSOPInstanceUID for i in items] == [r.uid for r in records[:3]]
+    (study,) = evidence("1.2", records)
+    assert study.ReferencedSeriesSequence[0].SeriesInstanceUID == records[0].series_uid
+    assert len(study.ReferencedSeriesSequence[0].ReferencedSOPSequence) == len(records)
+    known = pydicom.dcmread(records[0].path).FrameOfReferenceUID
+    assert frame_of_reference(source, target) == known
+    lost = replace(source, geometry=replace(source.geometry, frame_of_reference_uid=""))
+    assert frame_of_reference(lost, target) == known
+    other = replace(source, geometry=replace(source.geometry, frame_of_reference_uid="1.2"))
+    with pytest.raises(ExportError) as error:
+        frame_of_reference(other, target)
+    assert error.value.reason == "mixed-frame-of-reference"
+    alone = made_up(source.array)
+    assert frame_of_reference(alone, anybody()) != frame_of_reference(alone, anybody())
