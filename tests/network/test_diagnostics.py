@@ -78,7 +78,7 @@ def test_nothing_of_a_patient(
     assert "orthanc: dimse localhost:" in text
     assert "#4 find" in text
     assert "[no-node]" in text
-    assert "association: " in text
+    assert "associated; " in text
     assert study.uid in text or "1.2.840.10008" in text  # UIDs may be told
 
 

@@ -14,6 +14,8 @@ from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.network import logbook
 from napari_dicomdb.network.association import Association
 from napari_dicomdb.network.echo import check_node
+from napari_dicomdb.network.listener import Listener
+from napari_dicomdb.network.listener_settings import ListenerSettings
 from napari_dicomdb.network.logbook import LOGGER, LogBook, PeerLog, place_of
 from napari_dicomdb.network.node import Node
 
@@ -169,6 +171,16 @@ def test_an_association_tells_what_becomes_of_it(
     assert "context 1 accepted: 1.2.840.10008.1.1 in 1.2.840.10008.1.2" in said
     assert said[-1] == "released; requests: 1"
     assert capsys.readouterr().err == ""
+
+
+def test_both_sides_are_counted_together(phantom_database: Any) -> None:
+    with LogBook() as book:
+        settings = ListenerSettings(port=0)
+        with Listener(phantom_database, settings) as listener:
+            host, port = listener.address
+            assert check_node(Node("us", host=host, port=port, called_aet=settings.aet)).ok
+        peers = {one.peer for one in book.associations()}
+    assert peers == {f"DICOMDB@{host}:{port}", f"DICOMDB@{host}"}
 
 
 def test_an_association_that_there_is_not_tells_why() -> None:

@@ -136,6 +136,11 @@ class PeerLog(logging.LoggerAdapter[logging.Logger]):
             logger.addHandler(logging.NullHandler())
         super().__init__(logger, {"association": self.number, "peer": peer})
 
+    def name_peer(self, peer: str) -> None:
+        """Say with whom it is, where that was not known from the start."""
+        self.peer = peer
+        self.extra = {"association": self.number, "peer": peer}
+
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]
     ) -> tuple[Any, MutableMapping[str, Any]]:

@@ -40,6 +40,7 @@ from napari_dicomdb.network.framing import (
     PeerReleased,
 )
 from napari_dicomdb.network.listener_events import ListenerEvent
+from napari_dicomdb.network.logbook import PeerLog
 from napari_dicomdb.network.storage_classes import STORAGE_COMMITMENT
 from napari_dicomdb.network.storage_service import StoreOperation, is_written_uid
 
@@ -116,7 +117,8 @@ class ServedAssociation:
         self._reports: list[tuple[int, CommitmentResult]] = []  # not said yet
         self._unanswered: dict[int, CommitmentResult] = {}  # said, by MessageID
         self._message = 0
-        self.log = logging.LoggerAdapter(_log, {"association": number, "peer": ""})
+        # Its number is not `number`: the log counts those that we ask for, too.
+        self.log = PeerLog(_log, "")
 
     def waiting(self) -> None:
         """Look, a few times a second, whether the listener stops."""
@@ -166,7 +168,7 @@ class ServedAssociation:
         request = decode_association_request(body)
         self._aet = request.calling_aet
         self._peer = f"{self._aet}@{self._wire.host}"
-        self.log = logging.LoggerAdapter(_log, {"association": self.number, "peer": self._peer})
+        self.log.name_peer(self._peer)
         host = self._host
         answer = decide(request, host.settings, self._wire.host, stores=host.inbox is not None)
         if not isinstance(answer, Rejection) and not host.enter(self):
