@@ -51,7 +51,7 @@ class JobFollower(QObject):
         self._progressed, self._returned = progressed, returned
         self._failed, self._cancelled, self._finished = failed, cancelled, finished
         self.job: Job | None = None
-        self._wants_cancel = self.is_over = False
+        self._wants_cancel = self._is_seen = self._is_left = self.is_over = False
         network.jobs_changed.connect(self._look)
         network.ask_queue(add, returned=self._added, failed=self._end_with)
 
@@ -62,7 +62,11 @@ class JobFollower(QObject):
             self._network.change_jobs("cancel", [self.job.id])
 
     def let_go(self) -> None:
-        """Follow it no longer."""
+        """Follow it no longer; nothing is called any more."""
+        self._is_left = True
+        self._stop_looking()
+
+    def _stop_looking(self) -> None:
         if not self.is_over:
             self.is_over = True
             self._network.jobs_changed.disconnect(self._look)
@@ -78,13 +82,16 @@ class JobFollower(QObject):
             return
         known = [job for job in jobs if job.id == self.job.id]
         if not known:
+            if self._is_seen:  # cleared away, or another database is open
+                gone = "The job is not in the queue any more."
+                self._end_with(DicomDbError(gone, reason="gone"))
             return
         (job,) = known
-        self.job = job
+        self.job, self._is_seen = job, True
         if not job.is_finished:
             self._progressed(job.done, job.total, _words(job))
             return
-        self.let_go()
+        self._stop_looking()
         self._network.ask_queue(
             lambda queue: queue.result(job.id),
             returned=lambda result: self._ended(job, result),
@@ -92,6 +99,8 @@ class JobFollower(QObject):
         )
 
     def _ended(self, job: Job, result: Any) -> None:
+        if self._is_left:
+            return
         if job.state == "cancelled":
             self._cancelled()
         elif result is not None and self._returned is not None:
@@ -101,9 +110,10 @@ class JobFollower(QObject):
         self._finished()
 
     def _end_with(self, error: Exception) -> None:
-        self.let_go()
-        self._failed(error)
-        self._finished()
+        self._stop_looking()
+        if not self._is_left:
+            self._failed(error)
+            self._finished()
 
 
 def _words(job: Job) -> str:
