@@ -1,0 +1,221 @@
+"""Codes that say what a segment is: category, property type, anatomic region; searchable.
+
+The tables are context groups of PS3.16 (`scripts/terminology_tables.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+__all__ = [
+    "TISSUE",
+    "Suggestion",
+    "Term",
+    "categories",
+    "category_of",
+    "modifiers",
+    "regions",
+    "search_terms",
+    "suggest",
+    "types",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A coded concept: value, scheme ("SCT", "DCM", ...), meaning.
+
+    Examples
+    --------
+    >>> Term.of("SCT 10200004").meaning
+    'Liver'
+    """
+
+    value: str
+    scheme: str
+    meaning: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme} {self.value}"
+
+    @classmethod
+    def of(cls, code: str, meaning: str = "") -> Term:
+        """Return the term that `str` gave: "SCT 10200004".
+
+        Parameters
+        ----------
+        code : str
+        meaning : str
+            Taken when the tables do not have the code.
+
+        Raises
+        ------
+        ValueError
+            If it is no scheme and value.
+        """
+        scheme, _, value = code.strip().partition(" ")
+        if not scheme or not value.strip():
+            raise ValueError(f'a code is a scheme and a value, "SCT 10200004", not {code!r}')
+        value = value.strip()
+        return cls(value, scheme, meaning or _meanings().get((scheme, value), value))
+
+
+TISSUE = Term("85756007", "SCT", "Tissue")
+"""What a segment is when nobody says more, as category and as type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What a name probably means.
+
+    Parameters
+    ----------
+    category, type : Term
+    modifier : Term or None
+        Laterality.
+    """
+
+    category: Term
+    type: Term
+    modifier: Term | None = None
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    text = files("napari_dicomdb.export").joinpath("data/terminology.json").read_text("utf-8")
+    tables: dict[str, Any] = json.loads(text)
+    return tables
+
+
+@cache
+def categories() -> tuple[Term, ...]:
+    """Return the categories of segmented properties (CID 7150)."""
+    return tuple(Term(*code) for code in _tables()["categories"])
+
+
+@cache
+def types(category: Term | None = None) -> tuple[Term, ...]:
+    """Return the property types of a category (CID 7191 to 7198), of all by default."""
+    tables: dict[str, list[list[str]]] = _tables()["types"]
+    chosen = tables.values() if category is None else [tables.get(category.value, [])]
+    found = {tuple(code): Term(*code) for codes in chosen for code in codes}
+    return tuple(sorted(found.values(), key=lambda term: term.meaning.lower()))
+
+
+@cache
+def regions() -> tuple[Term, ...]:
+    """Return the anatomic regions (CID 4)."""
+    return tuple(Term(*code) for code in _tables()["regions"])
+
+
+@cache
+def modifiers() -> tuple[Term, ...]:
+    """Return the lateralities (CID 244)."""
+    return tuple(Term(*code) for code in _tables()["modifiers"])
+
+
+@cache
+def _meanings() -> dict[tuple[str, str], str]:
+    every = (*categories(), *types(), *regions(), *modifiers())
+    return {(term.scheme, term.value): term.meaning for term in every}
+
+
+@cache
+def category_of(kind: Term) -> Term:
+    """Return the category that a property type belongs to; that of tissue when unknown."""
+    for category in categories():
+        if kind in types(category):
+            return category
+    return TISSUE
+
+
+def search_terms(text: str, terms: tuple[Term, ...]) -> list[Term]:
+    """Return the terms whose meaning has all words of `text`, or whose code it is, best first.
+
+    Whole words before beginnings of words, then the shortest.
+
+    Examples
+    --------
+    >>> search_terms("lung upper", types())[0].meaning
+    'Upper lobe of lung'
+    """
+    wanted = _words(text)
+    if not wanted:
+        return list(terms)
+    found: list[tuple[bool, int, str, Term]] = []
+    for term in terms:
+        words = _words(term.meaning)
+        if term.value == text.strip():
+            found.append((False, 0, "", term))
+        elif all(any(word.startswith(one) for word in words) for one in wanted):
+            partial = not set(wanted) <= set(words)
+            found.append((partial, len(words), term.meaning.lower(), term))
+    return [term for *_, term in sorted(found, key=lambda row: row[:3])]
+
+
+def suggest(name: str) -> Suggestion:
+    """Return what a segment of this name probably is; tissue when nothing fits.
+
+    Knows meanings of the standard, sides ("kidney_left") and the names of
+    TotalSegmentator; never guesses from a part of a name alone.
+
+    Examples
+    --------
+    >>> suggest("kidney_left").type.meaning, suggest("kidney_left").modifier.meaning
+    ('Kidney', 'Left')
+    """
+    words = _words(name)
+    side = next((s for s in ("left", "right") if s in words), "")
+    modifier = next((m for m in modifiers() if m.meaning.lower() == side), None)
+    bare = [word for word in words if word != side]
+    unnumbered = [word for word in bare if not word.isdigit()]
+    for candidate in (words, bare, _other_words(bare), _other_words(unnumbered)):
+        kind = _by_words().get(frozenset(candidate))
+        if kind is not None:
+            said = bool(side) and side in _words(kind.meaning)
+            return Suggestion(category_of(kind), kind, None if said else modifier)
+    return Suggestion(TISSUE, TISSUE)
+
+
+_FILLERS = frozenset({"of", "the", "structure", "entire", "segment", "mask", "label", "and"})
+# As TotalSegmentator and people say it, and as SNOMED does.
+_SYNONYMS = {
+    "vertebrae": "vertebra",
+    "tumour": "tumor",
+    "tumor": "neoplasm",
+    "urinary": "",
+    "bowel": "intestine",
+    "adrenal": "adrenal gland",
+    "kidneys": "kidney",
+    "lungs": "lung",
+    "ribs": "rib",
+    "muscles": "muscle",
+    "eyes": "eye",
+    "hip": "hip bone",
+    "autochthon": "erector spinae muscle",
+    "oesophagus": "esophagus",
+}
+
+
+def _other_words(words: list[str]) -> list[str]:
+    return [part for word in words for part in _SYNONYMS.get(word, word).split()]
+
+
+def _words(text: str) -> list[str]:
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
+    found = re.findall(r"[^\W_]+", spaced.lower())
+    return [word for word in found if word not in _FILLERS]
+
+
+@cache
+def _by_words() -> dict[frozenset[str], Term]:
+    """Return types by the words of their meaning; the first of several is the shortest."""
+    found: dict[frozenset[str], Term] = {}
+    for term in sorted(types(), key=lambda one: (len(one.meaning), one.meaning)):
+        found.setdefault(frozenset(_words(term.meaning)), term)
+    return found
