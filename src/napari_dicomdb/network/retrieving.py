@@ -120,7 +120,7 @@ def retrieve(
         watch.finish()
     report.seconds = time.monotonic() - started
     _note(database, report)
-    _log.info("%s from %s: %s", report.method, node.name, report.summary())
+    _log.info("%s: %s", report.method or "not begun", report.summary())
     return report
 
 
