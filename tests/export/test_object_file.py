@@ -21,7 +21,8 @@ def test_a_file_with_its_meta_information(tmp_path: Path) -> None:
     with pytest.raises(ExportError) as error:
         write_object(made, path)
     assert error.value.reason == "file-exists"
-    made.Rows = "many"
+    made.Rows = 1
+    made["Rows"]._value = "many"
     with pytest.raises(ExportError) as error:
         write_object(made, tmp_path / "y.dcm")
     assert error.value.reason == "bad-value"

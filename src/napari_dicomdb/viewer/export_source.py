@@ -1,0 +1,268 @@
+"""A napari layer as something that can be written: its array, and where it really is.
+
+Our own layers carry their exact place in the patient; what the view had to round does
+not matter. Any other layer is where napari shows it, in the directions of our world:
+the last three axes lead inferior, posterior and left. Needs no napari.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.source import ExportSource, Label
+from napari_dicomdb.loading.volume import Coord, VolumeGeometry
+from napari_dicomdb.viewer.frame import dicom_metadata
+from napari_dicomdb.viewer.placement import LPS_FROM_IPL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["source_of"]
+
+_MOVED = 0.75  # voxels: a layer that is shown natively is off by half of one at most
+_UNEVEN = frozenset({"uneven-spacing", "missing-slices", "drift", "in-plane-shift"})
+_MM = {
+    "millimeter": 1.0, "mm": 1.0, "micrometer": 1e-3, "um": 1e-3, "µm": 1e-3,
+    "nanometer": 1e-6, "nm": 1e-6, "centimeter": 10.0, "cm": 10.0, "meter": 1e3, "m": 1e3,
+}  # fmt: skip
+_TIMES = {
+    "second": "s", "s": "s", "millisecond": "ms", "ms": "ms", "minute": "min", "min": "min",
+    "hour": "h", "h": "h",
+}  # fmt: skip
+
+
+def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = None) -> ExportSource:
+    """Return what there is to write of an Image or Labels layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Image or Labels of 2 or more dimensions.
+    database : Database, optional
+        Reserved for sources that the layer's metadata does not name.
+    frame : (4, 4) array_like, optional
+        Frame of the viewer (`viewer.frame.current_frame`), for layers that are not ours.
+
+    Raises
+    ------
+    ExportError
+        "not-an-image": the layer is of another kind.
+    """
+    role = _role(layer)
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    meta = dict(dicom_metadata(layer) or {})
+    is_rgb = bool(getattr(layer, "rgb", False))
+    ndim = len(data.shape) - is_rgb
+    if ndim < 2:
+        raise ExportError(
+            f"the layer {layer.name!r} has fewer than two axes", reason="not-an-image"
+        )
+    lps_from_data, findings, in_patient, unit = _place(layer, meta, ndim, frame)
+    dims = _dims(layer, ndim, meta)
+    if ndim == 2:
+        data = _with_slice(data)
+    shape = tuple(int(n) for n in data.shape)
+    lead = len(dims) - 3
+    grid = (shape[lead], shape[lead + 1], shape[lead + 2])
+    geometry = None
+    if lps_from_data is not None:
+        geometry = VolumeGeometry(
+            lps_from_data,
+            grid,
+            str(meta.get("frame_of_reference_uid") or ""),
+            is_regular=not any(f.get("code") in _UNEVEN for f in meta.get("findings") or ()),
+            in_patient=in_patient,
+            spacing_label=unit,
+        )
+    source = ExportSource(
+        name=str(layer.name),
+        array=data,
+        dims=dims,
+        role=role,
+        geometry=geometry,
+        coords=_coords(layer, dims, meta),
+        units=str(meta.get("units") or ""),
+        is_rgb=is_rgb,
+        meta=meta,
+        labels=_labels(layer) if role == "labels" else {},
+        references=tuple(map(str, meta.get("instance_uids") or ())),
+        findings=tuple(findings),
+        window=_window(layer) if role == "image" and not is_rgb else None,
+    )
+    return _as_acquired(source, meta.get("native_axes")) if in_patient else source
+
+
+def _role(layer: Any) -> str:
+    kind = str(getattr(layer, "_type_string", type(layer).__name__)).lower()
+    if kind not in ("image", "labels"):
+        raise ExportError(
+            f"a layer of {kind} cannot be written as an image or segmentation",
+            reason="not-an-image",
+        )
+    return kind
+
+
+def _place(
+    layer: Any, meta: Mapping[str, Any], ndim: int, frame: ArrayLike | None
+) -> tuple[NDArray[np.float64] | None, list[Finding], bool, str]:
+    """Return LPS from (slice, row, column), findings, whether in the patient, spacing label."""
+    findings: list[Finding] = []
+    shown, unit = _shown(layer, ndim, meta.get("frame") if meta else frame)
+    exact = meta.get("lps_from_data")
+    if meta and exact is None and meta.get("frame") is None and "native" in meta:
+        label = str(meta.get("spacing_label") or "pixel")
+        return shown, findings, False, label
+    if exact is not None and ndim >= 3:
+        exact = np.asarray(exact, dtype=np.float64)
+        if meta.get("native") is False:
+            text = "the view had resampled it on a grid along its axes"
+            findings.append(Finding(FindingCode.RESAMPLED, Severity.WARNING, text))
+        if _is_same_place(exact, shown, layer, ndim):
+            return exact, findings, True, "mm"
+        text = "it was moved, cropped or scaled since it was loaded: its place as shown is taken"
+        findings.append(Finding(FindingCode.DRIFT, Severity.INFO, text))
+        return shown, findings, True, "mm"
+    if unit == "pixel":
+        return (shown, findings, False, "pixel") if ndim == 2 else _in_pixels(shown, findings)
+    return shown, findings, ndim >= 3, "mm"
+
+
+def _in_pixels(
+    shown: NDArray[np.float64], findings: list[Finding]
+) -> tuple[NDArray[np.float64], list[Finding], bool, str]:
+    text = "its units are pixels: nothing says how large a voxel is (set the layer's units to mm)"
+    return (
+        shown,
+        [*findings, Finding(FindingCode.NO_SPACING, Severity.WARNING, text)],
+        False,
+        "pixel",
+    )
+
+
+def _shown(layer: Any, ndim: int, frame: ArrayLike | None) -> tuple[NDArray[np.float64], str]:
+    """Return LPS millimetres from the last three axes of the data, as napari shows them."""
+    origin = np.asarray(layer.data_to_world((0.0,) * ndim), dtype=np.float64)
+    linear = np.stack(
+        [np.asarray(layer.data_to_world(row), float) - origin for row in np.eye(ndim)], axis=1
+    )
+    factors, units = [], [str(u) for u in getattr(layer, "units", ())]
+    for name in units[-min(ndim, 3) :] or ["pixel"]:
+        factors.append(_MM.get(name))
+    unit = "pixel" if None in factors else "mm"
+    scale = np.array([f or 1.0 for f in factors])
+    physical = np.eye(4)
+    if ndim == 2:
+        physical[1:3, 1:3] = linear * scale[:, None]
+        physical[1:3, 3] = origin * scale
+        # A picture has no place in the patient: rows and columns as they are.
+        affine = np.eye(4)
+        affine[:3, :3] = physical[:3, :3][::-1]
+        affine[:3, 3] = physical[:3, 3][::-1]
+        return affine, unit
+    physical[:3, :3] = linear[-3:, -3:] * scale[:, None]
+    physical[:3, 3] = origin[-3:] * scale
+    turned = np.eye(4) if frame is None else np.asarray(frame, dtype=np.float64)
+    return LPS_FROM_IPL @ np.linalg.inv(turned) @ physical, unit
+
+
+def _is_same_place(
+    exact: NDArray[np.float64], shown: NDArray[np.float64], layer: Any, ndim: int
+) -> bool:
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    shape = np.array(data.shape[ndim - 3 : ndim], dtype=float)
+    corners = np.array(np.meshgrid(*([0, n - 1] for n in shape), indexing="ij")).reshape(3, -1)
+    homogeneous = np.vstack([corners, np.ones(corners.shape[1])])
+    back = np.linalg.solve(exact, shown @ homogeneous)[:3]
+    return bool(np.abs(back - corners).max() < _MOVED)
+
+
+def _dims(layer: Any, ndim: int, meta: Mapping[str, Any]) -> tuple[str, ...]:
+    labels = [str(one) for one in getattr(layer, "axis_labels", ())]
+    lead = max(ndim - 3, 0)
+    names = labels[:lead] if len(labels) == ndim else [f"axis {k}" for k in range(lead)]
+    named = [
+        (re.sub(r"\W+", "_", name).strip("_") or f"axis_{k}").lower()
+        for k, name in enumerate(names)
+    ]
+    return (*named, "slice", "row", "column")
+
+
+def _with_slice(data: Any) -> Any:
+    return np.asarray(data)[None]
+
+
+def _coords(layer: Any, dims: tuple[str, ...], meta: Mapping[str, Any]) -> dict[str, Coord]:
+    found: dict[str, Coord] = {}
+    known = meta.get("coords") or {}
+    lead = len(dims) - 3
+    for k, name in enumerate(dims[:lead]):
+        length = int(
+            (layer.data[0] if getattr(layer, "multiscale", False) else layer.data).shape[k]
+        )
+        ours = known.get(name)
+        if ours is not None and len(ours["values"]) == length:
+            found[name] = Coord(tuple(ours["values"]), str(ours["unit"]))
+            continue
+        unit = _TIMES.get(str(layer.units[k])) if len(getattr(layer, "units", ())) > k else None
+        if unit:
+            step, start = float(layer.scale[k]), float(layer.translate[k])
+            found[name] = Coord(tuple(start + step * i for i in range(length)), unit)
+    return found
+
+
+def _labels(layer: Any) -> dict[int, Label]:
+    """Return names, colours and features of the labels that the layer knows of."""
+    rows: dict[int, dict[str, Any]] = {}
+    features = getattr(layer, "features", None)
+    if features is not None and len(features):
+        column = next((c for c in ("index", "label", "value") if c in features), None)
+        for k, row in enumerate(features.to_dict("records")):
+            value = row[column] if column is not None else k
+            if isinstance(value, int | float | np.integer) and value == int(value):
+                rows[int(value)] = row
+    found = {}
+    for value, row in rows.items():
+        if value:
+            name = next((str(row[c]) for c in ("name", "Name", "label_name") if row.get(c)), "")
+            found[value] = Label(value, name, _colour(layer, value), row)
+    return found
+
+
+def _colour(layer: Any, value: int) -> tuple[float, float, float] | None:
+    get = getattr(layer, "get_color", None)
+    colour = get(value) if get is not None else None
+    if colour is None:
+        return None
+    red, green, blue = (float(x) for x in np.asarray(colour)[:3])
+    return (red, green, blue)
+
+
+def _window(layer: Any) -> tuple[float, float] | None:
+    limits = getattr(layer, "contrast_limits", None)
+    if limits is None:
+        return None
+    low, high = (float(x) for x in limits)
+    return (low, high) if high > low else None
+
+
+def _as_acquired(source: ExportSource, axes: Any) -> ExportSource:
+    """Turn our world's axes back to (slice, row, column) of the images it came from."""
+    geometry = source.geometry
+    if geometry is None or axes is None or tuple(axes) == (0, 1, 2):
+        return source
+    # Axis i of the data is axis axes[i] of the volume.
+    order = [list(axes).index(k) for k in range(3)]
+    lead = len(source.dims) - 3
+    every = [*range(lead), *(lead + k for k in order), *range(lead + 3, len(source.shape))]
+    affine = np.asarray(geometry.affine)[:, [*order, 3]]
+    array = source.numpy().transpose(every)
+    grid = (source.grid[order[0]], source.grid[order[1]], source.grid[order[2]])
+    return replace(source, array=array, geometry=replace(geometry, affine=affine, shape=grid))

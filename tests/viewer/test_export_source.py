@@ -1,0 +1,124 @@
+"""Layers as sources: written and loaded again they are where they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels, Layer, Points
+
+from napari_dicomdb import Database
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.viewer.export_source import source_of
+from napari_dicomdb.viewer.layers import volume_to_layers
+
+
+def same_places(source, array: np.ndarray, affine: np.ndarray) -> None:
+    """Compare values by their place in LPS."""
+    index = np.indices(source.grid).reshape(3, -1)
+    places = source.geometry.affine @ np.vstack([index, np.ones(index.shape[1])])
+    at = np.linalg.solve(affine, places)[:3]
+    near = np.rint(at).astype(int)
+    assert np.abs(at - near).max() < 1e-3
+    np.testing.assert_array_equal(source.numpy()[tuple(index)], array[tuple(near)])
+    assert source.array.size == array.size
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rt_dvh_slicerrt/ct", "ctmrpet_rtstruct/STS_002_MR_T1/dicom", "seg/ct-3slice",
+     "mr_vendors/dicom2nifti__hyperfine_anatomical_001"],
+)  # fmt: skip
+def test_our_layers_are_exactly_where_their_files_are(name: str, reference_data: Path) -> None:
+    with Database.in_memory() as database:
+        database.import_paths(reference_data / name, workers=0)
+        series = max(database.series(), key=lambda s: s.instance_count)
+        offer = next(o for o in database.examine(series) if o.selected)
+        volume = offer.load(lazy=False)
+    layer = Layer.create(*volume_to_layers(volume)[0])
+    source = source_of(layer)
+    assert source.dims == ("slice", "row", "column")
+    assert source.references == tuple(volume.meta["instance_uids"])
+    assert (source.modality, source.units) == (volume.meta["modality"], volume.units)
+    assert source.study_uid == series.study_uid
+    assert source.geometry.frame_of_reference_uid == series.frame_of_reference_uid
+    if layer.metadata["dicomdb"]["native"]:
+        assert sorted(source.grid) == sorted(volume.shape)
+        same_places(source, volume.numpy(), volume.geometry.affine)
+        assert source.findings == ()
+    else:
+        assert [f.code for f in source.findings] == ["resampled"]
+
+
+def test_a_layer_of_others_is_where_napari_shows_it() -> None:
+    array = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    layer = Image(
+        array,
+        scale=(2, 3, 4, 5),
+        translate=(10, 100, 200, 300),
+        units=("s", "mm", "mm", "um"),
+        axis_labels=("Time", "z", "y", "x"),
+        contrast_limits=(3, 40),
+    )
+    source = source_of(layer)
+    assert source.dims == ("time", "slice", "row", "column")
+    assert (source.coords["time"].values, source.coords["time"].unit) == ((10, 12), "s")
+    # (I, P, L) = (-z, y, x); micrometres along the last axis.
+    at = source.geometry.affine @ [2, 3, 4, 1]
+    np.testing.assert_allclose(at[:3], [0.001 * (300 + 20), 200 + 12, -(100 + 6)])
+    assert source.window == (3, 40)
+    assert source.geometry.in_patient
+    assert source.references == ()
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+def test_sheared_and_rotated_layers_keep_their_transform() -> None:
+    layer = Image(np.zeros((3, 4, 5)), scale=(1, 2, 3), rotate=(10, 20, 30), shear=(0.1, 0, 0.2),
+                  units=("mm",) * 3)  # fmt: skip
+    source = source_of(layer)
+    for point in ((0, 0, 0), (2, 0, 1), (1, 3, 4)):
+        inferior, posterior, left = layer.data_to_world(point)
+        at = source.geometry.affine @ [*point, 1]
+        np.testing.assert_allclose(at[:3], [left, posterior, -inferior], atol=1e-9)
+
+
+def test_a_layer_that_was_moved_is_where_it_is_shown(reference_data: Path) -> None:
+    with Database.in_memory() as database:
+        database.import_paths(reference_data / "rt_dvh_slicerrt/ct", workers=0)
+        volume = database.load(database.series()[0], lazy=False)
+    layer = Layer.create(*volume_to_layers(volume)[0])
+    before = source_of(layer).geometry.affine
+    layer.translate = np.add(layer.translate, (0, 0, 50))
+    source = source_of(layer)
+    assert [f.code for f in source.findings] == ["drift"]
+    np.testing.assert_allclose(source.geometry.affine[:3, 3] - before[:3, 3], [50, 0, 0], atol=0.5)
+    half = Image(layer.data[:, ::2, ::2], metadata=layer.metadata, units=("mm",) * 3,
+                 scale=np.asarray(layer.scale) * (1, 2, 2), translate=layer.translate)  # fmt: skip
+    assert source_of(half).geometry.spacing[1] == pytest.approx(2 * volume.geometry.spacing[1])
+
+
+def test_pixels_pictures_and_colours() -> None:
+    source = source_of(Image(np.zeros((3, 4, 5))))
+    assert not source.geometry.in_patient
+    assert [f.code for f in source.findings] == ["no-spacing"]
+    flat = source_of(Image(np.zeros((4, 5, 3), np.uint8), rgb=True, scale=(0.5, 0.25),
+                           units=("mm", "mm")))  # fmt: skip
+    assert (flat.shape, flat.is_rgb, flat.geometry.in_patient) == ((1, 4, 5, 3), True, False)
+    assert flat.geometry.spacing[1:] == (0.5, 0.25)
+    with pytest.raises(ExportError) as error:
+        source_of(Points(np.zeros((2, 3))))
+    assert error.value.reason == "not-an-image"
+
+
+def test_labels_bring_names_and_colours() -> None:
+    layer = Labels(
+        np.array([[[0, 1], [2, 2]]]),
+        features={"index": [0, 1, 2], "name": ["background", "liver", "spleen"]},
+        units=("mm",) * 3,
+    )
+    source = source_of(layer)
+    assert source.role == "labels"
+    assert {v: one.name for v, one in source.labels.items()} == {1: "liver", 2: "spleen"}
+    np.testing.assert_allclose(source.labels[1].colour, layer.get_color(1)[:3])
+    assert source.window is None
