@@ -16,6 +16,7 @@ import numpy as np
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError, LoadError
 from napari_dicomdb.export.exporter import Exportable, Need
+from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.scene_archive import FORMAT, VERSION, Scene, read_scene
 from napari_dicomdb.export.scenes.references import referenced_instances
 from napari_dicomdb.export.scenes.values import bad_scene
@@ -24,9 +25,10 @@ from napari_dicomdb.export.study import NewSeries
 from napari_dicomdb.loading.loaders.scene import SCENE, SCENE_IMAGE_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydicom import Dataset
+    from pydicom.dataset import PrivateBlock
 
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress
@@ -132,13 +134,15 @@ class SceneExporter:
         _fill_picture(made, source.plane((), 0))
         made.ContentDate, made.ContentTime = made.InstanceCreationDate, made.InstanceCreationTime
         _refer(made, target, source.references)
+        archive = Path(source.meta[_ARCHIVE])
         try:
-            _hide(made, Path(source.meta[_ARCHIVE]).read_bytes())
-            progress(1, 2, "Writing the scene")
-            path = folder / "scene.dcm"
-            made.save_as(path, enforce_file_format=True, little_endian=True, implicit_vr=False)
+            _hide(made, archive.read_bytes())
         except OSError as error:
-            raise ExportError(f"the scene cannot be written: {error.strerror or error}") from error
+            raise ExportError(
+                f"{archive} cannot be read: {error.strerror or error}", reason="file-missing"
+            ) from error
+        progress(1, 2, "Writing the scene")
+        path = write_object(made, folder / "scene.dcm")
         progress(2, 2, "Writing the scene")
         return [path]
 
@@ -175,7 +179,7 @@ def _fill_picture(made: Dataset, picture: Any) -> None:
     made.ImageType = ["DERIVED", "SECONDARY", "OTHER", SCENE_IMAGE_TYPE]
     made.ConversionType = "WSD"
     made.InstanceNumber = 1
-    made.PatientOrientation = None
+    made.Laterality = made.PatientOrientation = None
     made.SamplesPerPixel = 3
     made.PhotometricInterpretation = "RGB"
     made.PlanarConfiguration = 0
@@ -223,9 +227,7 @@ def _found(data_set: Dataset) -> bytes:
     try:
         length = int(_plain(block[_LENGTH].value))
         digest = _plain(block[_DIGEST].value)
-        whole = b"".join(
-            bytes(block[_FIRST + k].value) for k in range(-(-max(length, 0) // CHUNK))
-        )
+        whole = b"".join(_chunks(block))
     except (KeyError, TypeError, ValueError) as error:
         raise bad_scene("the archive in the object is incomplete") from error
     whole = whole[:length]
@@ -234,6 +236,13 @@ def _found(data_set: Dataset) -> bytes:
     if hashlib.sha256(whole).hexdigest() != digest:
         raise bad_scene("the archive in the object was changed on its way")
     return whole
+
+
+def _chunks(block: PrivateBlock) -> Iterator[bytes]:
+    for element in range(_FIRST, 0x100):
+        if element not in block:
+            return
+        yield bytes(block[element].value)
 
 
 def _plain(value: Any) -> str:

@@ -33,8 +33,7 @@ def is_scene(record: InstanceRecord) -> bool:
     """Return whether an instance says that it holds a scene, without opening its file."""
     if record.sop_class_uid != _SECONDARY_CAPTURE:
         return False
-    kinds = record.get("ImageType")
-    return isinstance(kinds, (list, tuple)) and SCENE_IMAGE_TYPE in kinds
+    return SCENE_IMAGE_TYPE in str(record.get("ImageType") or "").split("\\")
 
 
 class SceneLoader:
