@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_dicomdb.errors import DicomDbError, QueryError
 from napari_dicomdb.network.echo import check_node
@@ -18,6 +18,7 @@ from napari_dicomdb.widgets._network_page import NetworkPage
 from napari_dicomdb.widgets._query_words import listed, remarks_of
 from napari_dicomdb.widgets._remote_local import held_of
 from napari_dicomdb.widgets._text import count, one_line
+from napari_dicomdb.widgets.low_area import LowArea
 from napari_dicomdb.widgets.models.match_rows import HERE, next_level
 from napari_dicomdb.widgets.query_form import QueryForm
 from napari_dicomdb.widgets.query_results import QueryResults
@@ -79,7 +80,9 @@ class QueryPage(NetworkPage):
         self._generation = 0
         self._is_awaited = False
         self.results.setMinimumHeight(_LEAST_RESULTS)
-        self.column.addWidget(self.form)
+        # The form has what it needs first.
+        self.results.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+        self.column.addWidget(LowArea(self.form))
         self.column.addWidget(self.results, 1)
         self.form.searched.connect(self.search)
         self.form.cancelled.connect(self.cancel)
@@ -120,7 +123,10 @@ class QueryPage(NetworkPage):
 
     def refresh_nodes(self) -> None:
         """Read the list of nodes anew, in the background."""
-        self.runner.submit(load_nodes, returned=self._show_nodes)
+        self.runner.submit(load_nodes, returned=self._show_nodes, failed=self._no_nodes)
+
+    def _no_nodes(self, error: Exception) -> None:
+        self.results.tell("nodes", f"The list of nodes cannot be read: {error}", "error")
 
     def _show_nodes(self, nodes: list[Node]) -> None:
         self._nodes = {node.name: node for node in nodes}
