@@ -128,7 +128,11 @@ class ExportSource:
             units=volume.units,
             is_rgb=volume.is_rgb,
             meta=dict(volume.meta),
-            references=tuple(volume.meta.get("instance_uids", ())),
+            labels=_labels_of(volume),
+            # Of a segmentation: the images it was made on, not itself.
+            references=tuple(
+                volume.meta.get("references") or volume.meta.get("instance_uids", ())
+            ),
             findings=tuple(volume.findings),
         )
 
@@ -175,3 +179,13 @@ class ExportSource:
     def with_array(self, array: Any, geometry: VolumeGeometry | None) -> ExportSource:
         """Return the same with other voxels (resampled)."""
         return replace(self, array=array, geometry=geometry)
+
+
+def _labels_of(volume: Volume) -> dict[int, Label]:
+    """Return what the segments of a segmentation are, of any other volume nothing."""
+    found = {}
+    for group in volume.meta.get("segments") or ():
+        for one in group:
+            red, green, blue = (c / 255 for c in one.colour)
+            found[one.value] = Label(one.value, one.label, (red, green, blue), one.features())
+    return found
