@@ -61,3 +61,17 @@ def test_cancelled_while_waiting(tmp_path: Path) -> None:
         with pytest.raises(Cancelled):
             watch.rest(60.0, "pacs")
     assert told == ["Retrieving", "Waiting to try pacs again"]
+
+
+def test_the_last_count_is_told(tmp_path: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    with Database.open(tmp_path / "db") as database:
+        report = RetrieveReport("n")
+        watch = Watch(database, report, lambda done, total, _: told.append((done, total)), None)
+        watch.expect(["1", "2"])
+        watch.tell()
+        for uid in ("1", "2"):
+            watch.keep(uid)
+            watch.tell()  # too soon
+        watch.finish()
+    assert told == [(0, 2), (2, 2)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.database.instance_paths import instance_paths
+from napari_dicomdb.errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -159,5 +161,8 @@ class Watch:
             time.sleep(min(left, _TURN))
 
     def finish(self) -> None:
-        """Tell the last arrivals."""
+        """Tell the last arrivals, and how many there were."""
         self.look(force=True)
+        if self.report.received and not self.report.cancelled:
+            with suppress(Cancelled):  # it has ended
+                self._progress(self.report.received, self._total, self.text)
