@@ -679,6 +679,19 @@ def test_statuses_of_storage(listener: Callable[..., Listener], tmp_path: Path) 
     assert [i.uid for i in one._database.instances()] == [good.SOPInstanceUID]
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")  # of the sender
+def test_uid_with_leading_zeros_is_told_as_it_is(listener: Callable[..., Listener]) -> None:
+    """Some devices write such; a C-MOVE must know what came by the listener's events."""
+    one = listener()
+    events: list[Any] = []
+    one.on_event = events.append
+    raw = encode(instance(SOPInstanceUID="1.2.13.4"), True, True)
+    assert raw is not None
+    with associated(one, [CT]) as made:
+        assert store(made, raw.replace(b"1.2.13.4", b"1.2.03.4"), "1.2.03.4") == 0
+    assert [event.uid for event in events if event.kind == "stored"] == ["1.2.03.4"]
+
+
 def test_file_meta_of_what_is_stored(listener: Callable[..., Listener]) -> None:
     one = listener()
     good = instance()
