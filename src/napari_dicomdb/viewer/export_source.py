@@ -93,7 +93,8 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
         is_rgb=is_rgb,
         meta=meta,
         labels=_labels(layer) if role == "labels" else {},
-        references=tuple(map(str, meta.get("instance_uids") or ())),
+        # Of a segmentation: the images it was made on, not itself.
+        references=tuple(map(str, meta.get("references") or meta.get("instance_uids") or ())),
         findings=tuple(findings),
         window=_window(layer) if role == "image" and not is_rgb else None,
     )
