@@ -50,6 +50,21 @@ def test_without_a_database_there_is_no_queue(qtbot, user_folders):
     detach()
 
 
+def test_jobs_that_cannot_be_read_are_told_once(qtbot, session, monkeypatch):
+    network, told = session.network, []
+    qtbot.waitUntil(lambda: network.queue is not None, timeout=20_000)
+
+    def fail():
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(network.queue, "jobs", fail)
+    network.failed.connect(lambda error: told.append(str(error)))
+    for _ in range(2):
+        network.refresh_jobs()
+        qtbot.waitUntil(lambda: not network._is_reading, timeout=20_000)
+    assert told == ["the disk is gone"]
+
+
 def test_threads_end_with_the_last_dock(qtbot, session):
     network = session.network
     qtbot.waitUntil(lambda: network.queue is not None, timeout=20_000)

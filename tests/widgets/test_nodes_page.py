@@ -11,7 +11,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_dicomdb.network.node import Node
-from napari_dicomdb.network.nodes import add_node, load_nodes
+from napari_dicomdb.network.nodes import add_node, load_nodes, nodes_path
 from napari_dicomdb.network.secrets import keep_secret
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet
@@ -52,6 +52,14 @@ def test_shows_what_is_kept(page):
     assert page.chosen().name == "alpha"
     page.table.selectRow(1)
     assert page.change_button.isEnabled()
+
+
+def test_a_list_that_cannot_be_read_is_told(page):
+    nodes_path().unlink()
+    nodes_path().mkdir()
+    page.refresh()
+    assert "cannot be read" in page.work.outcome.text()
+    assert _names(page) == ["alpha", "beta"]
 
 
 def test_change_and_remove_by_keyboard(qtbot, page, memory_keyring):

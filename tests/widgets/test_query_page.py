@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.node import Limits, Node
-from napari_dicomdb.network.nodes import save_nodes
+from napari_dicomdb.network.nodes import nodes_path, save_nodes
 from napari_dicomdb.network.query import Match
 from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets._tasks import TaskRunner
@@ -203,6 +203,15 @@ def test_what_cannot_be_asked_is_said_before_anything_is_asked(qtbot, make_page)
     qtbot.keyClick(page.form.boxes[""], Qt.Key.Key_Space)
     qtbot.keyClick(page.form.name, Qt.Key.Key_Return)
     assert "check a node" in page.results.notices["form"].text()
+
+
+def test_a_list_of_nodes_that_cannot_be_read_is_told(qtbot, make_page):
+    page = make_page()
+    nodes_path().unlink(missing_ok=True)
+    nodes_path().mkdir()
+    page.refresh_nodes()
+    qtbot.waitUntil(lambda: "nodes" in page.results.notices, timeout=PATIENCE)
+    assert "cannot be read" in page.results.notices["nodes"].text()
 
 
 def test_without_a_uid_nothing_below_is_asked_for():

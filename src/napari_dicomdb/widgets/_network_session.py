@@ -130,6 +130,7 @@ class NetworkSession(QObject):
         self.listening.changed.connect(self.listener_changed)
         self.listening.indexed.connect(self._on_indexed)
         self._is_reading = self._is_stale = False
+        self._unread = ""  # why the jobs could not be read
         self.log = LogBook().attach()
         self._end_log = self.log.on_entry(self._mailbox.logged.emit)
         session.opened.connect(self.follow)
@@ -305,12 +306,21 @@ class NetworkSession(QObject):
             return
         self._is_reading = True
         self._runner.submit(
-            queue.jobs, returned=partial(self._jobs_read, work), finished=self._reading_ended
+            queue.jobs,
+            returned=partial(self._jobs_read, work),
+            failed=partial(self._jobs_not_read, work),
+            finished=self._reading_ended,
         )
 
     def _jobs_read(self, work: Work | None, jobs: list[Job]) -> None:
         if work is self._work:
+            self._unread = ""
             self._show_jobs(jobs)
+
+    def _jobs_not_read(self, work: Work | None, error: Exception) -> None:
+        if work is self._work and str(error) != self._unread:  # once, not at each change
+            self._unread = str(error)
+            self.failed.emit(error)
 
     def _reading_ended(self) -> None:
         self._is_reading = False

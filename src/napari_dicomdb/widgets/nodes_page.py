@@ -182,7 +182,11 @@ class NodesPage(NetworkPage):
     def refresh(self, choose: str = "") -> None:
         """Show the nodes that are kept; select the one called `choose`."""
         wanted = {choose} if choose else {node.name for node in self.selected()}
-        nodes = load_nodes()
+        try:
+            nodes = load_nodes()
+        except OSError as error:
+            self.work.tell(f"The list of nodes cannot be read: {error}", "error")
+            return
         self.model.show_rows([self._row(node) for node in nodes])
         proxy, selection = self.table.model(), self.table.selectionModel()
         first = None
