@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 
+from napari_dicomdb.loading.loaders.scene import SCENE
 from napari_dicomdb.viewer.browse import BROWSER_WIDGET, PLUGIN, browse
 from napari_dicomdb.viewer.open import add_volume
+from napari_dicomdb.viewer.scene_files import show_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +36,10 @@ def make_viewer(loadables: Iterable[Loadable] = (), paths: Sequence[str] = ()) -
     viewer = napari.Viewer()
     viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
     for loadable in loadables:
-        add_volume(viewer, loadable.load())
+        if loadable.kind == SCENE:
+            show_scenes(viewer, [loadable.instances[0].path])
+        else:
+            add_volume(viewer, loadable.load())
     if paths:
         browse(viewer, paths)
     return viewer

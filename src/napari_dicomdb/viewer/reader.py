@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import HeaderError, LoadError, NotDicomError
 from napari_dicomdb.loading.content import CONTENT
+from napari_dicomdb.loading.loaders.scene import SCENE
 from napari_dicomdb.viewer.direct import current_viewer, default_loadables, layers_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ def read(path: str | Sequence[str]) -> list[Any]:
         )
     contents = [one for one in loadables if one.kind == CONTENT]
     images = [one for one in loadables if one.kind != CONTENT]
+    if viewer is not None and any(one.kind == SCENE for one in images):
+        from napari_dicomdb.viewer.scene_files import show_scenes
+
+        show_scenes(viewer, [one.instances[0].path for one in images if one.kind == SCENE])
+        images = [one for one in images if one.kind != SCENE]
     if contents and viewer is not None:
         from napari_dicomdb.viewer.browse import show_content
 

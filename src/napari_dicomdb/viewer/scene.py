@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "LoadedScene",
     "OpenedScene",
+    "capture",
     "default_scene_database",
     "load_scene",
     "open_scene",
+    "read_for_viewer",
     "save_scene",
     "show_scene",
     "write_captured",
@@ -153,9 +155,24 @@ def open_scene(
     LoadError
         "bad-scene", "scene-version", "scene-too-large", "file-missing".
     """
+    return show_scene(viewer, read_for_viewer(source, database=database, progress=progress))
+
+
+def read_for_viewer(
+    source: str | Path,
+    *,
+    database: Database | None = None,
+    progress: Progress | None = None,
+) -> LoadedScene:
+    """Read a scene as `load_scene` does, by default with the default database.
+
+    Raises
+    ------
+    LoadError
+        See `open_scene`.
+    """
     with _lent(database, needed=True) as lent:
-        loaded = load_scene(source, database=lent, progress=progress)
-    return show_scene(viewer, loaded)
+        return load_scene(source, database=lent, progress=progress)
 
 
 def load_scene(

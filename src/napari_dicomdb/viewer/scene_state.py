@@ -42,20 +42,25 @@ def capture(viewer: Any, layers: Iterable[Any] | None = None, *, name: str = "")
 
     Parameters
     ----------
-    viewer : napari viewer
+    viewer : napari viewer or None
+        None: `layers` alone.
     layers : iterable of layers or LayerData tuples, optional
         All of the viewer's by default.
     name : str
         For people; the title of the viewer by default.
     """
-    scene = Scene(name=name or str(viewer.title), picture=picture_of(viewer))
-    for layer in viewer.layers if layers is None else layers:
+    scene = Scene(name=name)
+    shown = list(viewer.layers) if layers is None else list(layers)
+    for layer in shown:
         made = None if isinstance(layer, tuple) else layer
         data, state, kind = layer if made is None else layer.as_layer_data_tuple()
         scene.layers.append(_layer(data, dict(state), kind, made, scene.notes))
         if made is not None:
             scene.measurements += _measured(made, kind)
-    scene.viewer = _view(viewer)
+    if viewer is not None:
+        scene.name = name or str(viewer.title)
+        scene.picture = picture_of(viewer)
+        scene.viewer = _view(viewer, shown)
     return scene
 
 
@@ -145,7 +150,7 @@ def _keeps(value: Any) -> bool:
     return True
 
 
-def _view(viewer: Any) -> dict[str, Any]:
+def _view(viewer: Any, shown: Sequence[Any]) -> dict[str, Any]:
     dims, active = viewer.dims, viewer.layers.selection.active
     return {
         "camera": {key: _plain(getattr(viewer.scene.camera, key)) for key in _CAMERA},
@@ -166,7 +171,7 @@ def _view(viewer: Any) -> dict[str, Any]:
             }
             for where in ("scene", "canvas")
         },
-        "active": None if active is None else list(viewer.layers).index(active),
+        "active": shown.index(active) if active in shown else None,
     }
 
 
@@ -245,6 +250,8 @@ def apply_view(viewer: Any, view: Mapping[str, Any], layers: Sequence[Any]) -> l
 
 
 def _apply_dims(dims: Any, saved: Mapping[str, Any]) -> list[str]:
+    if not saved:
+        return []
     failed = _set(dims, saved, ("ndisplay",))
     order, point = saved.get("order"), saved.get("point")
     if not isinstance(order, list) or not isinstance(point, list) or len(order) != len(point):

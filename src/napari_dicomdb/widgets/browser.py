@@ -103,6 +103,7 @@ class DicomBrowser(QWidget):
 
         self.thumbnails = ThumbnailCache(self._painter, parent=self)
         self.loader = LayerLoader(napari_viewer, self._loads, self)
+        self.loader.database = lambda: self._session.database
         self.ways = LoadableCache(self._session, self)
         parts = (self._queries, self.thumbnails, palette)
         self.lists = TablesView(*parts, ways=self.ways)

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_dicomdb.dicom.findings import Severity
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.content import CONTENT
+from napari_dicomdb.loading.loaders.scene import SCENE
 from napari_dicomdb.widgets._text import one_line
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
+    from napari_dicomdb.viewer.scene import LoadedScene
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
 
 __all__ = ["LayerLoader"]
@@ -74,6 +76,8 @@ class LayerLoader(QObject):
         self._viewer = viewer
         self._runner = runner
         self._bars: dict[Task, _ActivityBar] = {}
+        #: Gives the database in which scenes find what they refer to; None: the default one.
+        self.database: Callable[[], Any] = lambda: None
 
     @property
     def is_busy(self) -> bool:
@@ -86,7 +90,10 @@ class LayerLoader(QObject):
         if contents:
             self._submit(contents[0], partial(_first_readable, contents), self._tell_content)
         for loadable in loadables:
-            if loadable.kind != CONTENT:
+            if loadable.kind == SCENE:
+                work = partial(_read_scene, loadable, self.database())
+                self._submit(loadable, work, partial(self._add_scene, loadable))
+            elif loadable.kind != CONTENT:
                 self._submit(loadable, loadable.load, partial(self._add, loadable))
 
     def cancel(self) -> None:
@@ -141,6 +148,14 @@ class LayerLoader(QObject):
             self.changed.emit([r for r in loadable.instances if r.uid in changed])
         self.loaded.emit(loadable, layers)
 
+    def _add_scene(self, loadable: Loadable, loaded: LoadedScene) -> None:
+        from napari_dicomdb.viewer.scene import show_scene
+
+        opened = show_scene(self._viewer, loaded)
+        if opened.problems:
+            show_warning("Not all of the scene could be opened: " + "; ".join(opened.problems))
+        self.loaded.emit(loadable, list(opened.layers))
+
     def _tell_content(self, read: tuple[list[Loadable], ContentTree, int]) -> None:
         self.content_read.emit(*read)
 
@@ -150,6 +165,12 @@ class LayerLoader(QObject):
             bar.close()
         if not self._bars:
             self.idle.emit()
+
+
+def _read_scene(loadable: Loadable, database: Any, *, progress: Progress) -> LoadedScene:
+    from napari_dicomdb.viewer.scene import read_for_viewer
+
+    return read_for_viewer(loadable.instances[0].path, database=database, progress=progress)
 
 
 def _first_readable(
