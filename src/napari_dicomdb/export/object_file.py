@@ -53,9 +53,15 @@ def write_object(
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        if error.errno is None:  # pydicom's, of a number that cannot be packed
+            raise _misfit(error) from error
         raise cannot_write(path, error) from error
     except (ValueError, TypeError, OverflowError) as error:
-        raise ExportError(
-            f"a value does not fit its attribute: {error}", reason="bad-value"
-        ) from error
+        raise _misfit(error) from error
     return path
+
+
+def _misfit(error: Exception) -> ExportError:
+    # Not the message: it may hold the value, which may be a name.
+    text = f"a value does not fit its attribute ({type(error).__name__})"
+    return ExportError(text, reason="bad-value")

@@ -1,0 +1,223 @@
+"""Results in the files of other programs, NIfTI and NRRD, as something that can be written."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_dicomdb.errors import LoadError, MissingLibraryError
+from napari_dicomdb.export.source import ExportSource, Label
+from napari_dicomdb.loading.volume import Coord, VolumeGeometry
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+__all__ = ["ENDINGS", "read_source"]
+
+ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".seg.nrrd")
+"""Endings of what can be read."""
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_NIFTI_MM = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}
+_NIFTI_TIMES = {"sec": ("s", 1.0), "msec": ("ms", 1.0), "usec": ("ms", 1e-3)}
+_SPACES = {
+    "left-posterior-superior": (1, 1, 1),
+    "lps": (1, 1, 1),
+    "right-anterior-superior": (-1, -1, 1),
+    "ras": (-1, -1, 1),
+    "left-anterior-superior": (1, -1, 1),
+    "las": (1, -1, 1),
+}
+
+
+def read_source(
+    path: str | os.PathLike[str], *, role: str = "image", modality: str = ""
+) -> ExportSource:
+    """Read a NIfTI or NRRD file with its place in the patient.
+
+    Parameters
+    ----------
+    path : path-like
+    role : str
+        "image" or "labels".
+    modality : str
+        Of the images that it was made from, "" when unknown.
+
+    Raises
+    ------
+    LoadError
+        "unreadable", "unsupported-format", "unsupported-shape", "no-labels".
+    MissingLibraryError
+        Without nibabel or pynrrd.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if not path.is_file():
+        raise LoadError(f"there is no file {path}", reason="unreadable")
+    if name.endswith((".nii", ".nii.gz")):
+        source = _read_nifti(path)
+    elif name.endswith((".nrrd", ".nhdr")):
+        source = _read_nrrd(path)
+    else:
+        known = ", ".join(ENDINGS[:4])
+        raise LoadError(f"{path}: what ends in {known} can be read", reason="unsupported-format")
+    if role == "labels":
+        array = source.numpy()
+        if source.is_rgb or not _is_whole(array):
+            raise LoadError(f"{path} holds no labels: its values are no whole numbers",
+                            reason="no-labels")  # fmt: skip
+        source = replace(source, array=array.astype(np.int32), role="labels")
+    return replace(source, meta={**source.meta, "modality": modality})
+
+
+def _is_whole(array: NDArray[Any]) -> bool:
+    if array.dtype.kind in "biu":
+        return True
+    return bool(np.isfinite(array).all() and (array == np.rint(array)).all())
+
+
+def _library(name: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"reading this needs {name}: pip install 'napari-dicomdb[{extra}]'"
+        ) from error
+
+
+def _read_nifti(path: Path) -> ExportSource:
+    nibabel = _library("nibabel", "nifti")
+    try:
+        image = nibabel.load(path)
+        data = np.asarray(image.dataobj)
+    except (OSError, ValueError, EOFError, nibabel.filebasedimages.ImageFileError) as error:
+        raise LoadError(f"{path} cannot be read as NIfTI: {error}", reason="unreadable") from error
+    is_rgb = data.dtype.names is not None
+    if is_rgb:
+        data = np.stack([data[name] for name in data.dtype.names], axis=-1)
+        data = np.moveaxis(data, -1, 0)
+    spatial = data.ndim - is_rgb
+    while spatial < 3:
+        data, spatial = data[..., None], spatial + 1
+    length, time = image.header.get_xyzt_units()
+    affine = _LPS_FROM_RAS @ np.asarray(image.affine, dtype=np.float64)
+    affine[:3] *= _NIFTI_MM.get(length, 1.0)
+    in_patient = int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
+    # Axes of NIfTI are (column, row, slice, time, ...), of ours the other way round.
+    array = data.T
+    if is_rgb:
+        array = np.ascontiguousarray(array)
+    while array.ndim - is_rgb > 3 and array.shape[0] == 1:
+        array = array[0]
+    lead = array.ndim - is_rgb - 3
+    coords = {}
+    dims = [f"axis_{k}" for k in range(lead)]
+    if lead:
+        dims[-1] = "time"
+        unit, factor = _NIFTI_TIMES.get(time, ("", 1.0))
+        if unit:
+            step = float(image.header.get_zooms()[3]) * factor
+            coords["time"] = Coord(tuple(step * k for k in range(array.shape[lead - 1])), unit)
+    return _source(path, array, dims, affine, coords, is_rgb, in_patient)
+
+
+def _read_nrrd(path: Path) -> ExportSource:
+    nrrd = _library("nrrd", "nrrd")
+    try:
+        data, header = nrrd.read(str(path), index_order="C")
+    except (OSError, ValueError, EOFError, nrrd.NRRDError) as error:
+        raise LoadError(f"{path} cannot be read as NRRD: {error}", reason="unreadable") from error
+    directions = header.get("space directions")
+    kinds = [str(kind).lower() for kind in header.get("kinds", [])]
+    is_rgb = bool(kinds) and kinds[0] in ("rgb-color", "rgba-color")
+    count = data.ndim
+    # What the header lists is in the other order than the axes of `data`.
+    if directions is None:
+        spatial = [k for k in range(count) if not (is_rgb and k == 0)][:3]
+        spacings = header.get("spacings", [1.0] * count)
+        steps = np.diag([abs(float(spacings[k])) for k in spatial] + [1.0] * (3 - len(spatial)))
+        in_patient = False
+    else:
+        rows = [None if _is_nothing(row) else np.asarray(row, float) for row in directions]
+        spatial = [k for k, row in enumerate(rows) if row is not None]
+        sign = _SPACES.get(str(header.get("space", "")).lower())
+        in_patient = sign is not None and len(spatial) == 3
+        steps = np.eye(3)
+        for place, k in enumerate(spatial[:3]):
+            vector = rows[k]
+            if vector is not None:
+                steps[: len(vector), place] = vector
+        steps = steps * np.array(sign or (1, 1, 1))[:, None]
+    if len(spatial) > 3 or not spatial:
+        raise LoadError(f"{path}: its axes of space cannot be told", reason="unsupported-shape")
+    affine = np.eye(4)
+    affine[:3, :3] = steps
+    origin = np.zeros(3)
+    given = np.asarray(header.get("space origin", np.zeros(3)), float)
+    origin[: len(given)] = given
+    affine[:3, 3] = origin * np.array(_SPACES.get(str(header.get("space", "")).lower(), (1, 1, 1)))
+    colours = [0] if is_rgb else []
+    others = [k for k in range(count) if k not in spatial and k not in colours]
+    last_first = [*reversed(others), *reversed(spatial), *colours]
+    order = [count - 1 - k for k in last_first]
+    array = np.transpose(data, order)
+    if len(spatial) < 3:
+        array = array.reshape(*array.shape[: len(others)], *(1,) * (3 - len(spatial)),
+                              *array.shape[len(others):])  # fmt: skip
+    dims = [f"axis_{k}" for k in range(len(others))]
+    if others:
+        dims[-1] = "time"
+    source = _source(path, array, dims, affine, {}, is_rgb, in_patient)
+    labels = _segments(header)
+    return replace(source, labels=labels) if labels else source
+
+
+def _is_nothing(row: Any) -> bool:
+    return row is None or not np.isfinite(np.asarray(row, dtype=float)).all()
+
+
+def _segments(header: dict[str, Any]) -> dict[int, Label]:
+    """Return the segments that 3D Slicer names in a ``.seg.nrrd``."""
+    found = {}
+    k = 0
+    while f"Segment{k}_LabelValue" in header:
+        value = int(header[f"Segment{k}_LabelValue"])
+        parts = [float(x) for x in str(header.get(f"Segment{k}_Color", "")).split()]
+        colour = (parts[0], parts[1], parts[2]) if len(parts) == 3 else None
+        if value:
+            found[value] = Label(value, str(header.get(f"Segment{k}_Name", "")), colour)
+        k += 1
+    return found
+
+
+def _source(
+    path: Path,
+    array: NDArray[Any],
+    dims: list[str],
+    column_first: NDArray[np.float64],
+    coords: dict[str, Coord],
+    is_rgb: bool,
+    in_patient: bool,
+) -> ExportSource:
+    affine = column_first[:, [2, 1, 0, 3]]
+    lead = len(dims)
+    grid = (array.shape[lead], array.shape[lead + 1], array.shape[lead + 2])
+    name = path.name
+    for ending in sorted(ENDINGS, key=len, reverse=True):
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
+            break
+    return ExportSource(
+        name=name,
+        array=array,
+        dims=(*dims, "slice", "row", "column"),
+        geometry=VolumeGeometry(affine, grid, in_patient=in_patient),
+        coords=coords,
+        is_rgb=is_rgb,
+    )
