@@ -10,12 +10,22 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.loading.loadable import Loadable
 
-__all__ = ["BROWSER_WIDGET", "NETWORK_WIDGET", "PLUGIN", "browse", "show_content", "show_network"]
+__all__ = [
+    "BROWSER_WIDGET",
+    "EXPORT_WIDGET",
+    "NETWORK_WIDGET",
+    "PLUGIN",
+    "browse",
+    "show_content",
+    "show_export",
+    "show_network",
+]
 
 PLUGIN = "napari-dicomdb"
 #: Display name of the dock in the manifest.
 BROWSER_WIDGET = "DICOM browser"
 NETWORK_WIDGET = "DICOM network"
+EXPORT_WIDGET = "DICOM export"
 
 
 def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
@@ -66,4 +76,18 @@ def show_network(viewer: Any, page: str = "") -> Any:
     dock.raise_()
     if page:
         widget.show_page(page)
+    return widget
+
+
+def show_export(viewer: Any) -> Any:
+    """Open the export dock of `viewer`, or bring it to the front.
+
+    Returns
+    -------
+    DicomExport
+        The widget; the one already open when there is one.
+    """
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, EXPORT_WIDGET, tabify=True)
+    dock.show()
+    dock.raise_()
     return widget

@@ -1,4 +1,4 @@
-"""What the menus of rows offer for writing: export, and anonymised copies."""
+"""What the menus of rows offer for writing: export, anonymised copies, layers as DICOM."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
+from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+from napari_dicomdb.viewer.browse import show_export
 from napari_dicomdb.widgets._actions import named, outermost
 from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets._text import count
@@ -24,14 +26,14 @@ __all__ = ["ExportActions"]
 
 
 class ExportActions(QObject):
-    """Contributes *Export…* and *Anonymise…* to the menus of patients, studies and series.
+    """Contributes *Export…*, *Anonymise…* and *Write layers…* to the menus of rows.
 
     Parameters
     ----------
     session : DatabaseSession
     theme : ThemeWatcher
     viewer : napari viewer or None
-        Whose shapes can be blacked out.
+        Whose shapes can be blacked out, and whose layers written.
     host : QWidget
         Parent of the dialogs.
     """
@@ -48,7 +50,7 @@ class ExportActions(QObject):
 
     def entries(self, records: Sequence[Any]) -> list[MenuEntry]:
         """Return what can be written of `records`."""
-        return [
+        entries = [
             MenuEntry(
                 "Export…",
                 lambda: self.show(ExportDialog, records),
@@ -60,6 +62,23 @@ class ExportActions(QObject):
                 tip="Copies that do not tell who the patient is; the originals stay",
             ),
         ]
+        if self._viewer is None or len(records) != 1 or isinstance(records[0], PatientRecord):
+            return entries
+        writes = not getattr(self._session.database, "read_only", False)
+        return [
+            *entries,
+            MenuEntry(
+                "Write layers to this study…",
+                lambda: self.write_layers(records[0]),
+                tip="Images, segmentations and results as DICOM, in the dock DICOM export",
+                enabled=writes and len(self._viewer.layers) > 0,
+            ),
+        ]
+
+    def write_layers(self, record: StudyRecord | SeriesRecord) -> None:
+        """Open the export dock with the study of `record` chosen."""
+        uid = record.uid if isinstance(record, StudyRecord) else record.study_uid
+        show_export(self._viewer).choose_study(uid)
 
     def show(
         self, kind: type[ExportDialog] | type[DeidentifyDialog], records: Sequence[Any]

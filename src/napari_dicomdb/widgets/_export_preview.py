@@ -1,0 +1,150 @@
+"""What will be written, before it is: counts, sizes, and the attributes of the first object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QVBoxLayout, QWidget
+
+from napari_dicomdb.dicom.attribute_search import find_attributes
+from napari_dicomdb.widgets._tag_view import TagView, copy_text
+from napari_dicomdb.widgets._text import count, file_size, one_line
+from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
+from napari_dicomdb.widgets._upkeep_page import make_label
+from napari_dicomdb.widgets.models.tag_model import TagModel
+
+if TYPE_CHECKING:
+    from napari_dicomdb.dicom.attribute_search import Found
+    from napari_dicomdb.dicom.attributes import AttributeTree
+    from napari_dicomdb.widgets._export_work import Preview
+    from napari_dicomdb.widgets._tasks import Task, TaskRunner
+    from napari_dicomdb.widgets._theme import Palette
+
+__all__ = ["PreviewPage"]
+
+_NOTHING = (
+    "Nothing was previewed yet. Preview writes all objects to a passing folder, and shows "
+    "what is in them."
+)
+_STALE = "Something was changed since: preview again to see what will be written now."
+
+
+class PreviewPage(QWidget):
+    """Rows of what was tried, and the tag tree of the first object.
+
+    Parameters
+    ----------
+    runner : TaskRunner
+        Where attributes are searched.
+    palette : Palette
+    """
+
+    def __init__(
+        self, runner: TaskRunner, palette: Palette, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._finding: Task | None = None
+        self.preview: Preview | None = None
+        self.summary = make_label(_NOTHING)
+        self.state = make_label("", "dim")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search the attributes")
+        self.search.setAccessibleName("Search the attributes of the first object")
+        self.search.setClearButtonEnabled(True)
+        self.model = TagModel(self)
+        self.tree = TagView()
+        self.tree.setModel(self.model)
+        self.tree.setAccessibleName("Attributes of the first object")
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAlternatingRowColors(True)
+        self.tree.setIndentation(12)
+        self.tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        header = self.tree.header()
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setMinimumSectionSize(24)
+        header.sectionResized.connect(self.tree.share_no_more)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 6, 2, 0)
+        layout.setSpacing(6)
+        for part in (self.summary, self.state, self.search):
+            layout.addWidget(part)
+        layout.addWidget(self.tree, 1)
+        self.search.textChanged.connect(self._search)
+        self.model.heavy.connect(self.model.opened)
+        self.tree.copy_requested.connect(self._copy)
+        self.clear()
+        self.apply_palette(palette)
+
+    def apply_palette(self, palette: Palette) -> None:
+        """Draw in the colours of the theme."""
+        hit = QColor(SEVERITY_COLOURS["warning"]) if palette.is_dark else palette.link
+        self.model.set_colours(hit, QColor(SEVERITY_COLOURS["error"]))
+
+    def show_preview(self, preview: Preview) -> None:
+        """Show what would be written."""
+        self.clear()
+        self.preview = preview
+        lines = [
+            f"{one_line(layer)}: {count(objects, 'object')}, {file_size(size)} ({one_line(way)})"
+            for layer, way, objects, size in preview.rows
+        ]
+        if len(preview.rows) > 1:
+            objects = sum(row[2] for row in preview.rows)
+            size = sum(row[3] for row in preview.rows)
+            lines.append(f"Together {count(objects, 'object')}, {file_size(size)}")
+        self.summary.setText("\n".join(lines))
+        self.state.setText("Attributes of the first object:")
+        self.state.show()
+        self.search.show()
+        self.tree.show()
+        self._search()
+
+    def outdate(self) -> None:
+        """Say that what is shown is not what would be written now."""
+        if self.preview is not None:
+            self.state.setText(_STALE)
+
+    def clear(self) -> None:
+        """Show nothing, and remove what was written for it."""
+        preview, self.preview = self.preview, None
+        self.model.show(None)
+        if preview is not None:
+            preview.close()
+        self.summary.setText(_NOTHING)
+        for part in (self.state, self.search, self.tree):
+            part.hide()
+
+    def _search(self, *_: object) -> None:
+        if self._finding is not None:
+            self._finding.cancel()
+        preview = self.preview
+        if preview is None or preview.tree is None:
+            return
+        words = self.search.text().strip()
+        if not words:
+            self.model.show(preview.tree, preview.top)
+            return
+        tree = preview.tree
+        self._finding = self._runner.submit(
+            find_attributes,
+            tree,
+            words,
+            pass_progress=True,
+            returned=lambda found: self._show_found(tree, found),
+        )
+
+    def _show_found(self, tree: AttributeTree, found: list[Found]) -> None:
+        if self.preview is not None and self.preview.tree is tree:
+            self.model.show_found(tree, found)
+            self.tree.expandAll()
+
+    def _copy(self) -> None:
+        rows = self.tree.selectionModel().selectedRows()
+        lines = [
+            "\t".join(str(self.model.data(row.siblingAtColumn(c)) or "") for c in range(5))
+            for row in rows
+        ]
+        copy_text("\n".join(lines))

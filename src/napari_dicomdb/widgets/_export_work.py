@@ -1,0 +1,249 @@
+"""What the export dock does on worker threads: examine layers, make targets, try it out."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.dicom.attributes import read_attributes
+from napari_dicomdb.errors import DicomDbError, ExportError, NotFoundError
+from napari_dicomdb.export.registry import examine_for_export, failures
+from napari_dicomdb.export.results import check_results, write_results
+from napari_dicomdb.export.study import StudyTarget
+from napari_dicomdb.viewer.export_source import source_of
+from napari_dicomdb.viewer.frame import dicom_metadata
+from napari_dicomdb.widgets.models.export_plan import LayerPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dicomdb.api import Database
+    from napari_dicomdb.database.records import SeriesRecord, StudyRecord
+    from napari_dicomdb.dicom.attributes import Attribute, AttributeTree
+    from napari_dicomdb.export.exporter import Exportable
+    from napari_dicomdb.export.results import ResultReport
+    from napari_dicomdb.export.study import StudyForm
+    from napari_dicomdb.progress import Progress
+
+__all__ = [
+    "Destinations",
+    "Preview",
+    "StudyChoice",
+    "examine_layer",
+    "find_studies",
+    "make_preview",
+    "series_written",
+    "study_of",
+    "write_layers",
+]
+
+_LISTED = 50  # studies; whoever has more goes on typing
+
+
+@dataclass(frozen=True, slots=True)
+class StudyChoice:
+    """Where results belong: a study of the database, or a new one by a form."""
+
+    study: StudyRecord | None = None
+    form: StudyForm | None = None
+
+    def target(self, database: Database | None, references: Sequence[str]) -> StudyTarget:
+        """Return the target; reads a header.
+
+        Raises
+        ------
+        NotFoundError, ExportError
+            Of `StudyTarget`; "no-study" when nothing is chosen.
+        """
+        if self.form is not None:
+            return self.form.target()
+        if self.study is None or database is None:
+            raise ExportError("choose a study, or fill in a new one", reason="no-study")
+        return StudyTarget.of_study(database, self.study, references)
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where files go: any of a folder, the database, a node."""
+
+    folder: Path | None = None
+    into_database: bool = False
+    node: Any = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is chosen."""
+        return self.folder is None and not self.into_database and self.node is None
+
+
+@dataclass(eq=False)
+class Preview:
+    """What was written for a look; the first object stays until `close`.
+
+    Attributes
+    ----------
+    rows : list of (str, str, int, int)
+        Layer, way, number of objects, bytes.
+    tree : AttributeTree or None
+        Of the first object; `top` is its first level.
+    """
+
+    rows: list[tuple[str, str, int, int]] = field(default_factory=list)
+    tree: AttributeTree | None = None
+    top: list[Attribute] = field(default_factory=list)
+    # Removed with the object, and when Python ends, at the latest.
+    folder: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="dicomdb-preview-")
+    )
+
+    def close(self) -> None:
+        """Remove what was written."""
+        self.folder.cleanup()
+
+
+def examine_layer(
+    layer: Any,
+    database: Database | None,
+    together: Sequence[Any] = (),
+    *,
+    frame: Any = None,
+    made_on: Any = None,
+) -> LayerPlan:
+    """Return the ways to write a layer, best first; never raises for a layer that is odd.
+
+    Parameters
+    ----------
+    layer : napari layer
+    database : Database or None
+        Which may know what the layer was made from.
+    together : sequence of napari layers
+        That go into the same object.
+    frame : (4, 4) array_like, optional
+        Of the viewer.
+    made_on : napari layer, optional
+        Of ours: what a layer without sources of its own refers to.
+    """
+    try:
+        source = source_of(layer, database, frame=frame)
+        others = tuple(source_of(one, database, frame=frame) for one in together)
+        if others:
+            source = replace(source, together=others)
+    except DicomDbError as error:
+        return LayerPlan(layer.name, trouble=str(error))
+    known = None if made_on is None else dicom_metadata(made_on)
+    if known is not None and not source.references:
+        study = {"study_uid": known.get("study_uid") or ""}
+        uids = tuple(map(str, known.get("instance_uids") or ()))
+        source = replace(source, references=uids, meta={**study, **source.meta})
+    ways = examine_for_export(source)
+    trouble = ""
+    if not ways:
+        broken = "; ".join(f"{one.name}: {one.text}" for one in failures())
+        trouble = f"there is no way to write it as DICOM ({broken})" if broken else ""
+    return LayerPlan(layer.name, source, ways, trouble)
+
+
+def study_of(database: Database | None, uid: str) -> StudyRecord | None:
+    """Return the study `uid` of a database, None where it has none."""
+    if database is None or not uid:
+        return None
+    try:
+        series = database.series(study=uid)
+    except NotFoundError:
+        return None
+    found = database.studies_by_key([series[0].study_key]) if series else []
+    return found[0] if found else None
+
+
+def find_studies(database: Database, text: str) -> list[tuple[StudyRecord, str]]:
+    """Return studies that a search text finds, newest first, each with its patient's name."""
+    studies = database.studies(text=text, order="date", descending=True, limit=_LISTED)
+    return with_patients(database, studies)
+
+
+def with_patients(
+    database: Database, studies: Sequence[StudyRecord]
+) -> list[tuple[StudyRecord, str]]:
+    """Return studies with the names of their patients."""
+    patients = database.patients_by_key(dict.fromkeys(one.patient_key for one in studies))
+    names = {one.key: one.display_name for one in patients}
+    return [(one, names.get(one.patient_key, "")) for one in studies]
+
+
+def _references(ways: Sequence[Exportable]) -> list[str]:
+    sources = [one.source for one in ways]
+    together = [other for one in sources for other in one.together]
+    return list(dict.fromkeys(uid for one in (*sources, *together) for uid in one.references))
+
+
+def make_preview(
+    database: Database | None,
+    ways: Sequence[Exportable],
+    choice: StudyChoice,
+    *,
+    progress: Progress,
+) -> Preview:
+    """Write everything into a passing folder, and look at it.
+
+    Raises
+    ------
+    ExportError, NotFoundError
+        What would be raised when it is written in earnest.
+    """
+    target = choice.target(database, _references(ways))
+    check_results(database, ways, target)
+    made = Preview()
+    try:
+        for number, one in enumerate(ways):
+            folder = Path(made.folder.name) / str(number)
+            folder.mkdir()
+            files = one.write(target, folder, progress=progress)
+            size = sum(path.stat().st_size for path in files)
+            made.rows.append((one.source.name, one.name, len(files), size))
+            if made.tree is None and files:
+                made.tree = read_attributes(files[0])
+                made.top = made.tree.top()
+                files = files[1:]  # what is long is read when it is looked at
+            for path in files:
+                path.unlink()
+    except OSError as error:
+        made.close()
+        if isinstance(error, DicomDbError):
+            raise
+        raise ExportError(
+            f"the preview cannot be written to {tempfile.gettempdir()}: {error.strerror}",
+            reason="preview",
+        ) from error
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def write_layers(
+    database: Database | None,
+    ways: Sequence[Exportable],
+    choice: StudyChoice,
+    places: Destinations,
+    *,
+    progress: Progress,
+) -> ResultReport:
+    """Write layers to a study; see `export.results.write_results`."""
+    target = choice.target(database, _references(ways))
+    return write_results(
+        database,
+        ways,
+        target,
+        folder=places.folder,
+        into_database=places.into_database,
+        node=places.node,
+        progress=progress,
+    )
+
+
+def series_written(database: Database, report: ResultReport) -> list[SeriesRecord]:
+    """Return the records of the series that a report tells of."""
+    wanted = set(report.series_uids)
+    return [one for one in database.series(study=report.study_uid) if one.uid in wanted]

@@ -1,0 +1,172 @@
+"""What is to become of one layer: the ways to write it, the one chosen, the answers given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_dicomdb.errors import DicomDbError
+from napari_dicomdb.export.exporter import Need
+from napari_dicomdb.export.segment_meanings import SegmentMeaning, meanings_from
+from napari_dicomdb.export.study import value_problem
+from napari_dicomdb.export.terminology import Term
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_dicomdb.export.exporter import Exportable
+    from napari_dicomdb.export.source import ExportSource
+
+__all__ = ["LayerPlan"]
+
+WayKey = tuple[str, str]
+
+# Every exporter heeds this option; it says nothing of the object itself.
+_NUMBER = Need(
+    "series_number", "Series number", "int", tip="Empty, or taken already: the next free one"
+)
+
+
+@dataclass(eq=False)
+class LayerPlan:
+    """Ways to write one layer, best first, and what was chosen and answered.
+
+    Parameters
+    ----------
+    name : str
+        Of the layer.
+    source : ExportSource or None
+        None where it cannot be written at all, see `trouble`.
+    ways : sequence of Exportable
+        Best first.
+    trouble : str
+        Why there is no source or no way, for a person.
+    place : int
+        Of the way that is chosen.
+    layer : napari layer
+    answers : dict
+        What was said to the needs of each way.
+    segments : dict
+        What was said of segments, by label value and field of `SegmentMeaning`.
+    """
+
+    name: str
+    source: ExportSource | None = None
+    ways: Sequence[Exportable] = ()
+    trouble: str = ""
+    place: int = 0
+    layer: Any = None
+    is_touched: bool = False  # the user chose; else the best way is the choice
+    answers: dict[WayKey, dict[str, Any]] = field(default_factory=dict)
+    segments: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def bare(self) -> Exportable | None:
+        """The way that is chosen, as its exporter offered it."""
+        return self.ways[self.place] if 0 <= self.place < len(self.ways) else None
+
+    @property
+    def way(self) -> Exportable | None:
+        """The way that is chosen, with the answers that were given."""
+        bare = self.bare
+        if bare is None:
+            return None
+        said = dict(self._answers(bare))
+        if self.segments_need is not None and self.segments:
+            said[self.segments_need.key] = self.segments
+        return bare.with_options(**said)
+
+    @property
+    def segments_need(self) -> Need | None:
+        """The need of the chosen way to be told what segments are, if it has one."""
+        needs = () if self.bare is None else self.bare.needs
+        return next((need for need in needs if need.kind == "segments"), None)
+
+    def meanings(self) -> tuple[SegmentMeaning, ...]:
+        """Return what each segment is, as its layer says, and what was said of it here.
+
+        Raises
+        ------
+        ExportError
+            "bad-value": what was said does not fit.
+        """
+        need = self.segments_need
+        if need is None:
+            return ()
+        return meanings_from(self.segments, [_meaning(row) for row in need.default or ()])
+
+    def say(self, value: int, **said: Any) -> None:
+        """Say something of a segment, by fields of `SegmentMeaning`."""
+        self.segments[value] = {**self.segments.get(value, {}), **said}
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What the chosen way wants to be told."""
+        if self.bare is None:
+            return ()
+        needs = tuple(self.bare.needs)
+        return needs if any(need.key == _NUMBER.key for need in needs) else (*needs, _NUMBER)
+
+    def _answers(self, way: Exportable) -> dict[str, Any]:
+        return self.answers.setdefault(_key(way), {})
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Answers to `needs`, defaults among them."""
+        way = self.way
+        return {} if way is None else way.answers
+
+    def choose(self, place: int) -> None:
+        """Choose another way."""
+        self.place, self.is_touched = place, True
+
+    def answer(self, key: str, value: Any) -> None:
+        """Answer one need of the chosen way."""
+        if self.bare is not None:
+            self._answers(self.bare)[key] = value
+
+    def keep_from(self, old: LayerPlan) -> None:
+        """Take over choice and answers of an earlier plan of the same layer."""
+        self.answers = {key: dict(said) for key, said in old.answers.items()}
+        self.segments = {value: dict(said) for value, said in old.segments.items()}
+        if old.is_touched and old.bare is not None:
+            names = [_key(way) for way in self.ways]
+            if _key(old.bare) in names:
+                self.place, self.is_touched = names.index(_key(old.bare)), True
+
+    def problem(self) -> str:
+        """Return what stands against writing it, "" when nothing does."""
+        way = self.way
+        if way is None:
+            return self.trouble or "there is no way to write it as DICOM"
+        try:
+            way.check()
+        except DicomDbError as error:
+            return str(error)
+        wrong = value_problem("SeriesDescription", str(way.answers.get("description") or ""))
+        if wrong:
+            return f"the series description: {wrong}"
+        return self._segment_problem()
+
+    def _segment_problem(self) -> str:
+        try:
+            meanings = self.meanings()
+        except DicomDbError as error:
+            return str(error)
+        for one in meanings:
+            if one.algorithm_type not in ("", "MANUAL") and not one.algorithm_name:
+                return f"say by which algorithm {one.label!r} was made"
+        return ""
+
+
+def _meaning(row: Mapping[str, Any]) -> SegmentMeaning:
+    told = dict(row)
+    for key in ("category", "type", "type_modifier", "region", "region_modifier"):
+        if told.get(key) is not None:
+            told[key] = Term(*told[key])
+    told["colour"] = tuple(told["colour"])
+    return SegmentMeaning(**told)
+
+
+def _key(way: Exportable) -> WayKey:
+    return way.exporter.name, way.name

@@ -1,0 +1,534 @@
+"""The Export dock in a real viewer, by mouse and keyboard; the exporter is a small one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import dcmread, dcmwrite
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QLineEdit
+
+from napari_dicomdb import Database
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export import registry
+from napari_dicomdb.export.exporter import Exportable, Need
+from napari_dicomdb.export.segment_meanings import meanings_from, meanings_of
+from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.export.study import NewSeries
+from napari_dicomdb.network.node import Node
+from napari_dicomdb.network.nodes import add_node
+from napari_dicomdb.viewer.phantom import write_phantom_study
+from napari_dicomdb.widgets import _export_work
+from napari_dicomdb.widgets.browser import DicomBrowser
+
+KEY, LEFT = Qt.Key, Qt.MouseButton.LeftButton
+NEEDS = (
+    Need("description", "Series description", "text", "a result"),
+    Need("level", "Level", "choice", "low", (("low", "Low"), ("high", "High"))),
+    Need("signed", "Signed", "bool", False),
+    Need("factor", "Factor", "float", 1.5),
+)
+
+
+class SmallExporter:
+    """Writes the first slice as one secondary capture; a second way needs an answer."""
+
+    name, version = "small", "1"
+    fails = ""
+    needs = NEEDS
+
+    def __init__(self):
+        self.written = []
+
+    def examine(self, source):
+        question = Need("shape", "what to do", "choice", None, (("keep", "Keep"),), True)
+        broken = Finding(FindingCode.NO_GEOMETRY, Severity.ERROR, "it lies nowhere")
+        remark = Finding(FindingCode.SINGLE_SLICE, Severity.WARNING, "only one slice is written")
+
+        def way(name, confidence, needs=self.needs, findings=(), losses=()):
+            return Exportable(
+                name, "image", confidence, ("made for tests",), losses, findings, needs,
+                source, self,
+            )  # fmt: skip
+
+        return [
+            way("Best way", 0.9, losses=("all slices but one",)),
+            way("Second way", 0.6, needs=(*self.needs, question), findings=(remark,)),
+            way("Refused way", 0.9, findings=(broken,)),
+        ]
+
+    def write(self, exportable, target, folder, *, options, progress):
+        if self.fails:
+            raise ExportError(self.fails, reason="bad-value")
+        progress(0, 1, "Drawing")
+        self.written.append(dict(options))
+        plane = np.asarray(exportable.source.array[0]).astype(np.uint8)
+        number = target.series_number(options.get("series_number"))
+        series = NewSeries("OT", options["description"], number)
+        made = target.dataset(SecondaryCaptureImageStorage, series)
+        made.ConversionType = "WSD"
+        made.InstanceNumber = 1
+        made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+        made.Rows, made.Columns = plane.shape
+        made.BitsAllocated, made.BitsStored, made.HighBit = 8, 8, 7
+        made.PixelRepresentation = 0
+        made.PixelData = plane.tobytes()
+        path = folder / "1.dcm"
+        made.ensure_file_meta()
+        made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        dcmwrite(path, made, enforce_file_format=True)
+        return [path]
+
+
+def plain_source(layer, database, *, frame=None):
+    meta = layer.metadata.get("dicomdb") or {}
+    kind = layer._type_string
+    return ExportSource(
+        layer.name, np.asarray(layer.data), ("slice", "row", "column"), kind, meta=meta
+    )
+
+
+@pytest.fixture
+def exporter(monkeypatch):
+    small = SmallExporter()
+    monkeypatch.setattr(registry, "exporters", lambda: (small,))
+    monkeypatch.setattr(_export_work, "source_of", plain_source)
+    return small
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def dock(viewer, database, exporter, phantom, qtbot):
+    loadable = next(x for x in database.examine(phantom["axial-ct"].series_uid) if x.selected)
+    data, kwargs, _ = loadable.to_layers(loadable.load())[0]
+    viewer.add_image(data, **kwargs)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM export")
+    qtbot.waitUntil(lambda: widget.export_button.isEnabled(), timeout=20_000)
+    return widget
+
+
+def click(qtbot, widget):
+    qtbot.mouseClick(widget, LEFT)
+
+
+def type_into(qtbot, line, text):
+    line.selectAll()
+    if text.isascii():
+        qtbot.keyClicks(line, text)
+    else:
+        line.insert(text)  # what an input method does; QTest has keys for ASCII only
+
+
+def is_idle(dock):
+    return lambda: not dock.work.is_busy and bool(dock.work.outcome.text())
+
+
+def new_series(database):
+    return [s for s in database.series() if s.modality == "OT"]
+
+
+def test_ways_are_shown_best_first_with_what_is_lost(dock):
+    cards = dock.page.cards.cards
+    assert [card.way.name for card in cards] == ["Best way", "Second way", "Refused way"]
+    assert cards[0].radio.isChecked()
+    assert not cards[2].radio.isEnabled()
+    assert cards[2].boxes[0].text() == "it lies nowhere"
+    told = [label.text() for label in cards[0].findChildren(QLabel)]
+    assert "Not kept: all slices but one" in told
+    assert "made for tests" in told
+
+
+def test_the_study_of_the_layer_is_chosen(dock, database):
+    (study,) = database.studies()
+    assert dock.where.study.study.uid == study.uid
+    assert "Phantom" in dock.where.study.title.text()
+
+
+def test_export_into_the_database_with_options(qtbot, dock, database, exporter):
+    fields = dock.page.options.fields
+    type_into(qtbot, fields["description"], "Prüfung")
+    qtbot.keyClick(fields["level"], KEY.Key_Down)
+    qtbot.keyClick(fields["signed"], KEY.Key_Space)
+    type_into(qtbot, fields["factor"], "2.25")
+    type_into(qtbot, fields["series_number"], "71")
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    (series,) = new_series(database)
+    assert (series.description, series.number, series.storage) == ("Prüfung", 71, "copied")
+    said = exporter.written[-1]
+    assert (said["level"], said["signed"], said["factor"]) == ("high", True, 2.25)
+    told = dock.work.outcome.text()
+    assert "1 object written, added to the database" in told
+    assert "Not kept: all slices but one" in told
+    (instance,) = database.instances(series.uid)
+    header = dcmread(instance.path)
+    assert header.StudyInstanceUID == database.studies()[0].uid
+    assert header.PatientID == "PHANTOM-ADA"
+
+
+def test_the_result_is_selected_in_the_browser_with_its_picture(qtbot, viewer, dock, database):
+    _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+    assert isinstance(browser, DicomBrowser)
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    (series,) = new_series(database)
+    qtbot.waitUntil(
+        lambda: [s.uid for s in browser.views.selected_series()] == [series.uid], timeout=20_000
+    )
+    assert database.thumbnail_image(series) is not None
+
+
+def test_a_browser_that_is_closed_is_opened_when_asked_for(qtbot, viewer, dock, database):
+    click(qtbot, dock.export_button)
+    button = dock.work.outcome.button
+    qtbot.waitUntil(lambda: not button.isHidden(), timeout=20_000)
+    click(qtbot, button)
+    docks = viewer.window.dock_widgets.values()
+    (browser,) = [one for one in docks if isinstance(one, DicomBrowser)]
+    (series,) = new_series(database)
+    qtbot.waitUntil(
+        lambda: [s.uid for s in browser.views.selected_series()] == [series.uid], timeout=20_000
+    )
+
+
+def test_into_a_folder_only(qtbot, dock, database, tmp_path):
+    dock.show_page("study")
+    places = dock.where.places
+    type_into(qtbot, places.folder, str(tmp_path / "out"))
+    assert places.to_folder.isChecked()
+    places.into_database.click()
+    assert not places.into_database.isChecked()
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    assert new_series(database) == []
+    (file,) = (tmp_path / "out").rglob("*.dcm")
+    assert dcmread(file).SeriesDescription == "a result"
+
+
+def test_a_new_study_by_the_form(qtbot, dock, database):
+    dock.show_page("study")
+    study = dock.where.study
+    study.new.click()
+    assert not dock.export_button.isEnabled()
+    assert "a patient needs an ID" in dock.problem.text()
+    type_into(qtbot, study.fields["patient_id"], "NEW-7")
+    type_into(qtbot, study.fields["patient_name"], "Né^Zoë")
+    type_into(qtbot, study.fields["patient_birth_date"], "1980-02-31")
+    assert not study.problems["patient_birth_date"].isHidden()
+    assert not dock.export_button.isEnabled()
+    type_into(qtbot, study.fields["patient_birth_date"], "1980-02-28")
+    assert study.problems["patient_birth_date"].isHidden()
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    (series,) = new_series(database)
+    (patient,) = [p for p in database.patients() if p.patient_id == "NEW-7"]
+    assert series.patient_key == patient.key
+    assert (patient.name, patient.birth_date) == ("Né^Zoë", "1980-02-28")
+
+
+def test_another_study_is_found_by_words(qtbot, dock, database, tmp_path):
+    (made,) = write_phantom_study(tmp_path / "more", ("axial-ct",), matrix=16, slices=4)
+    for path in made.paths:
+        one = dcmread(path)
+        one.PatientID, one.PatientName = "OTHER", "Other^Person"
+        one.StudyInstanceUID, one.SeriesInstanceUID = "2.25.71", "2.25.72"
+        one.SOPInstanceUID = f"2.25.73{one.InstanceNumber}"
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+        one.save_as(path)
+    database.import_paths([tmp_path / "more"], workers=0)
+    study = dock.where.study
+    dock.show_page("study")
+    type_into(qtbot, study.search, "other")
+    qtbot.waitUntil(
+        lambda: study.list.count() == 1 and "Other" in study.list.item(0).text(), timeout=20_000
+    )
+    item = study.list.item(0)
+    qtbot.mouseClick(study.list.viewport(), LEFT, pos=study.list.visualItemRect(item).center())
+    assert study.study.uid == "2.25.71"
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    (series,) = new_series(database)
+    assert series.study_uid == "2.25.71"
+
+
+def test_a_question_that_must_be_answered(qtbot, dock, exporter):
+    card = dock.page.cards.cards[1]
+    click(qtbot, card)
+    assert card.radio.isChecked()
+    assert "what to do" in dock.problem.text()
+    assert not dock.export_button.isEnabled()
+    qtbot.keyClick(dock.page.options.fields["shape"], KEY.Key_Down)
+    assert dock.export_button.isEnabled()
+    assert dock.problem.isHidden()
+
+
+def test_preview_shows_attributes_and_sizes_and_leaves_nothing(qtbot, dock, database, exporter):
+    click(qtbot, dock.preview_button)
+    preview = dock.preview
+    qtbot.waitUntil(lambda: preview.preview is not None, timeout=20_000)
+    assert "1 object, " in preview.summary.text()
+    shown = [one.keyword for one in preview.preview.top]
+    assert {"PatientID", "StudyInstanceUID", "SeriesDescription"} <= set(shown)
+    type_into(qtbot, preview.search, "SeriesDescription")
+    qtbot.waitUntil(lambda: preview.model.rowCount() == 1, timeout=20_000)
+    folder = preview.preview.folder.name
+    type_into(qtbot, dock.page.options.fields["description"], "another")
+    assert "preview again" in preview.state.text()
+    click(qtbot, dock.preview_button)
+    before = preview.preview
+    qtbot.waitUntil(lambda: preview.preview is not before, timeout=20_000)
+    assert not Path(folder).exists()
+    assert new_series(database) == []
+
+
+def test_errors_come_in_plain_words_and_nothing_is_written(qtbot, dock, database, exporter):
+    exporter.fails = "its values do not fit"
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    assert dock.work.outcome.text() == "its values do not fit"
+    assert dock.work.outcome.severity == "error"
+    assert new_series(database) == []
+
+
+def test_a_description_too_long_is_said_before(qtbot, dock):
+    type_into(qtbot, dock.page.options.fields["description"], "x" * 65)
+    assert "series description" in dock.problem.text()
+    assert not dock.export_button.isEnabled()
+
+
+def test_a_study_removed_meanwhile(qtbot, dock, database):
+    database.remove(study=database.studies()[0])
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    assert "has no study" in dock.work.outcome.text()
+    dock.session.changed.emit()
+    qtbot.waitUntil(lambda: dock.where.study.study is None, timeout=20_000)
+    assert not dock.export_button.isEnabled()
+    assert "removed" in dock.where.study.title.text()
+
+
+def test_layers_follow_the_viewer(qtbot, viewer, dock):
+    layers = dock.page.layers
+    viewer.add_points([[0, 0, 0]])
+    assert layers.count() == 1
+    second = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn")
+    assert layers.layers()[0].name == "Drawn"
+    assert layers.checked() == [second]
+    second.name = "Renamed"
+    assert layers.item(0).text() == "Renamed"
+    viewer.layers.remove(second)
+    assert layers.count() == 1
+
+
+def test_several_layers_become_a_series_each(qtbot, viewer, dock, database):
+    second = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn")
+    layers = dock.page.layers
+    row = layers.item(1)
+    place = layers.visualItemRect(row)
+    layers.setCurrentItem(row)
+    qtbot.keyClick(layers, KEY.Key_Space)
+    assert len(layers.checked()) == 2, place
+    assert second in layers.checked()
+    qtbot.waitUntil(dock.export_button.isEnabled, timeout=20_000)
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    assert len(new_series(database)) == 2
+
+
+def test_labels_layers_together(qtbot, viewer, dock, exporter, database):
+    first = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="One")
+    second = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Two")
+    viewer.layers.selection = {first, second}
+    assert not dock.page.together.isHidden()
+    dock.page.together.click()
+    qtbot.waitUntil(lambda: len(dock.plans.ways()) == 1, timeout=20_000)
+    (way,) = dock.plans.ways()
+    assert {way.source.name, *(one.name for one in way.source.together)} == {"One", "Two"}
+
+
+def test_what_is_drawn_meanwhile_is_written(qtbot, viewer, dock, database):
+    layer = viewer.add_labels(np.zeros((2, 3, 4), np.uint8), name="Drawn")
+    qtbot.waitUntil(lambda: dock.plans.plan(layer) is not None, timeout=20_000)
+    layer.data_setitem((np.array([0]), np.array([1]), np.array([2])), 5)
+    layer.data = layer.data.copy()
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    (series,) = new_series(database)
+    (instance,) = database.instances(series.uid)
+    assert dcmread(instance.path).pixel_array[1, 2] == 5
+
+
+def test_a_layer_nobody_can_write(qtbot, viewer, dock, monkeypatch):
+    def refuse(layer, database, *, frame=None):
+        raise ExportError("it has five colours", reason="cannot-be-written")
+
+    monkeypatch.setattr(_export_work, "source_of", refuse)
+    layer = viewer.add_image(np.zeros((3, 4)), name="Odd")
+    qtbot.waitUntil(lambda: dock.plans.plan(layer) is not None, timeout=20_000)
+    assert "it has five colours" in dock.problem.text()
+    assert "it has five colours" in dock.page.note.text()
+    assert not dock.export_button.isEnabled()
+
+
+def test_a_node_makes_the_warning_graver(qtbot, dock):
+    assert "Not for clinical use" in dock.warning.text()
+    add_node(Node("PACS", host="127.0.0.1", port=1))
+    dock.session.network.nodes_changed.emit()
+    dock.where.places.to_node.click()
+    assert dock.where.places.destinations.node.name == "PACS"
+    assert "PACS keeps" in dock.warning.text()
+    dock.where.places.to_node.click()
+    assert "PACS" not in dock.warning.text()
+
+
+def test_keys(qtbot, viewer, dock, database):
+    viewer.show()
+    with qtbot.waitActive(dock.window()):
+        dock.window().activateWindow()
+    for number in (2, 3, 1):
+        dock.tabs.currentWidget().setFocus()
+        key = getattr(KEY, f"Key_{number}")
+        qtbot.keyClick(dock.window(), key, Qt.KeyboardModifier.AltModifier)
+        assert dock.tabs.currentIndex() == number - 1
+    qtbot.keyClick(dock.window(), KEY.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    assert len(new_series(database)) == 1
+
+
+def test_delete_does_not_reach_the_viewer(qtbot, viewer, dock):
+    qtbot.keyClick(dock, KEY.Key_Delete)
+    assert len(viewer.layers) == 1
+
+
+def test_cancel_leaves_nothing(qtbot, dock, database, exporter, monkeypatch):
+    from threading import Event
+
+    reached, go = Event(), Event()
+    write = exporter.write
+
+    def slow(*args, progress, **kwargs):
+        reached.set()
+        go.wait(20)
+        progress(0, 2, "Going on")
+        return write(*args, progress=progress, **kwargs)
+
+    monkeypatch.setattr(exporter, "write", slow)
+    click(qtbot, dock.export_button)
+    assert reached.wait(20)
+    click(qtbot, dock.work.cancel_button)
+    go.set()
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    assert "Cancelled" in dock.work.outcome.text()
+    assert new_series(database) == []
+
+
+def test_choices_are_kept_for_the_next_time(qtbot, dock, tmp_path, viewer):
+    type_into(qtbot, dock.where.places.folder, str(tmp_path / "kept"))
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    from napari_dicomdb.widgets._export_places import PlaceChooser
+
+    again = PlaceChooser()
+    qtbot.addWidget(again)
+    assert again.folder.text() == str(tmp_path / "kept")
+    assert again.to_folder.isChecked()
+    assert again.into_database.isChecked()
+
+
+def test_a_read_only_database_is_not_offered(qtbot, dock, database):
+    with Database.open(database.path, read_only=True) as read_only:
+        dock.where.places.show_database(read_only)
+        assert not dock.where.places.into_database.isEnabled()
+        assert not dock.where.places.destinations.into_database
+        dock.where.places.show_database(None)
+
+
+def test_light_and_dark(viewer, dock):
+    viewer.theme = "light"
+    light = dock.styleSheet()
+    viewer.theme = "dark"
+    assert dock.styleSheet() != light
+
+
+def test_every_control_has_a_name(dock):
+    for line in dock.findChildren(QLineEdit):
+        if "spinbox" not in line.objectName():
+            assert line.accessibleName(), line.placeholderText()
+
+
+def test_without_a_viewer(qtbot, database, exporter):
+    from napari_dicomdb.widgets.export_dock import DicomExport
+
+    widget = DicomExport()
+    qtbot.addWidget(widget)
+    qtbot.waitUntil(lambda: widget.session.database is not None, timeout=20_000)
+    assert "Open or draw something first" in widget.page.note.text()
+    assert not widget.export_button.isEnabled()
+
+
+def test_segments_are_named_and_coded(qtbot, viewer, dock, exporter):
+    known = meanings_of(plain_source(dock.page.layers.current(), None), [1, 2])
+    rows = [replace(known[0], label="Liver").to_json(), known[1].to_json()]
+    exporter.needs = (*NEEDS, Need("segments", "Segments", "segments", rows))
+    layer = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn")
+    qtbot.waitUntil(lambda: dock.plans.plan(layer) is not None, timeout=20_000)
+    table = dock.page.segments
+    assert [row.label for row in table.model.rows] == ["Liver", "Segment 2"]
+    # A name is typed into the table, and says what it is.
+    index = table.model.index(1, 1)
+    table.table.selectRow(1)
+    table.table.edit(index)
+    editor = table.table.findChild(QLineEdit)
+    type_into(qtbot, editor, "liver")
+    qtbot.keyClick(editor, KEY.Key_Return)
+    qtbot.waitUntil(lambda: table.model.rows[1].type.value == "10200004")
+    # Another type is picked from the list.
+    click(qtbot, table.type)
+    picker = table.type.dialog
+    type_into(qtbot, picker.search, "kidney")
+    assert picker.list.item(0).text() == "Kidney"
+    qtbot.keyClick(picker.search, KEY.Key_Return)
+    assert table.model.rows[1].type.meaning == "Kidney"
+    click(qtbot, table.side)
+    type_into(qtbot, table.side.dialog.search, "left")
+    qtbot.keyClick(table.side.dialog.search, KEY.Key_Return)
+    for key in (KEY.Key_Home, KEY.Key_End):
+        qtbot.keyClick(table.algorithm, key)
+    table.algorithm.activated.emit(table.algorithm.currentIndex())
+    assert "by which algorithm" in dock.problem.text()
+    type_into(qtbot, table.algorithm_name, "TotalSegmentator")
+    assert dock.problem.isHidden()
+    type_into(qtbot, table.tracking, "kidney-1")
+    (way,) = dock.plans.ways()
+    one = meanings_from(way.answers["segments"], known)[1]
+    assert (one.label, one.type.meaning, one.type_modifier.meaning) == ("liver", "Kidney", "Left")
+    assert (one.algorithm_type, one.algorithm_name) == ("AUTOMATIC", "TotalSegmentator")
+    assert one.tracking_id == "kidney-1"
+    # What was said outlives a stroke of the brush.
+    layer.data = layer.data.copy()
+    dock.page.layers.settle()
+    qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
+    assert table.model.rows[1].tracking_id == "kidney-1"
+
+
+def test_drawn_labels_refer_to_the_image_below(qtbot, viewer, dock, phantom):
+    layer = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn")
+    qtbot.waitUntil(lambda: dock.plans.plan(layer) is not None, timeout=20_000)
+    base = viewer.layers[0]
+    assert dock.page.made_on.currentData() is base
+    source = dock.plans.plan(layer).source
+    assert set(source.references) == set(base.metadata["dicomdb"]["instance_uids"])
+    assert source.study_uid == base.metadata["dicomdb"]["study_uid"]
+    qtbot.keyClick(dock.page.made_on, KEY.Key_Down)
+    dock.page.made_on.activated.emit(1)
+    qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
+    assert dock.plans.plan(layer).source.references == ()
