@@ -30,10 +30,12 @@ from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.settings import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume
 
-__all__ = ["convert", "examine", "load", "register", "view"]
+__all__ = ["convert", "examine", "load", "register", "view", "view_scene"]
 
 # Longest first: ".nii.gz" before any ".gz".
 WRITERS = {
@@ -298,16 +300,7 @@ def view(
     db: DatabaseOption = None,
 ) -> None:
     """Open napari with the DICOM browser, and in it the series or paths given."""
-    # The only verb that needs a screen, hence the only import of the viewer here.
-    try:
-        from napari_dicomdb.viewer.launch import launch
-    except ImportError as error:
-        raise MissingLibraryError(
-            f"napari is needed for this ({error}): pip install 'napari-dicomdb[all]'"
-        ) from error
-    if db is not None:
-        # The browser opens the default database; for this process it is the one named.
-        os.environ[DATABASE_VARIABLE] = str(db)
+    launch = _launcher(db)
     if not targets:
         if node is not None:
             raise typer.BadParameter("say which series of the node to open")
@@ -321,6 +314,25 @@ def view(
         launch(paths=targets)
     else:
         launch(chosen)
+
+
+def view_scene(path: Path, db: Path | None) -> None:
+    """Open napari with a scene in it: what `dicomdb scene view` does."""
+    _launcher(db)(scenes=[path])
+
+
+def _launcher(db: Path | None) -> Callable[..., None]:
+    # The only verb that needs a screen, hence the only import of the viewer here.
+    try:
+        from napari_dicomdb.viewer.launch import launch
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"napari is needed for this ({error}): pip install 'napari-dicomdb[all]'"
+        ) from error
+    if db is not None:
+        # The browser opens the default database; for this process it is the one named.
+        os.environ[DATABASE_VARIABLE] = str(db)
+    return launch
 
 
 def register(app: typer.Typer) -> None:

@@ -13,13 +13,18 @@ from napari_dicomdb.viewer.scene_files import show_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from napari_dicomdb.loading.loadable import Loadable
 
 __all__ = ["launch", "make_viewer"]
 
 
-def make_viewer(loadables: Iterable[Loadable] = (), paths: Sequence[str] = ()) -> Any:
+def make_viewer(
+    loadables: Iterable[Loadable] = (),
+    paths: Sequence[str] = (),
+    scenes: Sequence[str | Path] = (),
+) -> Any:
     """Return a viewer with the browser dock open.
 
     Parameters
@@ -28,6 +33,8 @@ def make_viewer(loadables: Iterable[Loadable] = (), paths: Sequence[str] = ()) -
         Opened at once, lazily, each in its place.
     paths : sequence of str
         Given to the browser, which imports them by reference.
+    scenes : sequence of path-like
+        Files of scenes, opened at once.
 
     Returns
     -------
@@ -40,12 +47,17 @@ def make_viewer(loadables: Iterable[Loadable] = (), paths: Sequence[str] = ()) -
             show_scenes(viewer, [loadable.instances[0].path])
         else:
             add_volume(viewer, loadable.load())
+    show_scenes(viewer, scenes)
     if paths:
         browse(viewer, paths)
     return viewer
 
 
-def launch(loadables: Iterable[Loadable] = (), paths: Sequence[str] = ()) -> None:
+def launch(
+    loadables: Iterable[Loadable] = (),
+    paths: Sequence[str] = (),
+    scenes: Sequence[str | Path] = (),
+) -> None:
     """Open napari as `make_viewer` does, and return when its window is closed."""
-    make_viewer(loadables, paths)
+    make_viewer(loadables, paths, scenes)
     napari.run()
