@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume, VolumeGeometry
+    from napari_dicomdb.viewer.storing import store_result
 
 __version__ = "0.1.0"
 
@@ -69,6 +70,7 @@ __all__ = [
     "__version__",
     "examine",
     "search_several",
+    "store_result",
 ]
 
 _HOME_OF = {
@@ -82,6 +84,7 @@ _HOME_OF = {
     "VolumeGeometry": "loading.volume",
     "examine": "api",
     "search_several": "database",
+    "store_result": "viewer.storing",
 }
 
 

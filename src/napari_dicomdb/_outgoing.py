@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import Database as _IndexDatabase
 from napari_dicomdb.errors import ExportError
@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-    from napari_dicomdb.database.records import SeriesRecord
+    from napari_dicomdb.database.records import SeriesRecord, StudyRecord
     from napari_dicomdb.export.deidentification.profile import Profile
     from napari_dicomdb.export.deidentification.report import DeidentificationReport
+    from napari_dicomdb.export.exporter import Exportable
     from napari_dicomdb.export.files import ExportReport, Record
+    from napari_dicomdb.export.result_report import ResultReport
+    from napari_dicomdb.export.source import ExportSource
+    from napari_dicomdb.export.study import StudyForm, StudyTarget
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.send_report import SendReport
@@ -144,6 +148,74 @@ class Outgoing(_IndexDatabase):
             progress=progress or no_progress,
         )
 
+    def write(
+        self,
+        results: Exportable | ExportSource | Sequence[Exportable | ExportSource],
+        study: StudyRecord | StudyTarget | StudyForm | str,
+        *,
+        folder: str | PathLike[str] | None = None,
+        into_database: bool = True,
+        node: Node | str | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> ResultReport:
+        """Write results as DICOM objects of a study: all of them or none.
+
+        Parameters
+        ----------
+        results : ExportSource, Exportable, or a sequence of them
+            A source is written the best way that an exporter offers
+            (`export.registry.examine_for_export`); each becomes a series.
+        study : StudyRecord, StudyTarget, StudyForm or str
+            Where they belong: a study of this database or its StudyInstanceUID, or
+            a form for a new one.
+        folder : path-like, optional
+            Write them there, too.
+        into_database : bool
+            Copy them into this database.
+        node : Node or str, optional
+            Then send them there.
+        progress : Progress, optional
+            May raise `Cancelled`, which leaves nothing behind.
+        **options
+            Answers to what the exporters need to know, by `Need.key`
+            ("description", "compression", ...); others are left out.
+
+        Returns
+        -------
+        ResultReport
+            UIDs, files, and what was lost.
+
+        Raises
+        ------
+        ExportError
+            When it cannot be written as asked, or not where asked; nothing is written.
+        NotFoundError
+            If there is no such study (any more).
+
+        Examples
+        --------
+        >>> source = ExportSource.of_volume(volume)  # doctest: +SKIP
+        >>> database.write(source, source.study_uid, description="New")  # doctest: +SKIP
+        """
+        from napari_dicomdb.export.exporter import Exportable as Offer
+        from napari_dicomdb.export.results import write_results
+        from napari_dicomdb.export.source import ExportSource as Source
+
+        several = [results] if isinstance(results, Offer | Source) else list(results)
+        chosen = [_best(one, options) for one in several]
+        report = write_results(
+            self,
+            chosen,
+            _target(self, study, chosen),
+            folder=folder,
+            into_database=into_database,
+            node=node,
+            progress=progress or no_progress,
+        )
+        self._note("write", {"files": len(report.instance_uids), "refused": len(report.rejected)})
+        return report
+
     def send(
         self,
         records: Sequence[Record],
@@ -193,3 +265,38 @@ class Outgoing(_IndexDatabase):
         if not self.read_only:
             note_sending(self._connections, report)
         return report
+
+
+def _best(result: Exportable | ExportSource, options: dict[str, Any]) -> Exportable:
+    """Return the best way to write a source, with those of the options that it asks for."""
+    from napari_dicomdb.export.exporter import Exportable as Offer
+    from napari_dicomdb.export.registry import examine_for_export
+
+    if isinstance(result, Offer):
+        offer = result
+    else:
+        offers = examine_for_export(result)
+        if not offers:
+            raise ExportError(
+                f"no exporter knows how to write {result.name!r}", reason="no-exporter"
+            )
+        offer = offers[0]
+    asked = {need.key for need in offer.needs}
+    return offer.with_options(**{key: v for key, v in options.items() if key in asked})
+
+
+def _target(
+    database: _IndexDatabase,
+    study: StudyRecord | StudyTarget | StudyForm | str,
+    chosen: Sequence[Exportable],
+) -> StudyTarget:
+    from napari_dicomdb.export.study import StudyForm, StudyTarget
+
+    if isinstance(study, StudyTarget):
+        return study
+    if isinstance(study, StudyForm):
+        return study.target()
+    sources = [one.source for one in chosen]
+    every = [*sources, *(other for one in sources for other in one.together)]
+    references = dict.fromkeys(uid for one in every for uid in one.references)
+    return StudyTarget.of_study(database, study, references)

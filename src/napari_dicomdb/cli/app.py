@@ -35,6 +35,7 @@ from napari_dicomdb.cli import (
     thumbnails,
     upkeep,
     watching,
+    writing,
 )
 from napari_dicomdb.cli.output import say_error
 from napari_dicomdb.errors import Cancelled, DicomDbError
@@ -81,6 +82,7 @@ for _module in (
     comparing,
     attributes,
     exporting,
+    writing,
     deidentifying,
     scenes,
     nodes,

@@ -45,6 +45,7 @@ _DONE = {
     "vacuum": "Compacted",
     "backup": "Backed up",
     "export": "Exported",
+    "write": "Wrote results",
     "send": "Sent",
     "take-over": "Took over a database",
     "watch": "Arrived in a watched folder",

@@ -1,0 +1,186 @@
+"""The verb that writes results of other programs as DICOM: write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
+from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, say, say_error
+from napari_dicomdb.errors import ExportError
+
+if TYPE_CHECKING:
+    from napari_dicomdb.export.exporter import Exportable
+    from napari_dicomdb.export.source import ExportSource
+
+__all__ = ["register", "write"]
+
+KINDS = ("image", "parametric-map", "seg")
+_KIND_OF = {"image": "image", "parametric-map": "parametric-map", "seg": "segmentation"}
+
+
+def write(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.{nii,nii.gz,nrrd}", parser=named_path, help="A result.")
+    ],
+    study: Annotated[
+        str, typer.Option("--study", metavar="UID", help="Study that it belongs to.")
+    ] = ...,  # type: ignore[assignment]
+    as_: Annotated[
+        str, typer.Option("--as", metavar="|".join(KINDS), help="What to write.")
+    ] = "image",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            metavar="UID",
+            help="Series it was made from; the only image series of the study when absent.",
+        ),
+    ] = None,
+    into_db: Annotated[
+        bool, typer.Option("--into-db", help="Copy what is written into the database.")
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", parser=named_path, help="Write into this folder."),
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option("--node", metavar="NAME", help="Send what is written there.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--form",
+            metavar="classic|enhanced|secondary-capture|multi-frame",
+            help="Of images: one file a slice, all in one, or as pictures.",
+        ),
+    ] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="Of the new series.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another option; --dry-run lists them."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell how it could be written.")
+    ] = False,
+    db: DatabaseOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Write a NIfTI or NRRD file as DICOM images, parametric map or segmentation."""
+    from napari_dicomdb.export.linking import linked, source_series
+    from napari_dicomdb.export.read_source import read_source
+    from napari_dicomdb.network.nodes import find_node
+
+    if as_ not in KINDS:
+        raise typer.BadParameter(f"--as takes {', '.join(KINDS)}")
+    if not dry_run and not into_db and to is None and node is None:
+        raise typer.BadParameter("say where to write: --into-db, --to DIR or --node NAME")
+    if form is not None and as_ != "image":
+        raise typer.BadParameter("--form goes with --as image")
+    options = _options(set_ or [], description)
+    receiver = find_node(node) if node is not None else None
+    with progress_bar() as progress, open_database(db, read_only=not into_db) as database:
+        series = source_series(database, study, source)
+        role = "labels" if as_ == "seg" else "image"
+        made = linked(read_source(file, role=role), database, series)
+        if not made.geometry or not made.geometry.in_patient:
+            made = replace(made, references=())
+        offers = _offers(made, _KIND_OF[as_], form)
+        if dry_run:
+            _tell(offers, json_)
+            return
+        chosen = _with_options(offers[0], options)
+        report = database.write(
+            chosen, study, folder=to, into_database=into_db, node=receiver, progress=progress
+        )
+    if json_:
+        print_json({**report.to_json(), "rejected": rejected_rows(report.rejected)})
+    else:
+        say(report.summary())
+        for loss in report.losses:
+            say(f"  {loss}")
+    for uid, reason, text in report.rejected:
+        say_error(f"{uid}: {text}", reason)
+    if report.rejected:
+        raise typer.Exit(1)
+
+
+def _options(given: list[str], description: str | None) -> dict[str, str]:
+    options = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"--set takes KEY=VALUE, not {one!r}")
+        options[key] = value
+    if description is not None:
+        options["description"] = description
+    return options
+
+
+def _offers(source: ExportSource, kind: str, form: str | None) -> list[Exportable]:
+    from napari_dicomdb.export.registry import examine_for_export, failures
+
+    offers = [one for one in examine_for_export(source) if one.kind == kind]
+    if form is not None:
+        forms = sorted({str(one.options.get("form")) for one in offers})
+        offers = [one for one in offers if one.options.get("form") == form]
+        if not offers:
+            raise ExportError(
+                f"it cannot be written as {form!r}, only as {', '.join(forms)}",
+                reason="no-exporter",
+            )
+    if not offers:
+        why = "; ".join(failure.text for failure in failures())
+        raise ExportError(
+            f"no exporter can write it as {kind}{f' ({why})' if why else ''}",
+            reason="no-exporter",
+        )
+    return offers
+
+
+def _with_options(offer: Exportable, options: dict[str, str]) -> Exportable:
+    needs = {need.key: need for need in offer.needs}
+    unknown = sorted(set(options) - set(needs))
+    if unknown:
+        known = ", ".join(sorted(needs))
+        raise ExportError(
+            f"{offer.name} has no option {', '.join(unknown)}, but {known}", reason="bad-option"
+        )
+    typed: dict[str, Any] = {}
+    for key, text in options.items():
+        try:
+            typed[key] = {"int": int, "float": float, "bool": _truth}.get(needs[key].kind, str)(
+                text
+            )
+        except ValueError as error:
+            raise ExportError(f"{needs[key].label}: {error}", reason="bad-option") from error
+    return offer.with_options(**typed)
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("yes", "no", "true", "false"):
+        raise ValueError("say yes or no")
+    return text.lower() in ("yes", "true")
+
+
+def _tell(offers: list[Exportable], json_: bool) -> None:
+    if json_:
+        print_json([offer.to_json() for offer in offers])
+        return
+    for offer in offers:
+        say(f"{offer.name} (confidence {offer.confidence:.2f})")
+        for text in (*offer.reasons, *offer.losses, *(f.text for f in offer.findings)):
+            say(f"  {text}")
+        for need in offer.needs:
+            choices = " | ".join(str(value) for value, _ in need.choices)
+            say(f"  --set {need.key}={choices or need.kind.upper()}  {need.label}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to `app`."""
+    app.command("write")(write)

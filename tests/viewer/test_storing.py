@@ -1,0 +1,44 @@
+"""What another plugin does: a layer made from ours goes back to its study in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Image, Layer
+
+from napari_dicomdb import Database, store_result
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.viewer.layers import volume_to_layers
+
+
+def test_a_filtered_layer_goes_back_to_its_study(reference_data: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "user" / "database", create=True) as database:
+        database.import_paths(reference_data / "rt_dvh_slicerrt" / "ct", workers=0)
+        series = database.series()[0]
+        volume = database.load(series, lazy=False)
+        layer = Layer.create(*volume_to_layers(volume)[0])
+        result = Image(layer.data // 2, name="Halved", metadata=layer.metadata,
+                       scale=layer.scale, translate=layer.translate, rotate=layer.rotate,
+                       affine=layer.affine, units=layer.units)  # fmt: skip
+        report = store_result(result, database=database, folder=tmp_path / "out")
+        assert report.imported == len(report.files) == series.instance_count
+        stored = database.find_series(report.series_uids[0])
+        assert (stored.description, stored.study_uid) == ("Halved", series.study_uid)
+        back = database.load(stored, lazy=False)
+        np.testing.assert_allclose(back.geometry.affine, volume.geometry.affine, atol=1e-6)
+        np.testing.assert_array_equal(back.numpy(), volume.numpy() // 2)
+        assert dict(database.activity()[0].counts) == {"files": series.instance_count}
+        assert store_result(volume, database=database, into_database=False,
+                            folder=tmp_path / "v", description="V").imported == 0  # fmt: skip
+        lost = ExportSource("x", np.zeros((1, 2, 2)), ("slice", "row", "column"))
+        with pytest.raises(ExportError) as error:
+            store_result(lost, database=database)
+        assert error.value.reason == "no-study"
+        bare = store_result(lost, study=series.study_uid, database=database)
+        assert bare.imported == 1
+    # Without a database it is the default one, which the fixture points here.
+    again = store_result(lost, study=series.study_uid)
+    assert again.imported == 1
