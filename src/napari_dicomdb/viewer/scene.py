@@ -212,6 +212,8 @@ def show_scene(viewer: Any, loaded: LoadedScene) -> OpenedScene:
     """Add the layers of a loaded scene to a viewer, and bring the view to what it was."""
     from napari.layers import Layer
 
+    # Dock widgets are handed a proxy, which hides what napari does not call public.
+    viewer = getattr(viewer, "__wrapped__", viewer)
     slider_values(viewer)
     before, problems = list(viewer.layers), list(loaded.problems)
     added: list[Any] = []

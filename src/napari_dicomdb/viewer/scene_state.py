@@ -49,9 +49,11 @@ def capture(viewer: Any, layers: Iterable[Any] | None = None, *, name: str = "")
     name : str
         For people; the title of the viewer by default.
     """
+    # Dock widgets are handed a proxy, which hides what napari does not call public.
+    viewer = getattr(viewer, "__wrapped__", viewer)
     scene = Scene(name=name)
     shown = list(viewer.layers) if layers is None else list(layers)
-    for layer in shown:
+    for layer in (getattr(one, "__wrapped__", one) for one in shown):
         made = None if isinstance(layer, tuple) else layer
         data, state, kind = layer if made is None else layer.as_layer_data_tuple()
         scene.layers.append(_layer(data, dict(state), kind, made, scene.notes))
