@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import json
 import shutil
+import struct
 import subprocess
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,13 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.decoders import base as pydicom_decoders
 
 from napari_dicomdb.dicom import codecs
-from napari_dicomdb.dicom.codecs import JpegStream, decode, jpeg_photometric, parse_jpeg
+from napari_dicomdb.dicom.codecs import (
+    JpegStream,
+    decode,
+    is_available,
+    jpeg_photometric,
+    parse_jpeg,
+)
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
 from napari_dicomdb.errors import MissingDecoderError, PixelError
 
@@ -304,3 +312,31 @@ def test_frames_in_reference_cine(reference_data):
     description = PixelDescription.from_dataset(dataset)
     expected = imagecodecs.jpeg8_decode(stream)
     np.testing.assert_array_equal(read_frame(path, description, 95), expected)
+
+
+@pytest.mark.parametrize("way", ["rle", "deflate"])
+@pytest.mark.parametrize("bits", [1, 8])
+def test_frames_of_packed_bits_and_deflated_ones(way, bits):
+    rows, columns = 5, 7
+    pixels = (np.arange(35).reshape(rows, columns) % 3 == 0).astype(np.uint8)
+    octets = np.packbits(pixels, bitorder="little").tobytes() if bits == 1 else pixels.tobytes()
+    if way == "deflate":
+        packer = zlib.compressobj(wbits=-15)
+        stream, uid = packer.compress(octets) + packer.flush(), "1.2.840.10008.1.2.8.1"
+    else:
+        runs = bytes([len(octets) - 1]) + octets  # one literal run, PS3.5 Annex G.3
+        stream, uid = struct.pack("<16I", 1, 64, *[0] * 14) + runs, "1.2.840.10008.1.2.5"
+    description = PixelDescription(
+        rows=rows, columns=columns, samples=1, bits_allocated=bits, bits_stored=bits,
+        high_bit=bits - 1, pixel_representation=0, photometric="MONOCHROME2",
+        transfer_syntax_uid=uid, frame_count=1,
+    )  # fmt: skip
+    cells, photometric = decode(stream, description, [])
+    assert np.array_equal(cells, pixels)
+    assert photometric == "MONOCHROME2"
+    if way == "deflate":
+        with pytest.raises(PixelError):
+            decode(stream[:3], description, [])
+        with pytest.raises(PixelError):
+            decode(b"\xff" * 9, description, [])
+    assert is_available(uid)

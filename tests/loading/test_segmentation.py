@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import highdicom
@@ -214,3 +216,36 @@ def test_frames_that_break_off_are_told(series, segmentation, records):
     volume = best.load()
     assert int(volume.array.sum()) == 24  # three of eight bytes are there
     assert FindingCode.TRUNCATED_PIXELS in {f.code for f in volume.findings}
+
+
+@pytest.mark.parametrize("way", ["rle", "deflate"])
+def test_compressed_binary_frames_begin_at_whole_bytes(
+    series, segmentation, records, tmp_path, way
+):
+    pixels = np.random.default_rng(1).integers(0, 2, (3, 6, 5)).astype(np.uint8)
+    path = segmentation(series.axial([0, 3, 6]), pixels, "BINARY", omit_empty_frames=False)
+    ds = pydicom.dcmread(path)
+    bits = np.unpackbits(np.frombuffer(ds.PixelData, np.uint8), bitorder="little")
+    frames = []
+    for k in range(3):
+        octets = np.packbits(bits[30 * k : 30 * k + 30], bitorder="little").tobytes()
+        if way == "rle":
+            runs = bytes([len(octets) - 1]) + octets
+            frame = struct.pack("<16I", 1, 64, *[0] * 14) + runs
+        else:
+            packer = zlib.compressobj(wbits=-15)
+            frame = packer.compress(octets) + packer.flush()
+        frames.append(frame + b"\0" * (len(frame) % 2))
+    # pydicom 3.0 does not know Deflated Image Frame Compression: its UID is put in afterwards.
+    uid = "1.2.840.10008.1.2.5" if way == "rle" else "1.2.840.10008.1.2.4.80"
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.UID(uid)
+    ds.PixelData = pydicom.encaps.encapsulate(frames)
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    with open(tmp_path / "packed.dcm", "wb") as file:
+        pydicom.dcmwrite(file, ds, implicit_vr=False, little_endian=True)
+    content = (tmp_path / "packed.dcm").read_bytes()
+    content = content.replace(b"1.2.840.10008.1.2.4.80", b"1.2.840.10008.1.2.8.1\0")
+    (tmp_path / "packed.dcm").write_bytes(content)
+    (best,) = examine(records([tmp_path / "packed.dcm"]))
+    assert np.array_equal(best.load().array, pixels)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ _JPEG = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 57, 70))
 _JPEG_LS = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (80, 81))
 _JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (90, 91, 201, 202, 203))
 _RLE = "1.2.840.10008.1.2.5"
+# Deflated Image Frame Compression (PS3.5 Section A.4.12)
+_DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
 _KNOWN = _JPEG | _JPEG_LS | _JPEG_2000 | {_RLE}
 # Every SOFn of T.81 (C4, C8 and CC are other markers), and that of JPEG-LS.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
@@ -143,7 +146,7 @@ def is_available(uid: str) -> bool:
         return bool(imagecodecs.JPEGLS.available)
     if uid in _JPEG_2000:
         return bool(imagecodecs.JPEG2K.available)
-    return uid == _RLE
+    return uid in (_RLE, _DEFLATED_FRAME)
 
 
 def _decode_frame(stream: bytes, runner: DecodeRunner) -> bytes:
@@ -251,6 +254,8 @@ def decode(
     from pydicom.uid import UID
 
     uid = description.transfer_syntax_uid
+    if uid == _DEFLATED_FRAME or (uid == _RLE and description.bits_allocated == 1):
+        return _packed_frame(stream, description), description.photometric
     name = UID(uid).name or "unknown"
     found = _decoder_of(uid)
     if found is None:
@@ -297,6 +302,37 @@ def decode(
         why = " ".join(str(error).split()).rpartition("plugins:")[2].strip()
         raise PixelError(f"{name} cannot be decoded: {why}") from error
     return np.asarray(cells), str(properties["photometric_interpretation"])
+
+
+def _packed_frame(stream: bytes, description: PixelDescription) -> Array:
+    """Return a frame whose bytes, cells or packed bits, are deflated or run-length encoded."""
+    from napari_dicomdb.dicom.bits import unpack
+
+    d = description
+    count = d.rows * d.columns * d.samples
+    octets = (count * d.bits_allocated + 7) // 8
+    try:
+        if d.transfer_syntax_uid == _RLE:
+            import imagecodecs
+
+            raw = bytes(imagecodecs.dicomrle_decode(stream, "<u1"))
+        else:
+            raw = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream, octets + 1)
+    except (zlib.error, RuntimeError, ValueError) as error:
+        raise PixelError(f"a compressed frame cannot be decoded: {error}") from error
+    except ImportError as error:
+        raise MissingDecoderError(f"RLE cannot be decoded: {_REMEDY}") from error
+    if len(raw) < octets:
+        raise PixelError(
+            f"{len(raw)} of {octets} bytes are in a compressed frame", reason="truncated-pixels"
+        )
+    cells: Array
+    if d.bits_allocated % 8:
+        cells = unpack(raw[:octets], d.bits_allocated, count)
+    else:
+        cells = np.frombuffer(raw[:octets], f"<u{d.bits_allocated // 8}")
+    shape = (d.rows, d.columns) if d.samples == 1 else (d.rows, d.columns, d.samples)
+    return cells.reshape(shape)
 
 
 def note(problems: list[tuple[str, str]], code: str, text: str) -> None:
