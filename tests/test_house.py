@@ -124,6 +124,7 @@ def test_manifest_is_valid_and_its_commands_exist() -> None:
     described = {c.id for c in commands}
     used = {w.command for w in manifest.contributions.widgets or ()}
     used |= {r.command for r in manifest.contributions.readers or ()}
+    used |= {w.command for w in manifest.contributions.writers or ()}
     used |= {s.command for s in manifest.contributions.sample_data or ()}
     assert used == described
 
@@ -140,6 +141,7 @@ def test_manifest_at_the_top_is_the_one_in_the_package() -> None:
         ("1.3.6.1.4.1.9590.100.1.2", True),
         ("DICOMDIR", True),
         ("scan.IMA", True),
+        ("board.dicomscene", True),
         ("photo.tif", False),
         ("photo.png", False),
         ("brain.nii.gz", False),
@@ -150,11 +152,11 @@ def test_reader_asks_for_dicom_like_names_only(name: str, ours: bool) -> None:
     from fnmatch import fnmatchcase
 
     manifest = PluginManifest.from_file(PACKAGE / "napari.yaml")
-    (reader,) = manifest.contributions.readers
     path = Path(name)
     # npe2 matches the stem as it is and the extension in lower case.
     seen = path.stem + path.suffix.lower()
-    assert any(fnmatchcase(seen, p) for p in reader.filename_patterns) is ours
+    patterns = [p for r in manifest.contributions.readers for p in r.filename_patterns]
+    assert any(fnmatchcase(seen, p) for p in patterns) is ours
 
 
 def test_entry_points_load() -> None:
