@@ -78,9 +78,10 @@ class LayerList(QListWidget):
     def check_only(self, layers: Sequence[Any]) -> None:
         """Check these layers and no others; the first becomes the current one."""
         self._is_filling = True
+        # Compared by ==: napari hands proxies of layers to plugins.
         for row in range(self.count()):
             item = self.item(row)
-            chosen = any(item.data(_LAYER) is layer for layer in layers)
+            chosen = any(item.data(_LAYER) == layer for layer in layers)
             item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
         self._is_filling = False
         if layers:
@@ -90,7 +91,7 @@ class LayerList(QListWidget):
     def show_layer(self, layer: Any) -> None:
         """Make a layer the current one."""
         for row in range(self.count()):
-            if self.item(row).data(_LAYER) is layer:
+            if self.item(row).data(_LAYER) == layer:
                 self.setCurrentRow(row)
 
     def _on_item(self, item: QListWidgetItem) -> None:
@@ -105,7 +106,7 @@ class LayerList(QListWidget):
         chosen = [layer for layer in self.layers() if layer in self._viewer.layers.selection]
         if not chosen:
             return
-        chosen.sort(key=lambda layer: layer is not active)
+        chosen.sort(key=lambda layer: layer != active)
         self.check_only(chosen)
 
     def _refill(self, event: Any = None) -> None:

@@ -142,7 +142,22 @@ def examine_layer(
     if not ways:
         broken = "; ".join(f"{one.name}: {one.text}" for one in failures())
         trouble = f"there is no way to write it as DICOM ({broken})" if broken else ""
-    return LayerPlan(layer.name, source, ways, trouble)
+    plan = LayerPlan(layer.name, source, ways, trouble)
+    if source.role == "labels":
+        plan.colours = _colours(layer, plan)
+    return plan
+
+
+def _colours(layer: Any, plan: LayerPlan) -> dict[int, tuple[int, ...]]:
+    """Return the colours of segments as the viewer shows them."""
+    needs = [need for way in plan.ways for need in way.needs if need.kind == "segments"]
+    values = {int(row["value"]) for need in needs for row in need.default or ()}
+    shown = {value: layer.get_color(value) for value in sorted(values)}
+    return {
+        value: tuple(round(255 * float(part)) for part in colour[:3])
+        for value, colour in shown.items()
+        if colour is not None
+    }
 
 
 def study_of(database: Database | None, uid: str) -> StudyRecord | None:

@@ -48,6 +48,8 @@ class LayerPlan:
         What was said to the needs of each way.
     segments : dict
         What was said of segments, by label value and field of `SegmentMeaning`.
+    colours : dict
+        In which the viewer shows labels; red, green, blue, 0 to 255.
     """
 
     name: str
@@ -59,6 +61,7 @@ class LayerPlan:
     is_touched: bool = False  # the user chose; else the best way is the choice
     answers: dict[WayKey, dict[str, Any]] = field(default_factory=dict)
     segments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    colours: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def bare(self) -> Exportable | None:
@@ -72,8 +75,8 @@ class LayerPlan:
         if bare is None:
             return None
         said = dict(self._answers(bare))
-        if self.segments_need is not None and self.segments:
-            said[self.segments_need.key] = self.segments
+        if self.segments_need is not None and (self.segments or self.colours):
+            said[self.segments_need.key] = self._said_of_segments
         return bare.with_options(**said)
 
     @property
@@ -93,7 +96,18 @@ class LayerPlan:
         need = self.segments_need
         if need is None:
             return ()
-        return meanings_from(self.segments, [_meaning(row) for row in need.default or ()])
+        return meanings_from(self._said_of_segments, [_meaning(row) for row in need.default or ()])
+
+    @property
+    def _said_of_segments(self) -> dict[int, dict[str, Any]]:
+        values = {*self.colours, *self.segments}
+        return {
+            value: {
+                **({"colour": self.colours[value]} if value in self.colours else {}),
+                **self.segments.get(value, {}),
+            }
+            for value in sorted(values)
+        }
 
     def say(self, value: int, **said: Any) -> None:
         """Say something of a segment, by fields of `SegmentMeaning`."""
