@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 
-from napari_dicomdb import examine
+from napari_dicomdb import Database, examine
+from napari_dicomdb.export.registry import examine_for_export
+from napari_dicomdb.export.study import StudyTarget
 from napari_dicomdb.loading.segments.segment_list import Segment
 from napari_dicomdb.loading.volume import Coord, Volume, VolumeGeometry
+from napari_dicomdb.progress import no_progress
+from napari_dicomdb.viewer.export_source import source_of
 from napari_dicomdb.viewer.label_layers import is_segmentation
 from napari_dicomdb.viewer.layers import volume_to_layers
 
@@ -96,3 +100,24 @@ def test_a_segmentation_lies_on_its_image(reference_data):
     assert np.allclose(labels.extent.world, image.extent.world, atol=1e-3)
     assert labels.metadata["dicomdb"]["references"] == image.metadata["dicomdb"]["instance_uids"]
     assert labels.features["name"].tolist() == ["background", "Liver"]
+
+
+def test_a_layer_is_written_as_it_was_read(reference_data, tmp_path):
+    with Database.in_memory() as database:
+        database.import_paths([reference_data / "seg" / f for f in ("liver.dcm", "ct-3slice")])
+        offers = [one for series in database.series() for one in database.examine(series)]
+        (found,) = [one for one in offers if one.kind == "segmentation"]
+        volume = found.load()
+        (layer,) = [Layer.create(*one) for one in found.to_layers(volume)]
+        layer.data[0, :5, :5] = 1
+        source = source_of(layer)
+        target = StudyTarget.of_study(database, source.study_uid, source.references)
+        (path,) = examine_for_export(source)[0].write(target, tmp_path, progress=no_progress)
+    found_again = examine(path, reference_data / "seg" / "ct-3slice")
+    (again,) = [one for one in found_again if one.kind == "segmentation"]
+    written = again.load()
+    (after,) = [Layer.create(*one) for one in again.to_layers(written)]
+    assert np.array_equal(after.data, layer.data)
+    known = ["name", "type_code", "category_code", "colour", "algorithm_type"]
+    assert after.features[known].equals(layer.features[known])
+    assert after.metadata["dicomdb"]["references"] == layer.metadata["dicomdb"]["references"]
