@@ -13,6 +13,8 @@ from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, s
 from napari_dicomdb.errors import ExportError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_dicomdb.export.exporter import Exportable
     from napari_dicomdb.export.source import ExportSource
 
@@ -154,9 +156,7 @@ def _with_options(offer: Exportable, options: dict[str, str]) -> Exportable:
     typed: dict[str, Any] = {}
     for key, text in options.items():
         try:
-            typed[key] = {"int": int, "float": float, "bool": _truth}.get(needs[key].kind, str)(
-                text
-            )
+            typed[key] = _READ.get(needs[key].kind, str)(text)
         except ValueError as error:
             raise ExportError(f"{needs[key].label}: {error}", reason="bad-option") from error
     return offer.with_options(**typed)
@@ -166,6 +166,9 @@ def _truth(text: str) -> bool:
     if text.lower() not in ("yes", "no", "true", "false"):
         raise ValueError("say yes or no")
     return text.lower() in ("yes", "true")
+
+
+_READ: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _truth}
 
 
 def _tell(offers: list[Exportable], json_: bool) -> None:

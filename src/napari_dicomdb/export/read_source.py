@@ -100,7 +100,7 @@ def _read_nifti(path: Path) -> ExportSource:
         raise LoadError(f"{path} cannot be read as NIfTI: {error}", reason="unreadable") from error
     is_rgb = data.dtype.names is not None
     if is_rgb:
-        data = np.stack([data[name] for name in data.dtype.names], axis=-1)
+        data = np.stack([data[name] for name in data.dtype.names or ()], axis=-1)
         data = np.moveaxis(data, -1, 0)
     spatial = data.ndim - is_rgb
     while spatial < 3:
