@@ -1,0 +1,90 @@
+"""napari's Save: through the manifest's writers, read back by other programs' libraries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+
+from napari_dicomdb import Database
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.viewer.phantom import write_phantom_study
+from napari_dicomdb.viewer.writer import write_dicom, write_volume
+
+nibabel = pytest.importorskip("nibabel")
+nrrd = pytest.importorskip("nrrd")
+
+
+@pytest.fixture
+def phantom(tmp_path, user_folders):
+    (series,) = write_phantom_study(tmp_path / "phantom", ("axial-ct",), matrix=16, slices=4)
+    return series
+
+
+@pytest.fixture
+def layer_data(phantom):
+    with Database.in_memory() as database:
+        database.import_paths(phantom.paths, workers=0)
+        loadable = next(x for x in database.examine(phantom.series_uid) if x.selected)
+        return loadable.to_layers(loadable.load())[0]
+
+
+def slices_of(phantom):
+    found = sorted((dcmread(p) for p in phantom.paths), key=lambda d: d.ImagePositionPatient[2])
+    hu = [d.pixel_array * float(d.RescaleSlope) + float(d.RescaleIntercept) for d in found]
+    return found, np.stack(hu)
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_a_volume_keeps_values_and_place(layer_data, phantom, tmp_path, ending):
+    path = str(tmp_path / f"out{ending}")
+    assert write_volume(path, layer_data[0], layer_data[1]) == [path]
+    found, hu = slices_of(phantom)
+    if ending == ".nrrd":
+        values, header = nrrd.read(path)
+        directions, origin = header["space directions"], header["space origin"]
+        to_lps = np.vstack([np.asarray(directions, float), origin]).T
+    else:
+        image = nibabel.load(path)
+        values = np.asarray(image.dataobj)
+        to_lps = (np.diag([-1.0, -1, 1, 1]) @ image.affine)[:3]
+    for k, place in enumerate(d.ImagePositionPatient for d in found):
+        index = np.linalg.solve(to_lps[:, :3], np.array(place, float) - to_lps[:, 3])
+        i, j, s = np.round(index).astype(int)
+        assert np.allclose(index, [i, j, s], atol=1e-3)
+        assert values[i, j, s] == hu[k, 0, 0]
+    assert np.array_equal(np.sort(values.ravel()), np.sort(hu.ravel()))
+
+
+def test_dicom_into_a_folder(layer_data, phantom, tmp_path):
+    written = write_dicom(str(tmp_path / "out.dcm"), [layer_data])
+    found, hu = slices_of(phantom)
+    assert len(written) == len(found)
+    again = sorted((dcmread(p) for p in written), key=lambda d: d.ImagePositionPatient[2])
+    assert {d.StudyInstanceUID for d in again} == {found[0].StudyInstanceUID}
+    assert {d.SOPInstanceUID for d in again}.isdisjoint({d.SOPInstanceUID for d in found})
+    back = [d.pixel_array * float(d.RescaleSlope) + float(d.RescaleIntercept) for d in again]
+    assert np.array_equal(np.stack(back), hu)
+
+
+def test_a_layer_from_nowhere_is_for_the_dock(user_folders, tmp_path):
+    with pytest.raises(ExportError) as caught:
+        write_dicom(str(tmp_path / "x.dcm"), [(np.zeros((4, 5)), {"name": "x"}, "image")])
+    assert caught.value.reason == "no-study"
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_unknown_ending(user_folders, tmp_path):
+    with pytest.raises(ExportError) as caught:
+        write_volume(str(tmp_path / "x.tif"), np.zeros((4, 5)), {"name": "x"})
+    assert caught.value.reason == "unknown-ending"
+
+
+def test_napari_saves_by_them(make_napari_viewer, layer_data, tmp_path):
+    viewer = make_napari_viewer()
+    viewer.add_image(layer_data[0], **layer_data[1])
+    path = str(tmp_path / "saved.nii.gz")
+    assert viewer.layers.save(path, plugin="napari-dicomdb") == [path]
+    assert nibabel.load(path).shape == (16, 16, 4)
+    written = viewer.layers.save(str(tmp_path / "saved.dcm"), plugin="napari-dicomdb")
+    assert len(written) == 4
