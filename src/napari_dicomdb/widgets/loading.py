@@ -15,6 +15,7 @@ from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.content import CONTENT
 from napari_dicomdb.loading.loaders.scene import SCENE
 from napari_dicomdb.widgets._text import one_line
+from napari_dicomdb.widgets._warming import warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +79,8 @@ class LayerLoader(QObject):
         self._bars: dict[Task, _ActivityBar] = {}
         #: Gives the database in which scenes find what they refer to; None: the default one.
         self.database: Callable[[], Any] = lambda: None
+        if viewer is not None:
+            warm_up(runner)
 
     @property
     def is_busy(self) -> bool:

@@ -1,0 +1,57 @@
+"""What napari does once, with the first layer, done beforehand on a thread.
+
+Its first layer imports xarray with pandas and scipy's image functions, and makes the
+registry of units: most of a second in which the window would stand still.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pint
+
+if TYPE_CHECKING:
+    from napari_dicomdb.widgets._tasks import Task, TaskRunner
+
+__all__ = ["WARMED", "prepare", "use_registry", "warm_up"]
+
+#: Modules that the first layer needs; napari itself goes without those that are not there.
+WARMED = ("napari_dicomdb.viewer.open", "scipy.ndimage", "scipy.special", "xarray")
+_log = logging.getLogger(__name__)
+_begun: list[bool] = []  # once per process
+
+
+def warm_up(runner: TaskRunner) -> Task | None:
+    """Get ready for the first layer; None when that was begun before."""
+    if _begun:
+        return None
+    _begun.append(True)
+    return runner.submit(
+        prepare,
+        pass_progress=True,
+        returned=use_registry,
+        failed=lambda error: _log.warning("not ready for the first layer: %s", error),
+        cancelled=_begun.clear,
+    )
+
+
+def prepare(*, progress: Any) -> pint.UnitRegistry:
+    """Import what is needed, and return a registry of units; any thread."""
+    for done, name in enumerate(WARMED):
+        progress(done, len(WARMED) + 1, "Getting ready")
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            _log.debug("%s is not installed", name)
+    progress(len(WARMED), len(WARMED) + 1, "Getting ready")
+    registry = pint.UnitRegistry(on_redefinition="raise")
+    _ = registry.pixel, registry.millimeter
+    return registry
+
+
+def use_registry(registry: pint.UnitRegistry) -> None:
+    """Let napari use it; not when one is in use. On the GUI thread, where units are made."""
+    if type(pint.get_application_registry().get()) is pint.registry.LazyRegistry:
+        pint.set_application_registry(registry)
