@@ -14,8 +14,12 @@ def test_changes_are_told_and_escape_closes(qtbot, palette, user_folders):
     dialog = NodesDialog(palette)
     qtbot.addWidget(dialog)
     dialog.open()
+    qtbot.waitUntil(dialog.page.remove_button.isEnabled)
+    qtbot.mouseClick(dialog.page.remove_button, Qt.MouseButton.LeftButton)
+    remove = dialog.page.question.buttons()[0]
+    assert remove.text() == "Remove"
     with qtbot.waitSignal(dialog.changed):
-        qtbot.mouseClick(dialog.page.remove_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(remove, Qt.MouseButton.LeftButton)
     assert load_nodes() == []
     qtbot.keyClick(dialog.page.table, Qt.Key.Key_Escape)
     assert not dialog.isVisible()

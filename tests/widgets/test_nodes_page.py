@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 
 import pytest
 from qtpy.QtCore import Qt
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node, load_nodes, nodes_path
 from napari_dicomdb.network.secrets import keep_secret
+from napari_dicomdb.widgets import nodes_page
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet
 from napari_dicomdb.widgets.nodes_page import NodesPage
@@ -28,6 +30,7 @@ def page(qtbot, palette, user_folders):
     qtbot.addWidget(made)
     made.resize(430, 500)
     made.show()
+    qtbot.waitUntil(lambda: len(made.model.rows) == 2)
     yield made
     runner.close()
 
@@ -38,6 +41,17 @@ def _menu(qtbot, page, label):
     (entry,) = [a for a in menu.actions() if a.text().split("\t")[0] == label]
     assert entry.isEnabled()
     qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(entry).center())
+
+
+def _refresh(qtbot, page, choose=""):
+    with qtbot.waitSignal(page.shown):
+        page.refresh(choose)
+
+
+def _answer(qtbot, page, label):
+    """Answer the question whether nodes shall be removed."""
+    (button,) = [b for b in page.question.buttons() if b.text().replace("&", "") == label]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def _names(page):
@@ -54,17 +68,47 @@ def test_shows_what_is_kept(page):
     assert page.change_button.isEnabled()
 
 
-def test_a_list_that_cannot_be_read_is_told(page):
+def _shown_columns(page):
+    titles = page.model.titles
+    return [titles[n] for n in range(len(titles)) if not page.table.isColumnHidden(n)]
+
+
+def test_a_narrow_page_gives_its_room_to_the_address(qtbot, page):
+    assert "State" not in _shown_columns(page)  # nothing was tested: it would be empty
+    page.resize(330, 500)
+    qtbot.waitUntil(lambda: _shown_columns(page) == ["Name", "Address"])
+    table = page.table
+    assert table.columnWidth(2) > table.viewport().width() // 2
+    assert table.horizontalScrollBar().maximum() == 0
+    page.resize(600, 500)
+    qtbot.waitUntil(lambda: "We come as" in _shown_columns(page))
+
+
+def test_the_list_is_read_on_a_thread(qtbot, page, monkeypatch):
+    readers = []
+
+    def read():
+        readers.append(threading.current_thread())
+        return load_nodes()
+
+    monkeypatch.setattr(nodes_page, "load_nodes", read)
+    _refresh(qtbot, page)
+    assert threading.main_thread() not in readers
+    assert readers
+
+
+def test_a_list_that_cannot_be_read_is_told(qtbot, page):
     nodes_path().unlink()
     nodes_path().mkdir()
     page.refresh()
+    qtbot.waitUntil(page.work.outcome.isVisible)
     assert "cannot be read" in page.work.outcome.text()
     assert _names(page) == ["alpha", "beta"]
 
 
 def test_change_and_remove_by_keyboard(qtbot, page, memory_keyring):
     add_node(Node("gamma", host="h", credentials="basic", user="me", secret=keep_secret("x")))
-    page.refresh("alpha")
+    _refresh(qtbot, page, "alpha")
     page.table.setFocus()
     qtbot.keyClick(page.table, Qt.Key.Key_Return)
     form = page.form
@@ -75,10 +119,17 @@ def test_change_and_remove_by_keyboard(qtbot, page, memory_keyring):
     assert load_nodes()[0].port == 11113
     page.table.selectAll()
     assert not page.change_button.isEnabled()
-    page.refresh("gamma")
-    with qtbot.waitSignal(page.changed):
-        qtbot.keyClick(page.table, Qt.Key.Key_Delete)
-    assert [node.name for node in load_nodes()] == ["alpha", "beta"] == _names(page)
+    _refresh(qtbot, page, "gamma")
+    qtbot.keyClick(page.table, Qt.Key.Key_Delete)
+    assert "password" in page.question.informativeText()
+    qtbot.keyClick(page.question, Qt.Key.Key_Return)  # what is kept is what happens unasked
+    assert len(load_nodes()) == 3 == len(_names(page))
+    assert memory_keyring
+    qtbot.keyClick(page.table, Qt.Key.Key_Delete)
+    with qtbot.waitSignals([page.changed, page.shown]):
+        _answer(qtbot, page, "Remove")
+    assert [node.name for node in load_nodes()] == ["alpha", "beta"]
+    qtbot.waitUntil(lambda: _names(page) == ["alpha", "beta"])
     assert memory_keyring == {}
 
 
@@ -89,7 +140,7 @@ def test_ctrl_n_adds(qtbot, page):
         qtbot.keyClicks(line, text)
     with qtbot.waitSignal(page.changed):
         qtbot.keyClick(page.form.name, Qt.Key.Key_Return)
-    assert _names(page) == ["alpha", "beta", "new"]
+    qtbot.waitUntil(lambda: _names(page) == ["alpha", "beta", "new"])
     assert page.chosen().name == "new"
 
 
@@ -98,7 +149,7 @@ def test_what_is_wrong_is_told(qtbot, page):
         taken.bind(("127.0.0.1", 0))
         node = Node("alpha", host="127.0.0.1", port=taken.getsockname()[1])
         add_node(node, replacing="alpha")
-        page.refresh("alpha")
+        _refresh(qtbot, page, "alpha")
         qtbot.mouseClick(page.test_button, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: "nothing listens" in page.model.rows[0].cells[1], timeout=20_000)
     assert page.work.outcome.severity == "error"
@@ -106,7 +157,7 @@ def test_what_is_wrong_is_told(qtbot, page):
 
 def test_several_are_tested_with_what_they_offer(qtbot, page, storescp):
     add_node(storescp().node)
-    page.refresh()
+    _refresh(qtbot, page)
     page.table.selectAll()
     page.table.selectRow(2)
     qtbot.keyClick(page.table, Qt.Key.Key_F5)
@@ -136,10 +187,12 @@ def test_export_and_import(qtbot, page, tmp_path, monkeypatch):
 
     choose("Export nodes…")
     assert [n["name"] for n in json.loads(path.read_text())["nodes"]] == ["alpha", "beta"]
+    qtbot.mouseClick(page.remove_button, Qt.MouseButton.LeftButton)
     with qtbot.waitSignal(page.changed):
-        qtbot.mouseClick(page.remove_button, Qt.MouseButton.LeftButton)
+        _answer(qtbot, page, "Remove")
     choose("Import nodes…")
-    assert [node.name for node in load_nodes()] == ["alpha", "beta"] == _names(page)
+    assert [node.name for node in load_nodes()] == ["alpha", "beta"]
+    qtbot.waitUntil(lambda: _names(page) == ["alpha", "beta"])
     assert "1 node added" in page.work.outcome.text()
     assert "beta: there is a node of this name already" in page.work.outcome.text()
     path.write_text("no JSON")

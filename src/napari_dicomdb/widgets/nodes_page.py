@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QHeaderView, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHeaderView,
+    QWidget,
+)
 
 from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.network.echo import EchoResult, check_node
@@ -21,8 +26,11 @@ from napari_dicomdb.widgets._network_page import (
     selected_rows,
     show_menu,
 )
+from napari_dicomdb.widgets._node_removal import ask_to_remove
 from napari_dicomdb.widgets._record_menu import MenuEntry
-from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets._session import end_with
+from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets._text import count, one_line
 from napari_dicomdb.widgets._upkeep_page import make_button, make_table
 from napari_dicomdb.widgets.models.plain_table import PlainRow, PlainTable
 from napari_dicomdb.widgets.node_form import NodeForm
@@ -32,16 +40,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qtpy.QtCore import QPoint
+    from qtpy.QtWidgets import QMessageBox
 
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.widgets._network_session import NetworkSession
-    from napari_dicomdb.widgets._tasks import TaskRunner
     from napari_dicomdb.widgets._theme import Palette
 
 __all__ = ["NodesPage", "Tested", "ask_node", "ask_nodes"]
 
 _ROW = 24  # pixels
 _TITLES = ("Name", "State", "Address", "We come as", "TLS")
+_STATE, _ADDRESS = 1, 2
+_OPTIONAL = (3, 4)  # not where it is narrow; the tool tip has them
+_NARROW = 420  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,7 @@ class NodesPage(NetworkPage):
 
     title = "Nodes"
     changed = Signal()
+    shown = Signal()
 
     def __init__(
         self,
@@ -104,12 +116,18 @@ class NodesPage(NetworkPage):
     ) -> None:
         super().__init__(session, runner, palette, parent)
         self._states: dict[str, Tested] = {}
+        self._choose = ""  # name of the node to select once the list is read
+        self._reader = TaskRunner("nodes-list")
+        end_with(self, TaskRunner.close, self._reader)
         self.form: NodeForm | None = None
+        self.question: QMessageBox | None = None
         self.model = PlainTable(_TITLES)
         self.table = make_table(self.model, "Nodes", self)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self._make_columns()
         self._fit_columns()
+        self.table.viewport().installEventFilter(self)
         self.table.doubleClicked.connect(lambda _: self.ask_to_change())
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._update())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -153,6 +171,7 @@ class NodesPage(NetworkPage):
             session.nodes_changed.connect(self.refresh)
             self.changed.connect(session.nodes_changed)
         self.apply_palette(palette)
+        self._update()
         self.refresh()
 
     def apply_palette(self, palette: Palette) -> None:
@@ -162,18 +181,37 @@ class NodesPage(NetworkPage):
         self.work.apply_palette(palette)
         self.more_button.apply_palette(palette)
 
-    def _fit_columns(self) -> None:
-        """Share the room out: names, states and addresses grow and shrink with the dock."""
+    def _make_columns(self) -> None:
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(40)
         modes = QHeaderView.ResizeMode
-        for column, width in enumerate((110, 120, 0, 84, 40)):
-            header.setSectionResizeMode(column, modes.Interactive if width else modes.Stretch)
+        for column in range(len(_TITLES)):
+            stretches = column == _ADDRESS
+            header.setSectionResizeMode(column, modes.Stretch if stretches else modes.Interactive)
+        self.table.verticalHeader().setDefaultSectionSize(_ROW)
+
+    def _fit_columns(self) -> None:
+        """Share the room out: to the address most; a column with nothing in it is hidden."""
+        room = self.table.viewport().width()
+        narrow = room < _NARROW
+        told = [
+            any(row.cells[column] for row in self.model.rows) for column in range(len(_TITLES))
+        ]
+        for column, width in enumerate((84, 80, 0, 76, 40) if narrow else (110, 120, 0, 84, 40)):
+            hidden = column in _OPTIONAL and (narrow or not told[column])
+            self.table.setColumnHidden(column, hidden or (column == _STATE and not told[column]))
             if width:
                 self.table.setColumnWidth(column, width)
-        self.table.verticalHeader().setDefaultSectionSize(_ROW)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Share the room out anew when there is more or less of it."""
+        if event.type() == QEvent.Type.Resize and watched is self.table.viewport():
+            was, room = event.oldSize().width(), event.size().width()
+            if (was < _NARROW) != (room < _NARROW):
+                self._fit_columns()
+        return bool(super().eventFilter(watched, event))
 
     def focus_first(self) -> None:
         """Give the focus to the table."""
@@ -181,13 +219,18 @@ class NodesPage(NetworkPage):
 
     def refresh(self, choose: str = "") -> None:
         """Show the nodes that are kept; select the one called `choose`."""
-        wanted = {choose} if choose else {node.name for node in self.selected()}
-        try:
-            nodes = load_nodes()
-        except OSError as error:
-            self.work.tell(f"The list of nodes cannot be read: {error}", "error")
-            return
+        self._choose = choose or self._choose
+        # Its own worker: who shows nodes does not wait for one that is silent.
+        self._reader.submit(load_nodes, returned=self._show_nodes, failed=self._not_read)
+
+    def _not_read(self, error: Exception) -> None:
+        self.work.tell(f"The list of nodes cannot be read: {error}", "error")
+
+    def _show_nodes(self, nodes: Sequence[Node]) -> None:
+        wanted = {self._choose} if self._choose else {node.name for node in self.selected()}
+        self._choose = ""
         self.model.show_rows([self._row(node) for node in nodes])
+        self._fit_columns()
         proxy, selection = self.table.model(), self.table.selectionModel()
         first = None
         for number, node in enumerate(nodes):
@@ -199,6 +242,7 @@ class NodesPage(NetworkPage):
                 flag = selection.SelectionFlag
                 selection.select(place, flag.Select | flag.Rows)
         self._update()
+        self.shown.emit()
 
     def _row(self, node: Node) -> PlainRow:
         state = self._states.get(node.name)
@@ -206,7 +250,14 @@ class NodesPage(NetworkPage):
         encrypted = node.tls is not None or node.url.startswith("https")
         calling = node.calling_aet if node.kind == "dimse" else ""
         cells = (node.name, told, node.address, calling, "yes" if encrypted else "")
-        tip = node.address if state is None else f"{node.address}\n{state.text}"
+        tip = "\n".join(
+            [
+                node.address,
+                *([f"We come as {calling}"] if calling else []),
+                *(["Encrypted (TLS)"] if encrypted else []),
+                *([] if state is None else [state.text]),
+            ]
+        )
         return PlainRow(cells, tip=tip, data=node)
 
     def selected(self) -> list[Node]:
@@ -277,11 +328,17 @@ class NodesPage(NetworkPage):
             self.changed.emit()
 
     def remove(self) -> None:
-        """Forget the selected nodes."""
-        names = [node.name for node in self.selected()]
-        if names and not self.work.is_busy:
-            what = f"Removing {names[0] if len(names) == 1 else count(len(names), 'node')}"
-            self._change(what, lambda: [remove_node(name) for name in names])
+        """Ask whether the selected nodes shall be forgotten."""
+        nodes = self.selected()
+        if not nodes or self.work.is_busy:
+            return
+        names = [node.name for node in nodes]
+        self.question = ask_to_remove(self, nodes, lambda: self._remove(names))
+
+    def _remove(self, names: Sequence[str]) -> None:
+        if not self.work.is_busy:
+            what = one_line(names[0]) if len(names) == 1 else count(len(names), "node")
+            self._change(f"Removing {what}", lambda: [remove_node(name) for name in names])
 
     def test(self) -> None:
         """Ask the selected nodes whether they answer, and what they offer."""
