@@ -237,8 +237,9 @@ class SegmentTable(QWidget):
         row = self.model.rows[chosen[0]] if chosen and self.model.rows else None
         if row is None:
             return
-        name = QColor(*row.colour).name()
-        self.colour.setStyleSheet(f"background-color: {name}")
+        shade = QColor(*row.colour)
+        name, ink = shade.name(), "black" if shade.lightnessF() > 0.5 else "white"
+        self.colour.setStyleSheet(f"background-color: {name}; color: {ink}")
         self.colour.setText(name)
         for key, button in self.codes.items():
             term: Term | None = getattr(row, key)
