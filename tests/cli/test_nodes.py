@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import sys
 
+import keyring
 import pytest
+from keyring.backends.fail import Keyring
+
+from napari_dicomdb.network.nodes import find_node
+from napari_dicomdb.network.secrets import secret_of
 
 
 def test_add_list_export_remove_import(dicomdb, tmp_path):
@@ -36,7 +43,71 @@ def test_change_and_wrong_usage(dicomdb):
     assert dicomdb("nodes", "add", "x").code == 2
     assert dicomdb("nodes", "add", "x", "--host", "h", "--url", "https://h").code == 2
     bad = dicomdb("nodes", "add", "x", "--host", "h", "--aet", "FAR TOO LONG A TITLE")
-    assert (bad.code, "[bad-node]" in bad.err) == (1, True)
+    assert (bad.code, "AE title" in bad.err) == (2, True)
+    assert dicomdb("nodes", "add", "x", "--host", "h", "--port", 70000).code == 2
+    assert dicomdb("nodes", "add", "x", "--host", "h", "--user", "u", "--no-login").code == 2
+    for option in ("--ca", "--cert", "--key"):
+        missing = dicomdb("nodes", "add", "x", "--host", "h", option, "/no/such.pem")
+        assert (missing.code, "does not exist" in missing.err) == (2, True)
+    assert [n["name"] for n in dicomdb("nodes", "ls", "--json").json] == ["n"]
+
+
+def test_none_yet(dicomdb):
+    assert "dicomdb nodes add NAME" in dicomdb("nodes", "ls").out
+    assert dicomdb("nodes", "ls", "--json").json == []
+
+
+def test_replacing_keeps_what_is_not_named(dicomdb, tmp_path):
+    ca = tmp_path / "ca.pem"
+    ca.write_text("")
+    words = ["nodes", "add", "n", "--host", "h", "--port", 4242, "--aet", "THERE"]
+    words += ["--calling", "HERE", "--retrieve", "move", "--timeout", 3, "--max-results", 7]
+    assert dicomdb(*words, "--move-port", 4000, "--ca", ca).code == 0
+    (before,) = dicomdb("nodes", "ls", "--json").json
+    change = ("nodes", "add", "n", "--replace")
+    assert dicomdb(*change).code == 0
+    assert dicomdb("nodes", "ls", "--json").json == [before]
+    assert dicomdb(*change, "--port", 104, "--answer-timeout", 9, "--no-check-hostname").code == 0
+    (after,) = dicomdb("nodes", "ls", "--json").json
+    assert after == {
+        **before,
+        "port": 104,
+        "limits": {**before["limits"], "answer_seconds": 9.0},
+        "tls": {**before["tls"], "check_hostname": False},
+    }
+    assert dicomdb(*change, "--no-tls").code == 0
+    assert "tls" not in dicomdb("nodes", "ls", "--json").json[0]
+    assert dicomdb(*change, "--url", "https://h/dicom-web").code == 0
+    (after,) = dicomdb("nodes", "ls", "--json").json
+    assert (after["kind"], after["limits"]["max_results"]) == ("dicomweb", 7)
+    assert dicomdb("nodes", "add", "other", "--replace").code == 1
+
+
+@pytest.fixture
+def no_keyring():
+    """A system without a keyring, such as a server."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(Keyring())
+    yield
+    keyring.set_keyring(before)
+
+
+def test_login_without_a_keyring(dicomdb, no_keyring, monkeypatch):
+    words = ("nodes", "add", "pacs-2", "--host", "h", "--user", "me")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("pässword\n"))
+    done = dicomdb(*words)
+    assert (done.code, "[no-keyring]" in done.err) == (1, True)
+    assert "keyrings.alt" in done.err
+    assert "DICOMDB_SECRET_PACS_2 " in done.err
+    monkeypatch.setenv("DICOMDB_SECRET_PACS_2", "pässword")
+    assert dicomdb(*words).code == 0
+    (node,) = dicomdb("nodes", "ls", "--json").json
+    assert (node["credentials"], node["user"]) == ("basic", "me")
+    assert secret_of(find_node("pacs-2")) == "pässword"
+    assert dicomdb("nodes", "add", "pacs-2", "--replace", "--port", 4242).code == 0
+    assert dicomdb("nodes", "ls", "--json").json == [{**node, "port": 4242}]
+    assert dicomdb("nodes", "add", "pacs-2", "--replace", "--no-login").code == 0
+    assert "user" not in dicomdb("nodes", "ls", "--json").json[0]
 
 
 def test_what_is_wrong_is_said(dicomdb):
@@ -101,4 +172,4 @@ def test_logins_are_asked_for_again(dicomdb, tmp_path):
     path.write_text(json.dumps({"version": 1, "nodes": [entry]}))
     done = dicomdb("nodes", "import", path)
     assert done.code == 0
-    assert "n needs its login again" in done.out
+    assert "n needs its login again: dicomdb nodes add 'n' --replace --user me\n" in done.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,11 @@ import typer
 
 from napari_dicomdb.cli.options import JsonOption
 from napari_dicomdb.cli.output import print_json, print_table, rejected_rows, say, say_error
+from napari_dicomdb.errors import NodeError
 
 if TYPE_CHECKING:
     from napari_dicomdb.network.echo import EchoResult
-    from napari_dicomdb.network.node import Node
+    from napari_dicomdb.network.node import Node, Tls
 
 __all__ = ["echo", "register"]
 
@@ -27,22 +29,18 @@ nodes = typer.Typer(
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the node is called.")]
 
 
-def _ending_of_tls(
-    tls: bool, ca: Path | None, certificate: Path | None, key: Path | None, check: bool
-) -> dict[str, object] | None:
-    if not (tls or ca or certificate or key or not check):
-        return None
-    # Files are looked for wherever the command runs later: write whole paths.
-    named = {"ca": ca, "certificate": certificate, "key": key}
-    files = {name: str(path.absolute()) if path else "" for name, path in named.items()}
-    return {**files, "check_hostname": check}
+FileOption = partial(typer.Option, metavar="FILE", exists=True, dir_okay=False)
 
 
 @nodes.command("add")
 def add(
+    context: typer.Context,
     name: NameArgument,
     host: Annotated[str, typer.Option("--host", metavar="H", help="Name or address.")] = "",
-    port: Annotated[int, typer.Option("--port", metavar="P", help="Of its DICOM service.")] = 104,
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="P", min=1, max=65535, help="Of its DICOM service."),
+    ] = 104,
     aet: Annotated[str, typer.Option("--aet", metavar="CALLED", help="Its AE title.")] = "ANY-SCP",
     calling: Annotated[
         str, typer.Option("--calling", metavar="AET", help="AE title under which we come.")
@@ -53,17 +51,15 @@ def add(
     retrieve: Annotated[
         str, typer.Option("--retrieve", metavar="get|move", help="How images are fetched.")
     ] = "get",
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypt the connection.")] = False,
+    tls: Annotated[bool, typer.Option("--tls/--no-tls", help="Encrypt the connection.")] = False,
     ca: Annotated[
         Path | None,
-        typer.Option("--ca", metavar="FILE", help="Certificates to trust, if not the system's."),
+        FileOption("--ca", help="Certificates to trust, if not the system's."),
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option("--cert", metavar="FILE", help="Our certificate, if it asks.")
+        Path | None, FileOption("--cert", help="Our certificate, if it asks.")
     ] = None,
-    key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="Key of our certificate.")
-    ] = None,
+    key: Annotated[Path | None, FileOption("--key", help="Key of our certificate.")] = None,
     check_hostname: Annotated[
         bool,
         typer.Option(
@@ -76,6 +72,9 @@ def add(
     ] = "",
     token: Annotated[
         bool, typer.Option("--token", help="Log in with a token, which is asked for.")
+    ] = False,
+    no_login: Annotated[
+        bool, typer.Option("--no-login", help="Log in no more; with --replace.")
     ] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="S", help="Seconds to wait for a connection.")
@@ -101,7 +100,13 @@ def add(
     ] = "",
     move_port: Annotated[
         int,
-        typer.Option("--move-port", metavar="P", help="The port where it sends to (C-MOVE)."),
+        typer.Option(
+            "--move-port",
+            metavar="P",
+            min=1,
+            max=65535,
+            help="The port where it sends to (C-MOVE).",
+        ),
     ] = 11_112,
     character_set: Annotated[
         str,
@@ -111,46 +116,74 @@ def add(
         bool,
         typer.Option(
             "--replace",
-            help="Take the place of the node of this name; options not named have their defaults.",
+            help="Change the node of this name; what is not named stays.",
         ),
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Keep a node. A password goes into the system's keyring, never into a file."""
-    from napari_dicomdb.network.node import Limits, Node, Tls
-    from napari_dicomdb.network.nodes import add_node
-    from napari_dicomdb.network.secrets import forget_secret, keep_secret
+    """Keep a node, or change one (`--replace`).
 
-    if bool(url) == bool(host):
-        raise typer.BadParameter("give either --host (and --port, --aet) or --url")
-    if user and token:
-        raise typer.BadParameter("give either --user or --token")
-    encrypted = _ending_of_tls(tls, ca, certificate, key, check_hostname)
-    node = Node(
-        name,
-        kind="dicomweb" if url else "dimse",
-        host=host,
-        port=port,
-        called_aet=aet,
-        calling_aet=calling,
-        url=url,
-        tls=None if encrypted is None else Tls(**encrypted),  # type: ignore[arg-type]
-        credentials="basic" if user else "bearer" if token else "none",
-        user=user,
-        retrieve=retrieve,
-        move_destination=move_destination,
-        move_port=move_port,
-        limits=Limits(
-            connect_seconds=timeout,
-            answer_seconds=answer_timeout,
-            max_pdu=max_pdu,
-            max_results=max_results,
-        ),
-        character_set=character_set,
+    A password goes into the system's keyring, never into a file. On computers without
+    a keyring, set the environment variable DICOMDB_SECRET_<NAME> instead, with the name
+    in capitals and _ for all but letters and digits.
+    """
+    from napari_dicomdb.network.node import Limits, Node
+    from napari_dicomdb.network.nodes import add_node, find_node
+    from napari_dicomdb.network.secrets import (
+        forget_secret,
+        is_in_environment,
+        keep_secret,
+        secret_variable,
     )
-    secret = keep_secret(_asked("Password" if user else "Token")) if user or token else ""
+
+    if (user and token) or (no_login and (user or token)):
+        raise typer.BadParameter("give one of --user, --token and --no-login")
+    if (not replacing and bool(url) == bool(host)) or (url and host):
+        raise typer.BadParameter("give either --host (and --port, --aet) or --url")
+    old = find_node(name) if replacing else None
+    named = {key for key in context.params if old is None or _is_named(context, key)}
+    given: dict[str, object] = {
+        "host": host,
+        "port": port,
+        "called_aet": aet,
+        "calling_aet": calling,
+        "url": url,
+        "retrieve": retrieve,
+        "move_destination": move_destination,
+        "move_port": move_port,
+        "character_set": character_set,
+    }
+    options = {"called_aet": "aet", "calling_aet": "calling"}
+    changes = {key: value for key, value in given.items() if options.get(key, key) in named}
+    if url or host:
+        changes |= {"kind": "dicomweb" if url else "dimse", "url": url}
+    if user or token or no_login or old is None:
+        credentials = "basic" if user else "bearer" if token else "none"
+        changes |= {"credentials": credentials, "user": user, "secret": ""}
+    limits = {
+        "connect_seconds": timeout,
+        "answer_seconds": answer_timeout,
+        "max_pdu": max_pdu,
+        "max_results": max_results,
+    }
+    options = {"connect_seconds": "timeout", "answer_seconds": "answer_timeout"}
+    limits = {key: value for key, value in limits.items() if options.get(key, key) in named}
     try:
-        add_node(replace(node, secret=secret), replacing=name if replacing else None)
+        changes["tls"] = _tls_of(context, old)
+        if old is None:
+            node = Node(name, limits=Limits(**limits), **changes)  # type: ignore[arg-type]
+        else:
+            changes["limits"] = replace(old.limits, **limits)  # type: ignore[arg-type]
+            node = replace(old, name=name, **changes)  # type: ignore[arg-type]
+    except NodeError as error:
+        raise typer.BadParameter(str(error)) from error
+    secret = ""
+    if (user or token) and not is_in_environment(name):
+        what = "Password" if user else "Token"
+        secret = keep_secret(_asked(what), variable=secret_variable(name))
+        node = replace(node, secret=secret)
+    try:
+        add_node(node, replacing=name if replacing else None)
     except BaseException:
         if secret:
             forget_secret(secret)
@@ -159,6 +192,27 @@ def add(
         print_json(_shown(node))
     else:
         say(f"{node.name}: {node.address}")
+
+
+def _tls_of(context: typer.Context, old: Node | None) -> Tls | None:
+    """Return how the connection is encrypted: as named, else as it was."""
+    from napari_dicomdb.network.node import Tls
+
+    before = old.tls if old is not None else None
+    given = context.params
+    # Files are looked for wherever the command runs later: write whole paths.
+    files = {"ca": given["ca"], "certificate": given["certificate"], "key": given["key"]}
+    changes: dict[str, object] = {k: str(v.absolute()) for k, v in files.items() if v is not None}
+    if _is_named(context, "check_hostname"):
+        changes["check_hostname"] = given["check_hostname"]
+    if given["tls"] or changes:
+        return replace(before or Tls(), **changes)  # type: ignore[arg-type]
+    return None if _is_named(context, "tls") else before
+
+
+def _is_named(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _asked(what: str) -> str:
@@ -183,6 +237,9 @@ def ls(json_: JsonOption = False) -> None:
     known = load_nodes()
     if json_:
         print_json([_shown(node) for node in known])
+        return
+    if not known:
+        say("no nodes yet: dicomdb nodes add NAME --host H --port P --aet TITLE (or --url URL)")
         return
     print_table(
         ("name", "kind", "address", "as", "TLS", "login"),
@@ -245,7 +302,7 @@ def import_(
         for node in added:
             if node.credentials != "none":
                 what = "--token" if node.credentials == "bearer" else f"--user {node.user}"
-                again = f"dicomdb nodes add {node.name!r} --replace {what} ..."
+                again = f"dicomdb nodes add {node.name!r} --replace {what}"
                 say(f"{node.name} needs its login again: {again}")
     for name, reason, text in rejected:
         say_error(f"{name}: {text}", reason)

@@ -10,7 +10,7 @@ from napari_dicomdb.network.association_pdus import (
     AssociationAnswer,
     decode_association_answer,
 )
-from napari_dicomdb.network.secrets import read_secret
+from napari_dicomdb.network.secrets import secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +123,7 @@ def _add_user_information(
         items.append(wish)
     if node.credentials != "none":
         identity = UserIdentityNegotiation()
-        secret = read_secret(node.secret).encode()
+        secret = secret_of(node).encode()
         if node.credentials == "basic":
             identity.user_identity_type = 2
             identity.primary_field, identity.secondary_field = node.user.encode(), secret

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.network.dicomweb.http_statuses import BusyError, status_error
 from napari_dicomdb.network.dicomweb.transport import WireTransport
-from napari_dicomdb.network.secrets import read_secret
+from napari_dicomdb.network.secrets import secret_of
 from napari_dicomdb.network.wire import Waiting, no_waiting
 
 if TYPE_CHECKING:
@@ -138,9 +138,9 @@ class DicomWebClient:
         headers = {"User-Agent": "napari-dicomdb"}
         auth: httpx.Auth | None = None
         if node.credentials == "basic":
-            auth = httpx.BasicAuth(node.user, read_secret(node.secret))
+            auth = httpx.BasicAuth(node.user, secret_of(node))
         elif node.credentials == "bearer":
-            headers["Authorization"] = f"Bearer {read_secret(node.secret)}"
+            headers["Authorization"] = f"Bearer {secret_of(node)}"
         self._client = httpx.Client(
             transport=WireTransport(node, waiting),
             headers=headers,

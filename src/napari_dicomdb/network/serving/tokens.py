@@ -53,7 +53,7 @@ def make_token() -> str:
         If this system has no keyring that can be used ("no-keyring").
     """
     token = new_token()
-    keep_secret(token, _NAME)
+    keep_secret(token, _NAME, VARIABLE)
     return token
 
 
@@ -66,7 +66,7 @@ def kept_token() -> str:
         If the keyring cannot be used ("no-keyring").
     """
     try:
-        return read_secret(_NAME)
+        return read_secret(_NAME, VARIABLE)
     except NodeError as error:
         if error.reason != "no-secret":
             raise
