@@ -38,6 +38,23 @@ def test_there_and_back(syntax):
         assert decode_result(encode_result(result, syntax), syntax) == result
 
 
+@pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT])
+def test_uids_that_are_none(syntax):
+    """No warning of pydicom's (which would be an error here) prints what came."""
+    written = CommitmentRequest("1.02.9", (("1.2.03", "1.2.04"),))  # as some devices do
+    assert decode_request(encode_request(written, syntax), syntax) == written
+    result = CommitmentResult("1.02.9", (), {("1.2.03", "1.2.04"): 0x0112})
+    assert decode_result(encode_result(result, syntax), syntax) == result
+    for strange in (
+        CommitmentRequest("DOE^JANE", (ONE,)),
+        CommitmentRequest("1.2.9", (ONE, (ONE[0], "DOE^JANE"))),
+        CommitmentRequest("1.2.9", ((ONE[0], ""),)),
+    ):
+        with pytest.raises(NetworkError, match="no UID") as caught:
+            decode_request(encode_request(strange, syntax), syntax)
+        assert "DOE" not in str(caught.value)
+
+
 def test_wrong_ones():
     for raw in (b"", b"abcdefgh", encode_request(CommitmentRequest("", (ONE,)), IMPLICIT)):
         with pytest.raises(NetworkError):

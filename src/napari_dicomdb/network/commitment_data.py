@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._meta import IMPLICIT_LITTLE
 from napari_dicomdb.errors import NetworkError
+from napari_dicomdb.network.storage_service import is_written_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydicom import Dataset
+    from pydicom import DataElement, Dataset
 
 __all__ = [
     "COMMITMENT_INSTANCE",
@@ -43,6 +44,8 @@ FAILURES = {
 }
 """Plain words for a FailureReason (PS3.3 Section C.14)."""
 
+_TRANSACTION = 0x00081195
+_REFERENCE = (0x00081150, 0x00081155)
 # All that the bytes of a stranger make a decoder stumble over.
 _UNREADABLE = (
     ArithmeticError,
@@ -94,7 +97,7 @@ def encode_request(request: CommitmentRequest, syntax: str) -> bytes:
     from pydicom import Dataset
 
     made = Dataset()
-    made.TransactionUID = request.transaction_uid
+    made.add(_uid(_TRANSACTION, request.transaction_uid))
     made.ReferencedSOPSequence = [_item(one) for one in request.references]
     return _encoded(made, syntax)
 
@@ -105,12 +108,15 @@ def decode_request(raw: bytes, syntax: str) -> CommitmentRequest:
     Raises
     ------
     NetworkError
-        If it is none (reason "bad-answer").
+        If it is none, or names what is no UID (reason "bad-answer").
     """
     with_uid = _decoded(raw, syntax)
     references = tuple(reference for reference, _ in _references(with_uid[1], 0x00081199))
     if not references:
         raise _bad("it names no instance")
+    uids = {with_uid[0]}.union(*references)
+    if not all(is_written_uid(uid) for uid in uids):
+        raise _bad("it names what is no UID")
     return CommitmentRequest(with_uid[0], references)
 
 
@@ -119,7 +125,7 @@ def encode_result(result: CommitmentResult, syntax: str) -> bytes:
     from pydicom import Dataset
 
     made = Dataset()
-    made.TransactionUID = result.transaction_uid
+    made.add(_uid(_TRANSACTION, result.transaction_uid))
     if result.committed:
         made.ReferencedSOPSequence = [_item(one) for one in result.committed]
     if result.failed:
@@ -145,10 +151,26 @@ def _item(reference: Reference, failure: int | None = None) -> Dataset:
     from pydicom import Dataset
 
     made = Dataset()
-    made.ReferencedSOPClassUID, made.ReferencedSOPInstanceUID = reference
+    for tag, uid in zip(_REFERENCE, reference, strict=True):
+        made.add(_uid(tag, uid))
     if failure is not None:
         made.FailureReason = failure
     return made
+
+
+def _uid(tag: int, value: str) -> DataElement:
+    """Return an element as it is told: pydicom would warn of zeros at the beginning of numbers."""
+    from pydicom import DataElement
+    from pydicom.config import IGNORE
+
+    return DataElement(tag, "UI", value, validation_mode=IGNORE)
+
+
+def _uid_in(dataset: Dataset, tag: int) -> str:
+    """Return a UID as it was told, without a warning that prints it."""
+    value = dataset.get_item(tag).value if tag in dataset else ""
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.strip("\0 ")
 
 
 def _encoded(dataset: Dataset, syntax: str) -> bytes:
@@ -167,7 +189,7 @@ def _decoded(raw: bytes, syntax: str) -> tuple[str, Dataset]:
 
     try:
         dataset = read_dataset(io.BytesIO(raw), syntax == IMPLICIT_LITTLE, True)
-        uid = str(dataset.get("TransactionUID", "") or "")
+        uid = _uid_in(dataset, _TRANSACTION)
     except _UNREADABLE as error:
         raise _bad("it cannot be read") from error
     if not uid or len(uid) > 64:
@@ -180,10 +202,7 @@ def _references(dataset: Dataset, tag: int) -> Iterable[tuple[Reference, int]]:
     try:
         items = dataset[tag].value if tag in dataset else []
         for item in items:
-            reference = (
-                str(item.get("ReferencedSOPClassUID", "") or ""),
-                str(item.get("ReferencedSOPInstanceUID", "") or ""),
-            )
+            reference = (_uid_in(item, _REFERENCE[0]), _uid_in(item, _REFERENCE[1]))
             found.append((reference, int(item.get("FailureReason", 0x0110) or 0x0110)))
     except _UNREADABLE as error:
         raise _bad("it cannot be read") from error
