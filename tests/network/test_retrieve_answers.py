@@ -36,6 +36,20 @@ def test_failed_uids() -> None:
     assert ending.reason == "status-b000"
 
 
+@pytest.mark.parametrize("status", [0xC000, 0xA801, 0x0110])
+def test_a_destination_that_the_node_may_not_know(status: int) -> None:
+    ending = ending_of(answer(status), destination="VIEWER")
+    assert ending is not None
+    assert "VIEWER" in ending.text
+    assert "address and port" in ending.text
+    without = ending_of(answer(status))
+    assert without is not None
+    assert "VIEWER" not in without.text
+    other = ending_of(answer(0xAA02), destination="VIEWER")
+    assert other is not None
+    assert "VIEWER" not in other.text
+
+
 def test_identifier_that_is_none() -> None:
     ending = ending_of(answer(0xA702, b"\1\2\3", ErrorComment="full"))
     assert ending is not None

@@ -338,6 +338,7 @@ def test_move_to_an_unknown_destination(
     assert not report.ok
     assert report.reasons() == {"status-a801": 2}
     assert "AE title" in report.failed[0][2]
+    assert "STRANGER" in report.failed[0][2]
     assert report.status_text == "A801H"
 
 

@@ -211,7 +211,7 @@ class Mover:
                 raise NetworkError(
                     "the node asks for what it was not offered", reason="bad-answer"
                 )
-            ending = ending_of(answer)
+            ending = ending_of(answer, destination=destination_of(self._node))
             if ending is not None:
                 return ending
             self._waiting()

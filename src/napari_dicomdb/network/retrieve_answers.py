@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Ending", "ending_of", "is_answer"]
 
 _PENDING = (0xFF00, 0xFF01)
+_UNKNOWN_DESTINATION = 0xA801
 
 
 @dataclass(slots=True)
@@ -68,8 +69,16 @@ def is_answer(message: Message, request: int, field_of_request: int) -> bool:
     return True
 
 
-def ending_of(message: Message) -> Ending | None:
-    """Return how a request ended; None: it goes on."""
+def ending_of(message: Message, *, destination: str = "") -> Ending | None:
+    """Return how a request ended; None: it goes on.
+
+    Parameters
+    ----------
+    message : Message
+        An answer.
+    destination : str
+        Of C-MOVE: the AE title that the node was told to send to.
+    """
     command = message.command
     status = int(command["Status"])
     if status in _PENDING:
@@ -77,6 +86,13 @@ def ending_of(message: Message) -> Ending | None:
     meaning = retrieve_status(status)
     comment = str(command.get("ErrorComment", ""))
     text = f"{meaning.text} ({comment})" if comment and status else meaning.text
+    if destination and status == _UNKNOWN_DESTINATION:
+        text += f"; ours is {destination}"
+    elif destination and _may_not_know(status):
+        text += (
+            f"; perhaps it does not know the AE title {destination}: enter it there, with this "
+            "computer's address and port"
+        )
     ending = Ending(status, text, meaning.kind)
     ending.completed = _count(command.get("NumberOfCompletedSuboperations"))
     ending.failed = _count(command.get("NumberOfFailedSuboperations"))
@@ -92,6 +108,12 @@ def ending_of(message: Message) -> Ending | None:
         else:
             ending.failed_uids = tuple(uid for uid in str(found).split("\\") if uid)
     return ending
+
+
+def _may_not_know(status: int) -> bool:
+    """Tell whether nodes answer so to an AE title that is not in their list."""
+    # Instead of A801: Orthanc says C000, others one of the failures without a reason.
+    return status == 0x0110 or 0xC000 <= status <= 0xCFFF
 
 
 def _count(value: object) -> int | None:

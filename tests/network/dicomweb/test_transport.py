@@ -72,3 +72,26 @@ def test_no_connection(url, reason) -> None:
     ):
         client.get(url)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("last_words", [b"", b"\7\0\0\0\0\4\0\0\2\1"])
+def test_a_dimse_port_is_guessed(last_words) -> None:
+    """Such a server closes, or sends an A-ABORT (PS3.8 Section 9.3.8) first."""
+
+    def serve(server):
+        client, _ = server.accept()
+        with client:
+            client.recv(65_536)
+            client.sendall(last_words)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        node = Node("x", kind="dicomweb", url=url, limits=Limits(answer_seconds=5))
+        with (
+            httpx.Client(transport=WireTransport(node, no_waiting), trust_env=False) as client,
+            pytest.raises(NetworkError, match="no web server but a DIMSE port"),
+        ):
+            client.get(f"{url}/studies")
+        thread.join(10)

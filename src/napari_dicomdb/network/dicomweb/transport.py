@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["WireTransport", "told_of"]
 
 _MOST_CONNECTIONS = 16
+_NO_WEB_SERVER = "this is no web server but a DIMSE port"
 
 
 class _WireStream(httpcore.NetworkStream):
@@ -124,6 +125,7 @@ class WireTransport(httpx.BaseTransport):
     """
 
     def __init__(self, node: Node, waiting: Waiting) -> None:
+        self._has_answered = False
         self._pool = httpcore.ConnectionPool(
             max_connections=_MOST_CONNECTIONS,
             keepalive_expiry=10.0,
@@ -153,13 +155,22 @@ class WireTransport(httpx.BaseTransport):
         try:
             answer = self._pool.handle_request(asked)
         except _HTTPCORE_ERRORS as error:
-            raise told_of(error) from error
+            raise self._guessed(told_of(error)) from error
+        except NetworkError as error:
+            raise self._guessed(error) from error
+        self._has_answered = True
         return httpx.Response(
             status_code=answer.status,
             headers=answer.headers,
             stream=_Body(answer.stream),
             extensions=answer.extensions,
         )
+
+    def _guessed(self, error: NetworkError) -> NetworkError:
+        """Say of a server that has never answered what it may be."""
+        if self._has_answered or error.reason != "closed":
+            return error
+        return NetworkError(f"{error}: perhaps {_NO_WEB_SERVER}", reason=error.reason)
 
     def close(self) -> None:
         """Close all connections."""
@@ -183,6 +194,7 @@ def told_of(error: Exception) -> NetworkError:
     if isinstance(error, httpcore.TimeoutException):
         return NetworkError("the server does not answer", reason="timeout")
     return NetworkError(
-        "what answers at this address does not speak HTTP: is the port right?",
+        f"what answers at this address does not speak HTTP: is the port right? Perhaps "
+        f"{_NO_WEB_SERVER}",
         reason="not-http",
     )

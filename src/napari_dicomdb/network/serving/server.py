@@ -12,6 +12,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_dicomdb.errors import MissingLibraryError, NetworkError
+from napari_dicomdb.network.port_owner import owner_of_port
 from napari_dicomdb.network.serving.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -228,8 +229,9 @@ def _listen(settings: ServerSettings) -> socket.socket:
 
 def _not_listening(settings: ServerSettings, error: OSError) -> NetworkError:
     if error.errno == errno.EADDRINUSE:
+        owner = owner_of_port(settings.port) or "another program"
         return NetworkError(
-            f"another program uses port {settings.port}: stop it, or serve at another port",
+            f"port {settings.port} is in use by {owner}: stop that, or serve at another port",
             reason="port-in-use",
         )
     if error.errno in (errno.EACCES, errno.EPERM):
