@@ -99,7 +99,7 @@ def test_messages_and_codes(dicomdb, pacs):
         assert dicomdb(*words).code == 2
     assert dicomdb("find", "nobody").code == 1
     done = dicomdb("find", "pacs", "Modality=CT")
-    assert done.code == 1
+    assert done.code == 2
     assert "ModalitiesInStudy" in done.err
     dicomdb("nodes", "add", "gone", "--host", "127.0.0.1", "--port", 1)
     done = dicomdb("find", "--all-nodes", "--json")

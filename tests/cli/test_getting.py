@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -9,6 +11,9 @@ from contextlib import suppress
 
 import pydicom
 import pytest
+
+from napari_dicomdb.network import retrieve_watch
+from napari_dicomdb.network.retrieve_watch import Watch
 
 
 @pytest.fixture
@@ -91,10 +96,45 @@ def test_what_goes_wrong(dicomdb, server, files, tmp_path):
     assert dicomdb("get", "pacs").code == 2
     assert dicomdb("get", "pacs", "nonsense").code == 2
     assert dicomdb("get", "pacs", "StudyInstanceUID=").code == 2
-    assert dicomdb("get", "pacs", "NoSuchKeyword=1").code == 1
+    assert dicomdb("get", "pacs", "NoSuchKeyword=1").code == 2
     assert dicomdb("get", "nobody", "StudyInstanceUID=1.2.3").code == 1
     done = dicomdb("get", "pacs", "StudyInstanceUID=1.2.3", "--to", tmp_path, "--all")
     assert done.code == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT to one's own process")
+@pytest.mark.parametrize("into", ["database", "folder"])
+def test_ctrl_c_says_what_has_come(dicomdb, server, files, monkeypatch, tmp_path, into):
+    first = []
+
+    def keep(watch, uid, *args, **more):
+        kept(watch, uid, *args, **more)
+        if not first:
+            first.append(uid)
+            os.kill(os.getpid(), signal.SIGINT)
+            watch.tell()
+
+    kept = Watch.keep
+    monkeypatch.setattr(Watch, "keep", keep)
+    monkeypatch.setattr(retrieve_watch, "_TURN", 0.0)  # asks whether to go on each time
+    study = f"StudyInstanceUID={pydicom.dcmread(files[0]).StudyInstanceUID}"
+    words = ["get", "pacs", study, *(["--to", tmp_path / "out"] if into == "folder" else [])]
+    before = signal.getsignal(signal.SIGINT)
+    done = dicomdb(*words, "--json")
+    assert signal.getsignal(signal.SIGINT) is before
+    assert done.code == 130
+    assert done.json["cancelled"]
+    came = done.json["received"]
+    assert 1 <= came < len(files)
+    assert first[0] in done.json["received_uids"]
+    assert "goes on with the rest [cancelled]" in done.err
+    assert "Traceback" not in done.err
+    monkeypatch.setattr(Watch, "keep", kept)
+    again = dicomdb(*words, "--json")
+    assert (again.code, again.json["already"]) == (0, came)
+    if into == "folder":
+        written = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+        assert len(written) == len(files)
 
 
 def test_as_a_job(dicomdb, server, files):

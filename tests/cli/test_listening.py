@@ -91,6 +91,7 @@ def test_words_for_people_and_sigterm(listening, program, paths):
     assert process.returncode == 0
     assert "stopped: 1 instance received" in out
     assert "[wrong-calling-aet]" in err
+    assert f"{out}{err}".count("rejected:") == 1  # once, by the log no second time
     assert "Traceback" not in err
 
 
@@ -142,6 +143,8 @@ def test_settings_are_kept_and_used(tmp_path, monkeypatch):
         ["--no-tls", "--tls-cert", "c.pem"],
         ["--max-object", "large"],
         ["--port", "70000"],
+        ["--aet", "FAR TOO LONG A TITLE"],
+        ["--allow-from", "nowhere"],
     ],
 )
 def test_wrong_usage(words, tmp_path):

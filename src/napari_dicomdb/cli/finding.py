@@ -17,7 +17,7 @@ from napari_dicomdb.cli.output import (
     say,
     say_error,
 )
-from napari_dicomdb.errors import DatabaseError, NotFoundError
+from napari_dicomdb.errors import DatabaseError, NotFoundError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,14 +82,17 @@ def find(
     nodes = _nodes(names, all_nodes)
     if not nodes and not here:
         raise typer.BadParameter("say whom to ask: NAME, --all-nodes or --here")
-    query = Query(
-        level.value,
-        keys,
-        root="patient" if patient_root else "study",
-        returned=tuple(returned or ()),
-        limit=limit,
-        fuzzy=fuzzy,
-    )
+    try:
+        query = Query(
+            level.value,
+            keys,
+            root="patient" if patient_root else "study",
+            returned=tuple(returned or ()),
+            limit=limit,
+            fuzzy=fuzzy,
+        )
+    except QueryError as error:
+        raise typer.BadParameter(str(error)) from error
     database = _database(db, needed=here)
     try:
         with progress_bar() as progress:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +15,11 @@ import typer
 from napari_dicomdb.cli.jobs import refuse_unkept, say_queued
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
 from napari_dicomdb.cli.output import print_json, progress_bar, say, say_error
-from napari_dicomdb.errors import NotFoundError, QueryError
+from napari_dicomdb.errors import Cancelled, NotFoundError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
     from napari_dicomdb.api import Database
     from napari_dicomdb.network.node import Node
@@ -39,6 +42,7 @@ _NEEDED = {
     "instance": {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"},
 }
 _STAGING = ".dicomdb-get"
+_INTERRUPTED = 130
 
 
 class GetLevel(StrEnum):
@@ -91,7 +95,7 @@ def get(
     if to is not None and (queue or everything):
         raise typer.BadParameter("--to goes with neither --queue nor --all")
     node = find_node(name)
-    with progress_bar(quiet=json_) as progress:
+    with progress_bar(quiet=json_) as bar, _until_ctrl_c(bar) as progress:
         wanted = _wanted(node, keys, level, progress)
         if queue:
             with open_database(db, create=True) as database:
@@ -109,11 +113,35 @@ def get(
     else:
         say(report.summary())
     for uid, reason, text in report.failed:
-        say_error(f"{uid}: {text}" if uid else text, reason)
+        if reason != "cancelled":  # how many there are is in the summary
+            say_error(f"{uid}: {text}" if uid else text, reason)
     if report.cancelled:
-        say_error("cancelled: what has come is kept; the same command goes on", "cancelled")
+        say_error("what has come is kept; the same command goes on with the rest", "cancelled")
+        raise typer.Exit(_INTERRUPTED)
     if not report.ok:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _until_ctrl_c(progress: Progress) -> Iterator[Progress]:
+    """Give a progress callback that cancels after Ctrl+C; a second one ends at once."""
+    is_stopped = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal is_stopped
+        is_stopped = True
+        signal.signal(signal.SIGINT, before)
+
+    def tell(done: int, total: int | None, text: str) -> None:
+        if is_stopped:
+            raise Cancelled("interrupted")
+        progress(done, total, text)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield tell
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _keys(words: Sequence[str]) -> dict[str, str]:
@@ -146,7 +174,11 @@ def _wanted(
     named = set(plain) if chosen == "patient" else set(plain) - {"PatientID"}
     if exact and named == _NEEDED[chosen]:
         return [Wanted.of_keys(plain)]
-    found = find([node], Query(chosen, keys), progress=progress)
+    try:
+        query = Query(chosen, keys)
+    except QueryError as error:
+        raise typer.BadParameter(str(error)) from error
+    found = find([node], query, progress=progress)
     (outcome,) = found.nodes
     if not found.ok:
         raise QueryError(f"{node.name}: {outcome.text}", reason=outcome.reason or "no-query")
@@ -172,8 +204,12 @@ def _retrieve_to(
     with Database.open(staging) as database:
         report = database.retrieve(wanted, node, progress=progress)
         records = database.patients()
-        if records:
-            written = export_files(database, records, target, by_link=True, progress=progress)
+        if records and not report.cancelled:
+            try:
+                written = export_files(database, records, target, by_link=True, progress=progress)
+            except Cancelled:  # what has come stays in the database of the target
+                report.cancelled = True
+                return report
             report.failed += [
                 ("", reason, f"{path}: {why}") for path, reason, why in written.rejected
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import re
 import signal
@@ -14,6 +15,7 @@ import typer
 
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
 from napari_dicomdb.cli.output import say, say_error, visible
+from napari_dicomdb.errors import NodeError
 
 if TYPE_CHECKING:
     from napari_dicomdb.network.listener import Listener
@@ -27,6 +29,7 @@ _size = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE).fullmatch
 _QUIET = frozenset({"stored", "associated", "released"})  # too many to be said to people
 _WRONG = frozenset({"rejected", "broken", "refused"})
 _TURN = 0.5
+_NOWHERE = logging.NullHandler()
 
 
 def listen(
@@ -121,10 +124,15 @@ def listen(
         "max_object_bytes": None if max_object is None else _bytes_of(max_object),
         "idle_seconds": idle,
     }
-    settings = replace(before, **{k: v for k, v in given.items() if v is not None})
-    settings = replace(settings, tls=_tls(before, tls_cert, tls_key, tls_ca, no_tls))
+    try:
+        settings = replace(before, **{k: v for k, v in given.items() if v is not None})
+        settings = replace(settings, tls=_tls(before, tls_cert, tls_key, tls_ca, no_tls))
+    except NodeError as error:
+        raise typer.BadParameter(str(error)) from error
     if settings.is_open:
         say_error("anybody on the network may store here: see --allow-aet, --allow-from, --tls-ca")
+    # Its events are said: without a handler, Python would write its warnings to stderr, too.
+    logging.getLogger("napari_dicomdb.network.served_association").addHandler(_NOWHERE)
     with open_database(db, create=True) as database:
         events: queue.SimpleQueue[ListenerEvent | None] = queue.SimpleQueue()
         listener = Listener(database, settings, on_event=events.put)

@@ -62,7 +62,7 @@ def send(
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Send instances, series, studies or files to a node, such as a PACS (C-STORE)."""
+    """Send instances, series, studies or files to a node, such as a PACS (C-STORE, STOW-RS)."""
     from napari_dicomdb.network.nodes import find_node
     from napari_dicomdb.settings import write_whole
 
