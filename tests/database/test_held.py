@@ -37,4 +37,4 @@ def test_counts(database, level):
 def test_patients(database):
     found = held_of_patients(database._connections, ["SCSFREN", "nobody"])
     record = database.patient("SCSFREN")
-    assert found == {"SCSFREN": [(record.birth_date, record.instance_count)]}
+    assert found == {"SCSFREN": [(record.birth_date, record.instance_count, record.name)]}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pydicom
+
+from napari_dicomdb import Database
 from napari_dicomdb.network.holdings import with_holdings
 from napari_dicomdb.network.query import Match
 
@@ -30,6 +33,21 @@ def test_held(phantom_database, phantom_paths):
     values = {"NumberOfPatientRelatedInstances": str(count)}
     assert of(Match("n", "patient", values, patient_id=patient.patient_id)) == ("all", count)
     assert of(Match("n", "patient", values)) == ("none", 0)
+
+
+def test_patients_without_an_id(tmp_path, phantom_paths):
+    for number, name in enumerate(("DOE^JOHN", "DOE^JANE", "DOE^JANE")):
+        ds = pydicom.dcmread(phantom_paths[number])
+        ds.PatientID, ds.PatientName = "", name
+        ds.StudyInstanceUID, ds.SeriesInstanceUID = f"1.2.{number + 1}", f"1.2.{number + 1}.1"
+        ds.save_as(tmp_path / f"{number}.dcm")
+    with Database.in_memory() as database:
+        database.import_paths([tmp_path], workers=0)
+        names = ("DOE^JANE", "DOE^JOHN", "ROE^JANE")
+        told = with_holdings(
+            database, [Match("n", "patient", {"PatientName": name}) for name in names]
+        )
+    assert [one.held_count for one in told] == [2, 1, 0]
 
 
 def test_another_patient_of_the_same_id(phantom_database, phantom_paths):

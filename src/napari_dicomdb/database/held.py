@@ -20,7 +20,7 @@ _SQL = {
     "instance": "SELECT uid, 1 FROM instance WHERE uid IN (SELECT value FROM json_each(?))",
 }
 _PATIENTS = (
-    "SELECT patient_id, birth_date, instance_count FROM patient"
+    "SELECT patient_id, birth_date, instance_count, name FROM patient"
     " WHERE merged_into IS NULL AND patient_id IN (SELECT value FROM json_each(?))"
 )
 
@@ -46,8 +46,8 @@ def held_instances(connections: Connections, level: str, uids: Iterable[str]) ->
 
 def held_of_patients(
     connections: Connections, patient_ids: Iterable[str]
-) -> Mapping[str, list[tuple[str, int]]]:
-    """Return birth date (ISO or "") and number of instances of the patients of these IDs.
+) -> Mapping[str, list[tuple[str, int, str]]]:
+    """Return birth date (ISO or ""), number of instances and name of the patients of these IDs.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def held_of_patients(
 
     Returns
     -------
-    mapping of str to list of (str, int)
+    mapping of str to list of (str, int, str)
         By PatientID: two hospitals may give the same one to two people.
     """
-    found: dict[str, list[tuple[str, int]]] = {}
+    found: dict[str, list[tuple[str, int, str]]] = {}
     with connections.borrow() as connection:
-        for patient_id, born, count in connection.execute(
+        for patient_id, born, count, name in connection.execute(
             _PATIENTS, (json.dumps(list(patient_ids)),)
         ):
-            found.setdefault(patient_id, []).append((born, count))
+            found.setdefault(patient_id, []).append((born, count, name))
     return found

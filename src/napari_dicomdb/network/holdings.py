@@ -25,13 +25,13 @@ def with_holdings(database: Database, matches: Sequence[Match]) -> list[Match]:
     database : Database
     matches : sequence of Match
         Of any level. Of patients those of the same ID count, unless both birth dates
-        are known and differ.
+        are known and differ; without an ID, those of the same name that have none either.
     """
     connections = database._connections
     found = list(matches)
     for level in dict.fromkeys(match.level for match in found):
         places = [i for i, match in enumerate(found) if match.level == level]
-        keys = dict.fromkeys(found[i].uid for i in places if found[i].uid)
+        keys = dict.fromkeys(found[i].uid for i in places)
         if level == "patient":
             patients = held_of_patients(connections, keys)
             for i in places:
@@ -44,9 +44,14 @@ def with_holdings(database: Database, matches: Sequence[Match]) -> list[Match]:
     return found
 
 
-def _count_of(match: Match, known: Sequence[tuple[str, int]]) -> int:
+def _count_of(match: Match, known: Sequence[tuple[str, int, str]]) -> int:
     born = parse_date(match.text("PatientBirthDate"))
-    return sum(count for date, count in known if not (born and date) or born == date)
+    name = match.text("PatientName")
+    return sum(
+        count
+        for date, count, theirs in known
+        if (not (born and date) or born == date) and (match.uid or name == theirs)
+    )
 
 
 def _held(match: Match, count: int) -> Match:
