@@ -208,3 +208,24 @@ def _close_all(session):
     from napari_dicomdb.widgets import _session
 
     _session._close(session)
+
+
+def test_nothing_is_cut_off_in_a_narrow_dock(qtbot, page):
+    page.form.toggle_more()
+    page.form.tls.setChecked(True)
+    page.copy_button.show()
+    page.resize(328, 900)  # the page of a dock of 340 pixels
+    inner = page.form.parentWidget()
+    qtbot.waitUntil(lambda: page.width() == 328)
+    view = inner.parentWidget()
+    qtbot.waitUntil(lambda: inner.width() <= view.width())
+    for part in (page.copy_button, page.form.aet, page.form.bind, page.form.key, page.at_launch):
+        assert part.mapTo(page, part.rect().topRight()).x() < page.width()
+
+
+@pytest.mark.parametrize("size", [8 << 30, 1_500_000, 1, 1 << 50])
+def test_the_largest_object_stays_what_was_set(page, size):
+    page.form.show_settings(ListenerSettings(max_object_bytes=size))
+    assert page.form.settings().max_object_bytes == size
+    page.form.largest.setValue(77)
+    assert page.form.settings().max_object_bytes == 77_000_000

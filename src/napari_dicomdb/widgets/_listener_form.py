@@ -14,6 +14,7 @@ __all__ = ["ListenerForm"]
 _LOCAL, _EVERYWHERE = "127.0.0.1", "0.0.0.0"
 _PLACES = {_LOCAL: "This computer only (127.0.0.1)", _EVERYWHERE: "Every network (0.0.0.0)"}
 _MEGABYTE = 1_000_000
+_MOST_MEGABYTES = 1_000_000
 
 
 class ListenerForm(QWidget):
@@ -42,7 +43,12 @@ class ListenerForm(QWidget):
         self.aets.setToolTip("Calling AE titles, with commas between them")
         self.addresses = line("Addresses that may come", "All")
         self.addresses.setToolTip("Addresses and networks, for example 10.1.2.3, 10.1.0.0/16")
+        self.bind.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.bind.setMinimumContentsLength(10)  # it may be narrower than its longest choice
         self._is_more = False
+        self._set_bytes = 0
         self.more = make_button("More…", self.toggle_more, "Encryption and limits")
         self.any_called = QCheckBox("Others may call us by any AE title")
         self.tls = QCheckBox("Encrypted (TLS)")
@@ -53,15 +59,19 @@ class ListenerForm(QWidget):
             "Associations at once", 1, 1_000, "More are told to try again later"
         )
         self.largest = number(
-            "Largest object", 1, 1_000_000, "A larger data set is refused", " MB"
+            "Largest object", 1, _MOST_MEGABYTES, "A larger data set is refused", " MB"
         )
         self.idle = seconds("Idle", "A silent association is broken off after that")
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setHorizontalSpacing(12)
         self._form.setVerticalSpacing(5)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for label, field in self._rows():
-            self._form.addRow(label, field)
+            if isinstance(field, QCheckBox):  # across both columns: it has a label of its own
+                self._form.addRow(field)
+            else:
+                self._form.addRow(label, field)
         self._tls_fields = (self.certificate, self.key, self.ca)
         self._watch()
         self.show_settings(ListenerSettings())
@@ -141,10 +151,15 @@ class ListenerForm(QWidget):
             allowed_aets=_parts(self.aets.text()),
             allowed_addresses=_parts(self.addresses.text()),
             max_associations=self.associations.value(),
-            max_object_bytes=self.largest.value() * _MEGABYTE,
+            max_object_bytes=self._largest_bytes(),
             idle_seconds=self.idle.value(),
             tls=tls,
         )
+
+    def _largest_bytes(self) -> int:
+        """Return what was set, to the byte, unless another number of megabytes was chosen."""
+        chosen = self.largest.value()
+        return self._set_bytes if chosen == _megabytes(self._set_bytes) else chosen * _MEGABYTE
 
     def show_settings(self, settings: ListenerSettings) -> None:
         """Show settings."""
@@ -155,7 +170,8 @@ class ListenerForm(QWidget):
         self.addresses.setText(", ".join(settings.allowed_addresses))
         self.any_called.setChecked(settings.any_called_aet)
         self.associations.setValue(settings.max_associations)
-        self.largest.setValue(max(settings.max_object_bytes // _MEGABYTE, 1))
+        self._set_bytes = settings.max_object_bytes
+        self.largest.setValue(_megabytes(self._set_bytes))
         self.idle.setValue(settings.idle_seconds)
         tls = settings.tls
         self.tls.setChecked(tls is not None)
@@ -166,6 +182,11 @@ class ListenerForm(QWidget):
         ):
             field.setText(path)
         self._adapt()
+
+
+def _megabytes(size: int) -> int:
+    """Return a size as the field shows it."""
+    return min(max(round(size / _MEGABYTE), 1), _MOST_MEGABYTES)
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -130,7 +130,8 @@ class ListenerPage(NetworkPage):
         self.wrong.hide()
         self.form = ListenerForm()
         self.form.edited.connect(self._on_edited)
-        self.at_launch = QCheckBox("Start with napari, as soon as a database is open")
+        self.at_launch = QCheckBox("Start with napari")
+        self.at_launch.setToolTip("Listen as soon as a database is open")
         self.at_launch.setChecked(self._listening.at_launch)
         self.at_launch.toggled.connect(self._keep_at_launch)
         self._build()
@@ -176,7 +177,6 @@ class ListenerPage(NetworkPage):
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inner)
         self.column.addWidget(area, 1)
 
