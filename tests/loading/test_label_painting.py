@@ -58,7 +58,12 @@ def test_labels_may_be_larger_than_the_frames(series, segmentation, records):
     pixels = np.ones((2, 6, 5), np.uint8)
     stored, grid = opened(segmentation(series.axial([0, 3]), pixels, "BINARY"), records)
     painted = paint_segments(
-        stored, [1, 1], {1: 300}, grid.places + np.array([1, 2, 1]), (4, 9, 7), progress=no_progress
+        stored,
+        [1, 1],
+        {1: 300},
+        grid.places + np.array([1, 2, 1]),
+        (4, 9, 7),
+        progress=no_progress,
     )
     (array,) = painted.arrays
     assert array.dtype == np.uint16
