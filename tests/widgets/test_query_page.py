@@ -140,7 +140,7 @@ def test_a_node_that_is_not_there_is_told_and_tested(qtbot, make_page, server):
         assert "nothing listens" in box.text()
         assert "1 node could not be asked" in page.results.words.text()
         assert box.button.isVisible()
-        assert box.button.text() == "Test node"
+        assert box.button.text() == "Test"
         qtbot.mouseClick(box.button, LEFT)
         assert "Testing gone" in box.text()
         qtbot.waitUntil(lambda: "nothing listens" in box.text(), timeout=PATIENCE)
@@ -221,3 +221,18 @@ def test_without_a_uid_nothing_below_is_asked_for():
 
     with pytest.raises(QueryError, match="gave no UID"):
         below(row)
+
+
+def test_search_stays_in_sight_in_a_low_dock(qtbot, make_page):
+    page = make_page()
+    page.results.tell("pacs", "pacs: " + "words that take a lot of room " * 6, "error")
+    page.resize(330, page.minimumSizeHint().height())
+    for part in (page.form.search_button, page.results.words, page.results.load_button):
+        shown = part.mapTo(page, part.rect().bottomRight())
+        assert page.rect().contains(shown)
+        assert part.visibleRegion().boundingRect().height() == part.height()
+    assert page.results.notices["pacs"].height() < 2 * page.form.search_button.height()
+    page.form.clear_button.setFocus()
+    qtbot.keyClick(page.form.clear_button, Qt.Key.Key_Return)
+    assert page.results.notices == {}  # it was searched anew
+    qtbot.waitUntil(lambda: not page.is_busy, timeout=PATIENCE)

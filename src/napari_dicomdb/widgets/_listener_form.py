@@ -166,6 +166,7 @@ class ListenerForm(QWidget):
         self.aet.setText(settings.aet)
         self.port.setValue(settings.port)
         self.bind.setCurrentText(_PLACES.get(settings.bind, settings.bind))
+        self.bind.lineEdit().setCursorPosition(0)  # where it is narrow, show how it begins
         self.aets.setText(", ".join(settings.allowed_aets))
         self.addresses.setText(", ".join(settings.allowed_addresses))
         self.any_called.setChecked(settings.any_called_aet)

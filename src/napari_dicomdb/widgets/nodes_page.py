@@ -125,6 +125,7 @@ class NodesPage(NetworkPage):
         self.table = make_table(self.model, "Nodes", self)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self._is_narrow = False
         self._make_columns()
         self._fit_columns()
         self.table.viewport().installEventFilter(self)
@@ -194,8 +195,7 @@ class NodesPage(NetworkPage):
 
     def _fit_columns(self) -> None:
         """Share the room out: to the address most; a column with nothing in it is hidden."""
-        room = self.table.viewport().width()
-        narrow = room < _NARROW
+        narrow = self._is_narrow = self.table.viewport().width() < _NARROW
         told = [
             any(row.cells[column] for row in self.model.rows) for column in range(len(_TITLES))
         ]
@@ -207,10 +207,9 @@ class NodesPage(NetworkPage):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Share the room out anew when there is more or less of it."""
-        if event.type() == QEvent.Type.Resize and watched is self.table.viewport():
-            was, room = event.oldSize().width(), event.size().width()
-            if (was < _NARROW) != (room < _NARROW):
-                self._fit_columns()
+        resized = event.type() == QEvent.Type.Resize and watched is self.table.viewport()
+        if resized and self._is_narrow != (event.size().width() < _NARROW):
+            self._fit_columns()
         return bool(super().eventFilter(watched, event))
 
     def focus_first(self) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QCompleter,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QStyledItemDelegate,
     QToolButton,
@@ -27,7 +28,7 @@ from napari_dicomdb.widgets._theme import popup_sheet
 if TYPE_CHECKING:
     from napari_dicomdb.widgets._theme import Palette
 
-__all__ = ["DateChoice", "KeyAdder", "KeyField", "known_keywords", "line_edit"]
+__all__ = ["DateChoice", "KeyAdder", "KeyField", "dim_label", "known_keywords", "line_edit"]
 
 MODALITIES = ("", "CT", "MR", "PT", "US", "XA", "CR", "DX", "MG", "NM", "RTSTRUCT", "RTDOSE",
               "SEG", "SR")  # fmt: skip
@@ -260,3 +261,11 @@ class KeyAdder(QLineEdit):
             return
         self.added.emit(keyword)
         self.clear()
+
+
+def dim_label(text: str) -> QLabel:
+    """Return the words beside a field."""
+    label = QLabel(text)
+    label.setObjectName("dim")
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -29,6 +29,7 @@ from napari_dicomdb.widgets.query_fields import (
     DateChoice,
     KeyAdder,
     KeyField,
+    dim_label,
     line_edit,
 )
 
@@ -156,11 +157,13 @@ class QueryForm(QWidget):
         where = QHBoxLayout()
         where.setContentsMargins(0, 0, 0, 2)
         where.setSpacing(8)
-        self.where = _label("Where")
+        self.where = dim_label("Where")
         where.addWidget(self.where, 0, Qt.AlignmentFlag.AlignVCenter)
         where.addWidget(self.nodes, 1)
         where.addWidget(self.add_node_button, 0, Qt.AlignmentFlag.AlignTop)
-        buttons = QHBoxLayout()
+        self.bar = QWidget()
+        self.bar.installEventFilter(self)
+        buttons = QHBoxLayout(self.bar)
         buttons.setContentsMargins(0, 2, 0, 0)
         buttons.setSpacing(6)
         buttons.addWidget(self.adder, 1)
@@ -171,7 +174,7 @@ class QueryForm(QWidget):
         layout.setSpacing(4)
         layout.addLayout(where)
         layout.addLayout(self._grid)
-        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
         _keep_low(self)
         self.show_busy(False)
         self._arrange(False)
@@ -179,7 +182,7 @@ class QueryForm(QWidget):
     def _label_of(self, text: str, field: QWidget) -> QLabel:
         label = self._labels.get(field)
         if label is None:
-            label = self._labels[field] = _label(text)
+            label = self._labels[field] = dim_label(text)
             label.setBuddy(field)
         return label
 
@@ -195,9 +198,25 @@ class QueryForm(QWidget):
         self._grid.setColumnStretch(1, 1)
         self._grid.setColumnStretch(3, 1 if wide else 0)
         before: QWidget = self.nodes
-        for _, field in fields:
+        buttons = (self.adder, self.clear_button, self.search_button)
+        for field in (*(field for _, field in fields), *buttons):
             QWidget.setTabOrder(before, field)
             before = field
+
+    def take_bar(self) -> QWidget:
+        """Return the row with the button *Search*, to stand where it never scrolls away.
+
+        Return and Escape go to the form from there, too.
+        """
+        self.layout().removeWidget(self.bar)
+        return self.bar
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Take the keys of the row of buttons, wherever it stands."""
+        if watched is self.bar and event.type() == QEvent.Type.KeyPress:
+            self.keyPressEvent(event)
+            return bool(event.isAccepted())
+        return bool(super().eventFilter(watched, event))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Put two fields side by side where there is room."""
@@ -375,13 +394,6 @@ def _keep_low(widget: QWidget) -> None:
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
     policy.setHeightForWidth(True)
     widget.setSizePolicy(policy)
-
-
-def _label(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName("dim")
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label
 
 
 def _short(keyword: str) -> str:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["QueryPage"]
 
 _CALM = 250  # ms; what arrives in batches is looked at once
-_LEAST_RESULTS = 200  # pixels
+_LEAST_RESULTS = 150  # pixels
 
 
 class QueryPage(NetworkPage):
@@ -82,7 +82,9 @@ class QueryPage(NetworkPage):
         self.results.setMinimumHeight(_LEAST_RESULTS)
         # The form has what it needs first.
         self.results.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
+        bar = self.form.take_bar()
         self.column.addWidget(LowArea(self.form))
+        self.column.addWidget(bar)
         self.column.addWidget(self.results, 1)
         self.form.searched.connect(self.search)
         self.form.cancelled.connect(self.cancel)
@@ -160,12 +162,7 @@ class QueryPage(NetworkPage):
         def failed(error: Exception) -> None:
             self.results.tell(name, str(error), "error", testable=True)
 
-        self.runner.submit(
-            work,
-            pass_progress=True,
-            returned=told,
-            failed=failed,
-        )
+        self.runner.submit(work, pass_progress=True, returned=told, failed=failed)
 
     # -- query ------------------------------------------------------------------------
 

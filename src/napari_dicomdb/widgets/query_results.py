@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 from napari_dicomdb.widgets._record_menu import MenuEntry, filled_menu
 from napari_dicomdb.widgets._text import count, one_line
 from napari_dicomdb.widgets._upkeep_page import make_label
+from napari_dicomdb.widgets.folded_notice import FoldedNotice
 from napari_dicomdb.widgets.match_view import MatchView
 from napari_dicomdb.widgets.models.match_rows import HERE
 from napari_dicomdb.widgets.models.match_tree import MatchTree
-from napari_dicomdb.widgets.notice import NoticeBox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ class QueryResults(QWidget):
         super().__init__(parent)
         self._palette = palette
         self.streaming_nodes: frozenset[str] = frozenset()
-        self.notices: dict[str, NoticeBox] = {}
+        self.notices: dict[str, FoldedNotice] = {}
         self.model = MatchTree()
         self.view = MatchView(self.model)
         self.words = make_label("Ask nodes and this database: type above, then Return.", "dim")
@@ -147,11 +147,12 @@ class QueryResults(QWidget):
         elif outcome.text and outcome.state != "cancelled":
             self.tell(f"{outcome.node}:text", f"{_named(outcome.node)}: {outcome.text}", "info")
 
-    def tell(self, key: str, text: str, severity: str, *, testable: bool = False) -> NoticeBox:
+    def tell(self, key: str, text: str, severity: str, *, testable: bool = False) -> FoldedNotice:
         """Show a notice; a later one of the same key takes its place."""
         box = self.notices.get(key)
         if box is None:
-            box = NoticeBox(severity, text, action="Test node" if testable else "", closable=True)
+            box = FoldedNotice(severity, text, "Test" if testable else "")
+            box.button.setToolTip("Test the node, and say what is wrong")
             box.apply_palette(self._palette)
             box.triggered.connect(lambda: self.test_requested.emit(key))
             self.notices[key] = box
