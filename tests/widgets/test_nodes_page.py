@@ -164,7 +164,7 @@ def test_several_are_tested_with_what_they_offer(qtbot, page, storescp):
     qtbot.waitUntil(page.work.outcome.isVisible, timeout=20_000)
     told = page.work.outcome.text()
     assert "answers. It offers echo, storing. Not offered: query by study" in told
-    assert page.model.rows[2].cells[1] == "answers"
+    qtbot.waitUntil(lambda: page.model.rows[2].cells[1] == "answers")
     assert page.work.outcome.severity == "info"
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pint
 import pytest
 
 from napari_dicomdb.errors import Cancelled
 from napari_dicomdb.widgets import _warming
 from napari_dicomdb.widgets._tasks import TaskRunner
+
+pint = pytest.importorskip("pint")
 
 _FIRST_LAYER = """
 import sys

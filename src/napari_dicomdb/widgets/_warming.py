@@ -10,8 +10,6 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-import pint
-
 if TYPE_CHECKING:
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
 
@@ -37,7 +35,7 @@ def warm_up(runner: TaskRunner) -> Task | None:
     )
 
 
-def prepare(*, progress: Any) -> pint.UnitRegistry:
+def prepare(*, progress: Any) -> Any:
     """Import what is needed, and return a registry of units; any thread."""
     for done, name in enumerate(WARMED):
         progress(done, len(WARMED) + 1, "Getting ready")
@@ -46,12 +44,13 @@ def prepare(*, progress: Any) -> pint.UnitRegistry:
         except ImportError:
             _log.debug("%s is not installed", name)
     progress(len(WARMED), len(WARMED) + 1, "Getting ready")
-    registry = pint.UnitRegistry(on_redefinition="raise")
+    registry = importlib.import_module("pint").UnitRegistry(on_redefinition="raise")
     _ = registry.pixel, registry.millimeter
     return registry
 
 
-def use_registry(registry: pint.UnitRegistry) -> None:
+def use_registry(registry: Any) -> None:
     """Let napari use it; not when one is in use. On the GUI thread, where units are made."""
+    pint = importlib.import_module("pint")  # napari's own, not a dependency of ours
     if type(pint.get_application_registry().get()) is pint.registry.LazyRegistry:
         pint.set_application_registry(registry)
