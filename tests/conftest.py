@@ -7,6 +7,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +92,9 @@ def program() -> Callable[[str], str]:
     """Find a peer's program, e.g. ``program("dcmdump")``; skips where it is absent."""
 
     def find(name: str) -> str:
-        path = shutil.which(name)
+        # Some peers are wheels: their programs lie beside this interpreter.
+        beside = Path(sys.executable).parent
+        path = shutil.which(name) or shutil.which(name, path=str(beside))
         if path is None:
             _absent(f"{name} is not installed: scripts/setup-system.sh peers")
         return str(path)

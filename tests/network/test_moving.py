@@ -31,12 +31,20 @@ def silent() -> Iterator[Node]:
 
     ae = AE("PEER")
     ae.add_supported_context(StudyRootQueryRetrieveInformationModelMove)
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_MOVE, move)])
+    # pynetdicom does not close the connection of an association that it aborts.
+    opened: list[Any] = []
+    handlers: list[Any] = [
+        (evt.EVT_C_MOVE, move),
+        (evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc.dul.socket.socket)),
+    ]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     port = server.socket.getsockname()[1]
     limits = Limits(answer_seconds=0.5)
     yield Node("peer", host="127.0.0.1", port=port, called_aet="PEER", limits=limits)
     end.set()
     server.shutdown()
+    for connection in opened:
+        connection.close()
 
 
 def test_silence(silent: Node) -> None:

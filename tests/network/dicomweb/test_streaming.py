@@ -57,7 +57,11 @@ def test_equal_to_the_imported_series(web, local, name) -> None:
             assert theirs.dtype == ours.dtype
             assert theirs.dims == ours.dims
             np.testing.assert_array_equal(np.asarray(theirs.array), np.asarray(ours.array))
-            np.testing.assert_array_equal(theirs.geometry.affine, ours.geometry.affine)
+            # Segments take the grid of their image where that is here: the same but for rounding.
+            place = 1e-5 if name == "seg" else 0
+            np.testing.assert_allclose(
+                theirs.geometry.affine, ours.geometry.affine, rtol=0, atol=place
+            )
             assert theirs.units == ours.units
             compared += 1
     assert compared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from contextlib import ExitStack
 from typing import Any
@@ -91,7 +92,7 @@ def test_too_many(start: Any) -> None:
         b"GARBAGE\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: " + b"b" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: " + b"b" * 2_000_000 + b"\r\n\r\n",
         b"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
         b"GET /dicom-web/studies/%ff%00/metadata HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /dicom-web/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -102,8 +103,9 @@ def test_too_many(start: Any) -> None:
 )
 def test_hostile_bytes(web: Any, raw: bytes) -> None:
     with connect(web) as one:
-        one.sendall(raw)
-        one.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # closed before it took all
+            one.sendall(raw)
+            one.shutdown(socket.SHUT_WR)
         said = is_closed(one)
     assert said == b"" or said.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
     assert b"Traceback" not in said

@@ -182,10 +182,10 @@ def test_limits(start: Any, store: Any, phantom_paths: list[Path]) -> None:
 def test_a_full_disk(
     start: Any, store: Any, phantom_paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_dicomdb.database import receiving
+    from napari_dicomdb.database import arriving
 
     web = start()
-    monkeypatch.setattr(receiving, "_LEAST_ROOM", 1 << 60)
+    monkeypatch.setattr(arriving, "_LEAST_ROOM", 1 << 60)
     answer = store(web, phantom_paths[0].read_bytes())
     assert answer.status_code == 507
     assert answer.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA700]
