@@ -40,6 +40,7 @@ _PASSED_OVER_PRESENT = {
     ),
 }
 _decode = json.JSONDecoder().raw_decode
+_MOST_KNOWN = 20_000  # answers kept of one question
 
 
 def register(connection: sqlite3.Connection) -> None:
@@ -129,6 +130,7 @@ class _Asked:
         self.ranges = ranges_of(value) if keyword in NUMERIC else None
         self.meets = _test(keyword, value, quoted)
         self.known: dict[Any, bool] = {}
+        self.known_notes: dict[str, int] = {}
 
     def met_by(self, value: Any) -> bool:
         if value is None:
@@ -136,9 +138,21 @@ class _Asked:
         key = value if isinstance(value, str | int | float) else repr(value)
         found = self.known.get(key)
         if found is None:
-            if len(self.known) > 20_000:
+            if len(self.known) > _MOST_KNOWN:
                 self.known.clear()
             found = self.known[key] = self.meets(value)
+        return found
+
+    def met_by_note_at(self, notes: str, at: int) -> int:
+        if self.ranges is None:
+            return self.met_by_note(_decode(notes, at)[0])
+        # Numbers alone: the note ends with the first bracket, and many series share it.
+        text = notes[at : notes.find("]", at) + 1]
+        found = self.known_notes.get(text)
+        if found is None:
+            if len(self.known_notes) > _MOST_KNOWN:
+                self.known_notes.clear()
+            found = self.known_notes[text] = self.met_by_note(_decode(text)[0])
         return found
 
     def met_by_note(self, note: Note) -> int:
@@ -208,7 +222,7 @@ def _value_found(value: Any, notes: str | None, asked: _Asked) -> int:
     if type(value) is bytes:
         value = json.loads(value)
     if notes:
-        found = asked.met_by_note(_decode(notes, notes.find(asked.needle) + len(asked.needle))[0])
+        found = asked.met_by_note_at(notes, notes.find(asked.needle) + len(asked.needle))
         if found != _PERHAPS:
             return found
         return _YES if asked.met_by(value) else found
