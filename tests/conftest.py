@@ -10,12 +10,12 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 _TESTS = Path(__file__).parent
 _WINDOW_FOLDERS = {"viewer", "widgets"}
@@ -85,6 +85,29 @@ def reference_data() -> Path:
     if not root.is_dir():
         _absent(f"no reference data in {root}: set DICOMDB_REFERENCE_DATA")
     return root
+
+
+_ABSENT_WORDS = ("not installed", "could not import", "no DICOMweb plug-in", "No module named")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail in CI what is skipped for want of a peer or library, however it was skipped."""
+    return _required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Do the same for modules that are skipped as a whole."""
+    return _required((yield))
+
+
+def _required(report: Any) -> Any:
+    if os.environ.get("DICOMDB_REQUIRE_PEERS") == "1" and report.outcome == "skipped":
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if any(words in why for words in _ABSENT_WORDS):
+            report.outcome, report.longrepr = "failed", why
+    return report
 
 
 @pytest.fixture(scope="session")
