@@ -319,14 +319,14 @@ def test_a_study_removed_meanwhile(qtbot, dock, database):
 def test_layers_follow_the_viewer(qtbot, viewer, dock):
     layers = dock.page.layers
     viewer.add_points([[0, 0, 0]])
-    assert layers.count() == 1
+    assert layers.count() == 2  # the last row is the whole viewer
     second = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn")
     assert layers.layers()[0].name == "Drawn"
     assert layers.checked() == [second]
     second.name = "Renamed"
     assert layers.item(0).text() == "Renamed"
     viewer.layers.remove(second)
-    assert layers.count() == 1
+    assert layers.count() == 2
 
 
 def test_several_layers_become_a_series_each(qtbot, viewer, dock, database):

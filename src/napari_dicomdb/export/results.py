@@ -1,8 +1,10 @@
 """Results on their way: written beside, checked, then put into a folder, a database, a node.
 
-All or nothing. Every exporter writes into a staging folder; what it wrote is read again;
-only when everything is there and right is it renamed into the folder and copied into the
-database. Nothing is sent that was not written completely.
+All or nothing. Every exporter writes into a staging folder, which is on the disk where the
+files shall be; what it wrote is read again; only when everything is there and right is it
+renamed into the folder and brought into the database, there in one transaction. Whatever
+ends the process: what was staged is deleted by the next who writes or opens. Nothing is
+sent that was not written completely.
 """
 
 from __future__ import annotations
@@ -10,14 +12,29 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from napari_dicomdb.errors import DicomDbError, ExportError, NetworkError, NotFoundError
-from napari_dicomdb.export.files import cannot_write, staging_folder
+from napari_dicomdb.database.together import Arriving, staged
+from napari_dicomdb.errors import (
+    DatabaseError,
+    DicomDbError,
+    ExportError,
+    NetworkError,
+    NotFoundError,
+)
 from napari_dicomdb.export.naming import safe_name
 from napari_dicomdb.export.result_report import ResultReport
+from napari_dicomdb.export.staging import (
+    absolute,
+    cannot_write,
+    make_folders,
+    move_in,
+    removed,
+    staging_folder,
+)
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -26,7 +43,6 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from napari_dicomdb.database.database import Database
-    from napari_dicomdb.database.report import ImportReport
     from napari_dicomdb.export.exporter import Exportable
     from napari_dicomdb.export.study import StudyTarget
 
@@ -66,7 +82,7 @@ def check_results(
         one.check()
     places: list[Path] = []
     if folder is not None:
-        place = Path(os.path.abspath(os.fspath(folder)))
+        place = absolute(folder)
         if place.exists() and not place.is_dir():
             raise ExportError(f"{place} is a file: choose a folder", reason="file-exists")
         places.append(place)
@@ -135,30 +151,28 @@ def write_results(
     report = ResultReport(study_uid=target.study_uid, losses=list(target.remarks))
     for one in exportables:
         report.losses += [loss for loss in one.losses if loss not in report.losses]
-    with _stage(folder) as stage:
-        series = [
-            _write_one(one, target, stage / str(k), _within(tell, k, len(exportables)))
-            for k, one in enumerate(exportables)
-        ]
+    place = None if folder is None else absolute(folder)
+    with _stage(place, database, into_database=into_database) as stage:
+        series: list[list[Path]] = []
+        for k, one in enumerate(exportables):
+            share = _within(tell, k, len(exportables))
+            series.append(_write_one(one, target, stage / str(k), share))
+            target = _check_written(series[-1], target, report)
         tell(len(exportables), len(exportables), "Checking what was written")
-        for files in series:
-            _check_written(files, target, report)
-        _refuse_known(database, report)
-        if into_database and database is not None:
-            _require_study(database, target)
-        published: list[Path] = []
-        if folder is not None:
-            published = _publish(exportables, series, Path(os.path.abspath(os.fspath(folder))))
-            series = [_moved(files, where) for files, where in zip(series, published, strict=True)]
-            report.files = [str(path) for files in series for path in files]
-        written = [path for files in series for path in files]
-        try:
+        if database is not None and not into_database:
+            _refuse_known(database, report)
+        with ExitStack() as stack:
+            arriving = None
             if into_database and database is not None:
-                _import(database, written, report)
-        except DicomDbError:
-            for place in published:
-                _remove(place)
-            raise
+                arriving = _arriving(stack, database, series, target, tell, moved=place is None)
+            written = [path for files in series for path in files]
+            if place is not None:
+                series = _publish(exportables, series, place, stack)
+                written = [path for files in series for path in files]
+                report.files = [str(path) for path in written]
+            if arriving is not None:
+                report.imported = arriving.adopt().added
+            stack.pop_all().close() if False else None
         if node is not None:
             only = folder is None and not into_database
             _send(database, written, node, report, tell, only=only)
@@ -185,6 +199,9 @@ def _gone(target: StudyTarget) -> NotFoundError:
 
 
 def _estimated_size(one: Exportable) -> int:
+    known = one.source.meta.get("bytes")  # of what is no array: a scene
+    if isinstance(known, int):
+        return int(known * _ROOM)
     count = 1
     for length in one.source.shape:
         count *= length

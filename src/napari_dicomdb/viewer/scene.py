@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import DicomDbError, ExportError
 from napari_dicomdb.export.exporters.scene import open_archive
-from napari_dicomdb.export.scene_archive import Scene, read_scene, write_scene
-from napari_dicomdb.export.scenes.references import find_reference, layer_of
-from napari_dicomdb.progress import no_progress
+from napari_dicomdb.export.scene_archive import Scene, read_scene
+from napari_dicomdb.export.scenes.captured import write_captured
+from napari_dicomdb.export.scenes.references import layer_of
 from napari_dicomdb.viewer.scene_state import apply_extra, apply_view, capture, layer_arguments
 from napari_dicomdb.viewer.sliders import slider_values
 
@@ -103,32 +103,6 @@ def save_scene(
     scene = capture(viewer, name=name or Path(path).stem)
     with _lent(database, needed=not embed) as lent:
         return write_captured(scene, path, database=lent, progress=progress)
-
-
-def write_captured(
-    scene: Scene,
-    path: str | Path,
-    *,
-    database: Database | None = None,
-    progress: Progress | None = None,
-) -> Scene:
-    """Write what `capture` returned, on any thread; layers the database has by reference.
-
-    Returns
-    -------
-    Scene
-        As written: layers by reference have lost their data.
-    """
-    tell = progress or no_progress
-    for k, layer in enumerate(scene.layers):
-        tell(k, len(scene.layers), "Looking for the layers' files")
-        metadata = layer.state.get("metadata") or {}
-        found = find_reference(layer.kind, layer.data, metadata.get("dicomdb"), database)
-        if found is not None:
-            layer.reference, layer.data = found, None
-            layer.state["metadata"] = {k: v for k, v in metadata.items() if k != "dicomdb"}
-    write_scene(scene, path, progress=progress)
-    return scene
 
 
 def open_scene(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
+from napari_dicomdb.widgets._export_scene import SceneExport
 from napari_dicomdb.widgets._text import one_line, tool_tip
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _ROW = 22
 class LayerList(QListWidget):
     """Follows the layers of a viewer; the layers selected there are checked here.
 
+    The last row stands for all of them with the view: a `SceneExport`.
+
     Parameters
     ----------
     viewer : napari viewer or None
@@ -42,6 +45,7 @@ class LayerList(QListWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer
+        self.scene = None if viewer is None else SceneExport(viewer)
         self._watched: list[Any] = []
         self._altered: list[Any] = []
         self._is_filling = False
@@ -121,7 +125,8 @@ class LayerList(QListWidget):
         self._watch(layers)
         self._is_filling = True
         self.clear()
-        for layer in layers:
+        rows = [*layers, self.scene] if self._viewer.layers else []
+        for layer in rows:
             item = QListWidgetItem(one_line(layer.name))
             item.setData(_LAYER, layer)
             item.setFlags(
@@ -134,8 +139,7 @@ class LayerList(QListWidget):
             item.setToolTip(tool_tip(f"{layer.name}: {layer._type_string}"))
             self.addItem(item)
         self._is_filling = False
-        rows = min(max(len(layers), 2), 6)
-        self.setFixedHeight(_ROW * rows + 8)
+        self.setFixedHeight(_ROW * min(max(len(rows), 2), 7) + 8)
         if current is not None:
             self.show_layer(current)
         if [id(one) for one in checked] != [id(one) for one in self.checked()]:

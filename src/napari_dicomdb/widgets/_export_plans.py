@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_dicomdb.viewer.frame import current_frame, dicom_metadata
+from napari_dicomdb.widgets._export_scene import SceneExport
 from napari_dicomdb.widgets._export_work import examine_layer
 
 if TYPE_CHECKING:
@@ -107,8 +108,14 @@ class Plans(QObject):
         return [self._plans[id(one)] for one in self._layers if id(one) in self._plans]
 
     def ways(self) -> list[Exportable]:
-        """Return the chosen way of each layer."""
-        return [way for plan in self.chosen() if (way := plan.way) is not None]
+        """Return the chosen way of each layer; a scene as the viewer shows it now."""
+        ways = []
+        for plan in self.chosen():
+            way = plan.way
+            if way is not None:
+                is_scene = isinstance(plan.layer, SceneExport)
+                ways.append(plan.layer.take(way) if is_scene else way)
+        return ways
 
     def follow(self, layers: Sequence[Any], *, together: bool = False) -> None:
         """Plan for these layers and no others.

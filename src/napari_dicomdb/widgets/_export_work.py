@@ -14,6 +14,7 @@ from napari_dicomdb.export.results import check_results, write_results
 from napari_dicomdb.export.study import StudyTarget
 from napari_dicomdb.viewer.export_source import source_of
 from napari_dicomdb.viewer.frame import dicom_metadata
+from napari_dicomdb.widgets._export_scene import SceneExport
 from napari_dicomdb.widgets.models.export_plan import LayerPlan
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ def examine_layer(
     made_on : napari layer, optional
         Of ours: what a layer without sources of its own refers to.
     """
+    if isinstance(layer, SceneExport):
+        return layer.plan(database)
     try:
         source = source_of(layer, database, frame=frame)
         others = tuple(source_of(one, database, frame=frame) for one in together)

@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress
 
-__all__ = ["CREATOR", "GROUP", "SceneExporter", "open_archive", "scene_exportable"]
+__all__ = [
+    "CREATOR",
+    "GROUP",
+    "LARGEST",
+    "SceneExporter",
+    "description_need",
+    "open_archive",
+    "scene_exportable",
+]
 
 GROUP = 0x0099
 CREATOR = "NAPARI-DICOMDB SCENE"
@@ -98,9 +106,6 @@ class SceneExporter:
             )
             finding = Finding(FindingCode.OTHER_OBJECT, Severity.ERROR, text, {"bytes": size})
             findings.append(finding)
-        description = Need(
-            "description", "Description", "text", _described(source.name), tip="Of the series."
-        )
         return [
             Exportable(
                 name="Scene: layers, camera and sliders in a picture of the view",
@@ -109,7 +114,7 @@ class SceneExporter:
                 reasons=("it is a scene",),
                 losses=tuple(source.meta.get("notes", ())),
                 findings=tuple(findings),
-                needs=(description,),
+                needs=(description_need(source.name),),
                 source=source,
                 exporter=self,
             )
@@ -127,10 +132,9 @@ class SceneExporter:
         """Write the object."""
         source = exportable.source
         progress(0, 2, "Writing the scene")
-        made = target.dataset(
-            _SECONDARY_CAPTURE,
-            NewSeries("OT", str(options["description"]), target.series_number(_STEP)),
-        )
+        number = target.series_number(options.get("series_number") or _STEP)
+        series = NewSeries("OT", str(options["description"]), number)
+        made = target.dataset(_SECONDARY_CAPTURE, series)
         _fill_picture(made, source.plane((), 0))
         made.ContentDate, made.ContentTime = made.InstanceCreationDate, made.InstanceCreationTime
         _refer(made, target, source.references)
@@ -169,6 +173,12 @@ def open_archive(path: str | Path) -> IO[bytes]:
     except (InvalidDicomError, OSError, ValueError, EOFError) as error:
         raise bad_scene("it is neither an archive nor a DICOM object") from error
     return io.BytesIO(_found(data_set))
+
+
+def description_need(name: str) -> Need:
+    """Return the need of a series description, for a scene of that name."""
+    tip = "Of the series."
+    return Need("description", "Description", "text", _described(name), tip=tip)
 
 
 def _described(name: str) -> str:
