@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pydicom
 import pytest
+from pydicom.sr.codedict import codes
 
+from napari_dicomdb.dicom.display_colours import CYCLE
+from napari_dicomdb.dicom.structure_colours import structure_colour, varied
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.segments.segment_list import Code, read_segment_list
 
@@ -57,3 +61,66 @@ def test_a_header_without_segments_is_read(series, records):
     with pytest.raises(LoadError) as refused:
         read_segment_list(record)
     assert refused.value.reason == "file-missing"
+
+
+def coloured(record, changes):
+    header = pydicom.dcmread(record.path)
+    changes(header)
+    header.save_as(record.path)
+    return read_segment_list(record).segments
+
+
+def test_without_a_recommended_colour_the_type_decides_then_the_region_then_the_number(
+    series, segmentation, records
+):
+    pixels = np.zeros((2, 6, 5, 4), np.uint8)
+    for k in range(4):
+        pixels[:, k, :, k] = 1
+    (record,) = records([segmentation(series.axial([0, 3]), pixels, "BINARY")])
+    tissue, bone = codes.SCT.Tissue, codes.SCT.Bone
+
+    def changes(header):
+        third, fourth = header.SegmentSequence[2:]
+        third.SegmentedPropertyTypeCodeSequence = [coding(tissue)]
+        third.AnatomicRegionSequence = [coding(bone)]
+        fourth.SegmentedPropertyTypeCodeSequence = [coding(tissue)]
+
+    liver, second, third, fourth = coloured(record, changes)
+    assert liver.colour == structure_colour("10200004", "SCT", "")
+    assert second.colour == varied(liver.colour, 1)  # another liver is told apart
+    assert third.colour == structure_colour(bone.value, "SCT", "")
+    assert fourth.colour == CYCLE[3]
+    lab = [41661, 41167, 40792]
+    (first, *_) = coloured(
+        record, lambda h: setattr(h.SegmentSequence[0], "RecommendedDisplayCIELabValue", lab)
+    )
+    assert first.colour == (221, 130, 101)
+
+
+def coding(code):
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept.from_code(code)
+
+
+def test_a_palette_wins_over_recommended_colours(series, segmentation, records):
+    from highdicom import PaletteColorLUTTransformation
+
+    table = np.array([[0, 0, 0], [10, 200, 30], [250, 20, 40], [7, 8, 9]], np.uint8)
+    labels = np.zeros((2, 6, 5), np.uint8)
+    labels[0, 1], labels[0, 2], labels[0, 3] = 1, 2, 3
+    path = segmentation(
+        series.axial([0, 3]), labels, "LABELMAP",
+        palette_color_lut_transformation=PaletteColorLUTTransformation.from_combined_lut(table),
+    )  # fmt: skip
+    (record,) = records([path])
+
+    def changes(header):
+        by_number = {item.SegmentNumber: item for item in header.SegmentSequence}
+        by_number[1].RecommendedDisplayCIELabValue = [41661, 41167, 40792]
+        header.SegmentSequence = [by_number[1], by_number[2]]
+
+    first, second = coloured(record, changes)
+    assert (first.colour, second.colour) == ((10, 200, 30), (250, 20, 40))
+    told = read_segment_list(record)
+    assert told.with_numbers({3})[2].colour == (7, 8, 9)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.database.thumbnail_pictures import Picture, stored_frame
-from napari_dicomdb.dicom.display_colours import CYCLE, cielab_to_rgb
+from napari_dicomdb.dicom.display_colours import CYCLE
 from napari_dicomdb.dicom.functional_groups import FrameTable
-from napari_dicomdb.dicom.photometric import palette_from_dataset
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
 from napari_dicomdb.errors import PixelError
 from napari_dicomdb.loading.pictures.headers import items, read_header, referenced_uids, values_of
@@ -95,25 +94,22 @@ def _middle(records: list[InstanceRecord]) -> InstanceRecord:
 
 
 def _looks_of(record: InstanceRecord) -> _Looks:
+    # Late: it reads headers by this package.
+    from napari_dicomdb.loading.segments.segment_list import segment_list_of
+
     header = read_header(record.path, lambda tag: tag >= _AFTER_SEGMENTS)
-    colours = {}
-    for place, segment in enumerate(items(header, "SegmentSequence"), 1):
-        number = _number(values_of(segment, "SegmentNumber"), place)
-        colours[number] = _colour(values_of(segment, "RecommendedDisplayCIELabValue"), number)
-    palette = None
-    if record.photometric == "PALETTE COLOR":
-        palette = palette_from_dataset(header)
+    told = segment_list_of(header, record)
     series_uids = {
         str(uid)
         for one in items(header, "ReferencedSeriesSequence")
         for uid in values_of(one, "SeriesInstanceUID")
     }
     return _Looks(
-        kind=str(record.get("SegmentationType") or "BINARY").strip().upper(),
-        colours=colours,
-        top=float(_number(values_of(header, "MaximumFractionalValue"), 255)) or 255.0,
-        background=_number(values_of(header, "PixelPaddingValue"), 0),
-        palette=palette,
+        kind=told.kind,
+        colours={segment.number: segment.colour for segment in told.segments},
+        top=told.maximum,
+        background=told.background,
+        palette=told.palette,
         series_uids=tuple(sorted(series_uids)),
         instance_uids=tuple(referenced_uids(header)),
     )
@@ -124,13 +120,6 @@ def _number(values: list[Any], default: int) -> int:
         return int(values[0])
     except (IndexError, TypeError, ValueError):
         return default
-
-
-def _colour(stored: list[Any], number: int) -> tuple[int, int, int]:
-    try:
-        return cielab_to_rgb(stored)
-    except (TypeError, ValueError):
-        return CYCLE[number % len(CYCLE)]
 
 
 def _fullest(planes: list[ImagePlane], record: InstanceRecord, looks: _Looks) -> list[ImagePlane]:

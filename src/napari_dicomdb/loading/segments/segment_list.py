@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom.display_colours import CYCLE, cielab_to_rgb
 from napari_dicomdb.dicom.photometric import palette_from_dataset
+from napari_dicomdb.dicom.structure_colours import structure_colour, varied
 from napari_dicomdb.errors import LoadError, PixelError
 from napari_dicomdb.loading.pictures.headers import (
     BROKEN,
@@ -29,6 +31,7 @@ __all__ = [
     "Segment",
     "SegmentList",
     "read_segment_list",
+    "segment_list_of",
 ]
 
 SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -63,7 +66,8 @@ class Segment:
         What stands for it in the labels array; not 0.
     label, description : str
     colour : tuple of 3 int
-        Red, green, blue, 0 to 255.
+        Red, green, blue, 0 to 255: of the palette, else recommended, else by what the
+        segment is (`dicom.structure_colours`), else by its number.
     algorithm_type, algorithm_name : str
     category, type, type_modifier, region, region_modifier : Code or None
         Segmented property category, type and its modifier; anatomic region and
@@ -145,7 +149,12 @@ class SegmentList:
         """Return the segments, with one for each of `numbers` that the header does not list."""
         known = {s.number for s in self.segments}
         added = [
-            Segment(n, n or max(numbers | known) + 1, f"Segment {n}", _cyclic(n))
+            Segment(
+                n,
+                n or max(numbers | known) + 1,
+                f"Segment {n}",
+                _of_palette(self.palette, n) or _cyclic(n),
+            )
             for n in sorted(numbers - known)
             if self.kind != "LABELMAP" or n != self.background
         ]
@@ -168,6 +177,11 @@ def read_segment_list(record: InstanceRecord) -> SegmentList:
         ) from error
     except PixelError as error:
         raise LoadError(str(error), reason=error.reason) from error
+    return segment_list_of(header, record)
+
+
+def segment_list_of(header: Dataset, record: InstanceRecord) -> SegmentList:
+    """Return what a header, read up to its pixels, says of a segmentation."""
     kind = _text(header, "SegmentationType").upper()
     if record.sop_class_uid == LABEL_MAP_STORAGE or kind == "LABELMAP":
         kind = "LABELMAP"
@@ -186,11 +200,12 @@ def read_segment_list(record: InstanceRecord) -> SegmentList:
     background = _background(header, described) if kind == "LABELMAP" else 0
     highest = max([number for number, _ in described], default=0)
     segments: dict[int, Segment] = {}
+    colours = _Colours(palette)
     for number, item in described:
-        if kind == "LABELMAP" and number == background:
+        if number in segments or (kind == "LABELMAP" and number == background):
             continue
         # 0 is nothing in napari: a segment of that number takes the first free one.
-        segments.setdefault(number, _segment(item, number, number or highest + 1, palette))
+        segments[number] = _segment(item, number, number or highest + 1, colours)
     return SegmentList(
         kind,
         tuple(segments[number] for number in sorted(segments)),
@@ -214,40 +229,68 @@ def _background(header: Dataset, described: list[tuple[int, Dataset]]) -> int:
     return 0
 
 
-def _segment(item: Dataset, number: int, value: int, palette: Palette | None) -> Segment:
+def _segment(item: Dataset, number: int, value: int, colours: _Colours) -> Segment:
     kind = next(iter(items(item, "SegmentedPropertyTypeCodeSequence")), None)
     region = next(iter(items(item, "AnatomicRegionSequence")), None)
+    codes = (
+        _code(item, "SegmentedPropertyTypeCodeSequence"),
+        _code(item, "AnatomicRegionSequence"),
+    )
     return Segment(
         number,
         value,
         _text(item, "SegmentLabel") or f"Segment {number}",
-        _colour(item, number, palette),
+        colours.of(item, number, codes),
         _text(item, "SegmentDescription"),
         _text(item, "SegmentAlgorithmType"),
         _text(item, "SegmentAlgorithmName"),
         _code(item, "SegmentedPropertyCategoryCodeSequence"),
-        _code(item, "SegmentedPropertyTypeCodeSequence"),
+        codes[0],
         None if kind is None else _code(kind, "SegmentedPropertyTypeModifierCodeSequence"),
-        _code(item, "AnatomicRegionSequence"),
+        codes[1],
         None if region is None else _code(region, "AnatomicRegionModifierSequence"),
         _text(item, "TrackingID"),
         _text(item, "TrackingUID"),
     )
 
 
-def _colour(item: Dataset, number: int, palette: Palette | None) -> tuple[int, int, int]:
-    if palette is not None:
-        import numpy as np
+class _Colours:
+    """Chooses the colours of segments: palette, recommended, by what they are, by number."""
 
+    def __init__(self, palette: Palette | None) -> None:
+        self._palette = palette
+        self._given: Counter[tuple[int, int, int]] = Counter()
+
+    def of(
+        self, item: Dataset, number: int, codes: tuple[Code | None, ...]
+    ) -> tuple[int, int, int]:
+        known = _of_palette(self._palette, number)
+        if known is not None:
+            return known
         try:
-            red, green, blue = palette.apply(np.array([number], np.uint16))[0].tolist()
-            return int(red), int(green), int(blue)
-        except (PixelError, *BROKEN):
-            palette = None
+            return cielab_to_rgb(values_of(item, "RecommendedDisplayCIELabValue"))
+        except (TypeError, ValueError):
+            # The type says it; where that is as general as "tissue", the region may.
+            for code in codes:
+                if code is None:
+                    continue
+                found = structure_colour(code.value, code.scheme, code.meaning)
+                if found is not None:
+                    self._given[found] += 1
+                    return varied(found, self._given[found] - 1)
+            return _cyclic(number)
+
+
+def _of_palette(palette: Palette | None, number: int) -> tuple[int, int, int] | None:
+    if palette is None:
+        return None
+    import numpy as np
+
     try:
-        return cielab_to_rgb(values_of(item, "RecommendedDisplayCIELabValue"))
-    except (TypeError, ValueError):
-        return _cyclic(number)
+        red, green, blue = palette.apply(np.array([number], np.uint16))[0].tolist()
+    except (PixelError, *BROKEN):
+        return None
+    return int(red), int(green), int(blue)
 
 
 def _cyclic(number: int) -> tuple[int, int, int]:
