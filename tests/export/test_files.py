@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
@@ -91,22 +90,24 @@ def test_cancelled_export_leaves_nothing(
     assert list(target.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("is_new", [True, False])
 def test_name_that_appears_meanwhile_is_kept(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, is_new: bool
 ) -> None:
     target = tmp_path / "out"
-    rename = os.rename
+    if not is_new:
+        target.mkdir()
+    late = target / "P1 Doe, Jane" / "20190105 Thorax" / "001 CT Series 1 (2)" / "0002.dcm"
 
-    def rename_late(old: Path, new: Path) -> None:
-        if Path(new).name == "0001.dcm" and Path(new).parent.name.endswith("(2)"):
-            Path(new).write_bytes(b"theirs")
-            raise FileExistsError(17, "File exists", str(new))
-        rename(old, new)
+    def appear(done: int, total: int | None, text: str) -> None:
+        if done == total:
+            late.parent.mkdir(parents=True)
+            late.write_bytes(b"theirs")
 
-    monkeypatch.setattr("napari_dicomdb.export.files.os.rename", rename_late)
-    with pytest.raises((ExportError, OSError)):
-        export_files(database, database.patients(text="id:P1"), target)
-    assert [p.read_bytes() for p in target.rglob("*.dcm")] == [b"theirs"]
+    with pytest.raises(ExportError, match="exists") as error:
+        export_files(database, database.patients(), target, progress=appear)
+    assert error.value.reason == "file-exists"
+    assert contents(target) == {late.relative_to(target).as_posix(): b"theirs"}
 
 
 def test_zip(database: Database, source: Path, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +13,20 @@ from types import SimpleNamespace
 import numpy as np
 import pydicom
 import pytest
+from tests.export.sources import made_up
 
 from napari_dicomdb import Database
-from napari_dicomdb.errors import Cancelled, ExportError, NetworkError, NotFoundError
+from napari_dicomdb.database.writing import Writer
+from napari_dicomdb.errors import (
+    Cancelled,
+    DatabaseBusyError,
+    DatabaseError,
+    ExportError,
+    NetworkError,
+    NotFoundError,
+)
 from napari_dicomdb.export.exporter import Exportable
+from napari_dicomdb.export.registry import examine_for_export
 from napari_dicomdb.export.results import check_results, write_results
 from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.export.study import NewSeries, StudyForm, StudyTarget
@@ -201,21 +213,153 @@ def test_what_stands_against_it_is_said_before(
 def test_what_the_database_does_not_take_is_taken_back(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Database.import_paths
+    end = Writer.end
 
-    def half(self, paths, **options):
-        report = whole(self, paths[:1], **options)
-        report.stopped = "the disk is full"
-        return report
+    def full(self):
+        end(self)  # the copies have their final names by now
+        raise OSError(errno.ENOSPC, "no space left")
 
-    monkeypatch.setattr(Database, "import_paths", half)
-    with pytest.raises(ExportError, match="the disk is full"):
+    monkeypatch.setattr(Writer, "end", full)
+    with pytest.raises(DatabaseError, match="the disk is full") as error:
         write_results(
             database, [exportable()], target(database), folder=tmp_path / "out", into_database=True
         )
-    assert leftovers(tmp_path / "out") == []
+    assert error.value.reason == "disk-full"
+    assert not (tmp_path / "out").exists()
     assert len(database.instances()) == 1
-    assert len(leftovers(tmp_path / "db" / "files")) == 0
+    assert leftovers(tmp_path / "db" / "files") == []
+    assert not (tmp_path / "db" / "received").exists()
+
+
+def test_what_a_study_says_is_not_changed_by_an_exporter(database: Database) -> None:
+    goal = target(database)
+    one = goal.dataset(SECONDARY_CAPTURE, NewSeries("OT"))
+    one.StudyInstanceUID, one.PatientName = "1.2.3.4", "Other"
+    other = goal.dataset(SECONDARY_CAPTURE, NewSeries("OT"))
+    assert goal.study_uid == other.StudyInstanceUID == database.series()[0].study_uid
+    assert other.PatientName != "Other"
+
+
+def test_series_written_together_have_numbers_of_their_own(
+    database: Database, tmp_path: Path
+) -> None:
+    sources = [made_up(np.full((1, 4, 4), k, np.int16)) for k in range(3)]
+    offers = [examine_for_export(source)[0] for source in sources]
+    report = write_results(database, offers, target(database), into_database=True)
+    numbers = [database.find_series(uid).number for uid in report.series_uids]
+    assert len(set(numbers)) == 3
+    assert database.series()[0].number not in numbers
+
+
+def test_shown_at_once_with_a_picture(database: Database, tmp_path: Path) -> None:
+    report = write_results(database, [exportable()], target(database), into_database=True)
+    with sqlite3.connect(tmp_path / "db" / "dicomdb.sqlite") as index:
+        (name,) = index.execute(
+            "SELECT thumbnail.name FROM thumbnail JOIN series ON series.id = series"
+            " WHERE uid = ?", report.series_uids
+        ).fetchone()  # fmt: skip
+        paths = index.execute(
+            "SELECT path, name, file.storage, source FROM file JOIN directory"
+            " ON directory.id = directory JOIN instance ON instance.file = file.id"
+            " JOIN series ON series.id = instance.series WHERE series.uid = ?", report.series_uids
+        ).fetchall()  # fmt: skip
+    index.close()
+    assert (tmp_path / "db" / "thumbnails" / name).read_bytes()[:4] == b"\x89PNG"
+    assert {(storage, source) for _, _, storage, source in paths} == {("copied", None)}
+    assert all((tmp_path / "db" / folder / name).is_file() for folder, name, _, _ in paths)
+
+
+def test_a_series_that_exists_is_not_added_to(database: Database, tmp_path: Path) -> None:
+    class Rude(Pictures):
+        def write(self, *arguments, **how):
+            paths = super().write(*arguments, **how)
+            for path in paths:
+                one = pydicom.dcmread(path)
+                one.SeriesInstanceUID = taken
+                one.save_as(path)
+            return paths
+
+    taken = database.series()[0].uid
+    one = replace(exportable(), exporter=Rude())
+    with pytest.raises(ExportError, match="a series") as error:
+        write_results(database, [one], target(database), into_database=True)
+    assert error.value.reason == "uid-exists"
+    assert len(database.instances()) == 1
+
+
+def test_a_study_that_is_removed_while_it_is_written(database: Database, tmp_path: Path) -> None:
+    goal = target(database)
+
+    def remove(done, total, text):
+        if text.startswith("Checking"):
+            database.remove(study=goal.study_uid)
+
+    with pytest.raises(NotFoundError) as error:
+        write_results(
+            database,
+            [exportable()],
+            goal,
+            folder=tmp_path / "out",
+            into_database=True,
+            progress=remove,
+        )
+    assert error.value.reason == "study-gone"
+    assert database.instances() == []
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "db" / "received").exists()
+
+
+def test_a_database_that_another_process_writes(database: Database, tmp_path: Path) -> None:
+    said: list[str] = []
+    lock = sqlite3.connect(tmp_path / "db" / "writer.lock", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    database.wait_for_writer = 0.2
+    goal = target(database)
+    with pytest.raises(DatabaseBusyError):
+        write_results(
+            database, [exportable()], goal, folder=tmp_path / "out", into_database=True,
+            progress=lambda done, total, text: said.append(text),
+        )  # fmt: skip
+    lock.close()
+    assert said[-1].startswith("Waiting for")
+    assert not (tmp_path / "out").exists()
+    assert write_results(database, [exportable()], goal, into_database=True).imported == 3
+
+
+def test_places_that_nothing_can_be_written_to(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    one, goal = exportable(), target(database)
+    for place, reason in (
+        (tmp_path / ("x" * 300), "name-too-long"),
+        (tmp_path / "/".join(["x" * 200] * 30), "name-too-long"),
+        (tmp_path / "a\0b", "bad-name"),
+        (tmp_path / "file", "file-exists"),
+        (tmp_path / "file" / "below", "no-folder"),
+    ):
+        with pytest.raises(ExportError) as error:
+            write_results(database, [one], goal, folder=place)
+        assert error.value.reason == reason, place
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "file"]
+
+
+def test_a_folder_that_is_removed_meanwhile(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+
+    def remove(done, total, text):
+        if done:
+            shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+    with pytest.raises(ExportError):
+        write_results(
+            database,
+            [exportable()],
+            target(database),
+            folder=tmp_path / "out",
+            into_database=True,
+            progress=remove,
+        )
+    assert not (tmp_path / "out").exists()
+    assert len(database.instances()) == 1
 
 
 def test_sent_without_a_trace_in_the_database(

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -109,7 +110,11 @@ class Folder:
         """Delete what is not whole."""
         if self.path.is_dir():
             for one in self.path.iterdir():
-                if one.suffix == PARTIAL:
+                if one.suffix != PARTIAL:
+                    continue
+                if one.is_dir():  # of objects that were to come together
+                    shutil.rmtree(one, ignore_errors=True)
+                else:
                     one.unlink(missing_ok=True)
 
     def close(self) -> None:

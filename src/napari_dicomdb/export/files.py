@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import tempfile
 import zipfile
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -22,10 +19,17 @@ from napari_dicomdb.database.records import (
 from napari_dicomdb.errors import ExportError, NotFoundError
 from napari_dicomdb.export.media import plan_file_set
 from napari_dicomdb.export.naming import patient_folder, series_folder, study_folder
+from napari_dicomdb.export.staging import (
+    absolute,
+    cannot_write,
+    move_in,
+    publish,
+    staging_folder,
+)
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from napari_dicomdb.database.database import Database
     from napari_dicomdb.database.report import Remark
@@ -124,7 +128,7 @@ def export_files(
     NotFoundError
         If there is nothing to export.
     """
-    place = Path(os.path.abspath(os.fspath(target)))
+    place = absolute(target)
     report = ExportReport(str(place))
     found = instances_of(database, records)
     if not found:
@@ -246,21 +250,6 @@ def check_target(place: Path, *, dicomdir: bool, archive: bool) -> None:
         )
 
 
-@contextmanager
-def staging_folder(place: Path) -> Iterator[Path]:
-    """Make a folder on the disk of `place` that is gone afterwards."""
-    parent = place if place.is_dir() else place.parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix=".dicomdb-export-", dir=parent)
-    except OSError as error:
-        raise cannot_write(place, error) from error
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _write_folder(
     place: Path,
     places: dict[str, InstanceRecord],
@@ -289,36 +278,13 @@ def _write_folder(
             (staged / "DICOMDIR").write_bytes(directory)
             pending.append("DICOMDIR")
         progress(len(places), len(places), "Copying files")
-        _publish(staged, place, pending)
+        if pending:
+            publish(staged, place, pending)
     except OSError as error:
         raise cannot_write(place, error) from error
     for name in pending:
         report.written += 1
         report.size += (place / name).stat().st_size
-
-
-def _publish(staged: Path, place: Path, names: Sequence[str]) -> None:
-    """Rename everything into place; when one cannot be, take the others back."""
-    done: list[Path] = []
-    made: list[Path] = []
-    try:
-        for name in names:
-            final = place / name
-            for folder in reversed([final.parent, *final.parent.parents]):
-                if not folder.exists():
-                    folder.mkdir()
-                    made.append(folder)
-            # Not os.replace: what appeared meanwhile is somebody else's.
-            if final.exists():
-                raise FileExistsError(errno.EEXIST, "it has appeared meanwhile", str(final))
-            os.rename(staged / name, final)
-            done.append(final)
-    except OSError:
-        for path in done:
-            path.unlink(missing_ok=True)
-        for folder in reversed(made):
-            folder.rmdir()
-        raise
 
 
 def _compare_existing(final: Path, instance: InstanceRecord, report: ExportReport) -> None:
@@ -386,21 +352,6 @@ def _write_zip(
         with open(partial, "rb") as written:
             os.fsync(written.fileno())
         progress(len(places), len(places), "Writing the archive")
-        if place.exists():
-            raise FileExistsError(errno.EEXIST, "it has appeared meanwhile", str(place))
-        os.rename(partial, place)
+        move_in(partial, place)
     except OSError as error:
         raise cannot_write(place, error) from error
-
-
-def cannot_write(place: Path, error: OSError) -> ExportError:
-    """Turn an error of the file system into words with a remedy."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ExportError(
-            f"the disk of {place} is full: nothing was exported", reason="disk-full"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return ExportError(f"{place} may not be written to: choose another place")
-    if error.errno == errno.EEXIST:
-        return ExportError(f"{error.filename} exists: {error.strerror}", reason="file-exists")
-    return ExportError(f"{place} cannot be written: {error.strerror or error}")

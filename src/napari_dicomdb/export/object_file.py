@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.dicom.file_meta import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from napari_dicomdb.errors import ExportError
-from napari_dicomdb.export.files import cannot_write
+from napari_dicomdb.export.staging import cannot_write
 
 if TYPE_CHECKING:
     from pathlib import Path

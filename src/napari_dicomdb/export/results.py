@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from napari_dicomdb.database.received import sync_folder
 from napari_dicomdb.database.together import Arriving, staged
 from napari_dicomdb.errors import (
     DatabaseError,
@@ -96,9 +97,7 @@ def check_results(
         _require_study(database, target)
         if database.path is not None:
             places.append(Path(database.path))
-    needed = sum(_estimated_size(one) for one in exportables)
-    for place in places:
-        _require_room(place, needed)
+    _require_room(places, sum(_estimated_size(one) for one in exportables))
 
 
 def write_results(
@@ -152,30 +151,36 @@ def write_results(
     for one in exportables:
         report.losses += [loss for loss in one.losses if loss not in report.losses]
     place = None if folder is None else absolute(folder)
-    with _stage(place, database, into_database=into_database) as stage:
+    home = database if into_database else None
+    with _stage(place, home) as stage:
         series: list[list[Path]] = []
         for k, one in enumerate(exportables):
             share = _within(tell, k, len(exportables))
-            series.append(_write_one(one, target, stage / str(k), share))
+            series.append(_write_one(one, target, stage / str(k), share, place or stage))
             target = _check_written(series[-1], target, report)
         tell(len(exportables), len(exportables), "Checking what was written")
-        if database is not None and not into_database:
-            _refuse_known(database, report)
+        _refuse_known(database, report)
+        # From here on it is finished, whatever `progress` says, but for waiting for others.
         with ExitStack() as stack:
             arriving = None
-            if into_database and database is not None:
-                arriving = _arriving(stack, database, series, target, tell, moved=place is None)
-            written = [path for files in series for path in files]
-            if place is not None:
-                series = _publish(exportables, series, place, stack)
-                written = [path for files in series for path in files]
-                report.files = [str(path) for path in written]
-            if arriving is not None:
-                report.imported = arriving.adopt().added
-            stack.pop_all().close() if False else None
+            if home is not None:
+                coming = [path for files in series for path in files]
+                if place is not None:
+                    coming = _copied(coming, stack.enter_context(staged(home)))
+                known = target.study_uid if target.is_known else ""
+                arriving = stack.enter_context(Arriving(home, coming, known, progress=tell))
+            with ExitStack() as undo:
+                if place is not None:
+                    series = _publish(exportables, series, place, undo)
+                    report.files = [str(path) for files in series for path in files]
+                if arriving is not None:
+                    report.imported = arriving.adopt().added
+                undo.pop_all()
+        if home is not None:
+            _picture(home, report)
         if node is not None:
-            only = folder is None and not into_database
-            _send(database, written, node, report, tell, only=only)
+            written = [path for files in series for path in files]
+            _send(database, written, node, report, tell, kept=home)
     return report
 
 
@@ -208,35 +213,36 @@ def _estimated_size(one: Exportable) -> int:
     return int(count * min(one.source.dtype.itemsize, 4) * _ROOM)
 
 
-def _require_room(place: Path, needed: int) -> None:
-    there = place
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    if not os.access(there, os.W_OK):
-        raise ExportError(f"{place} may not be written to: choose another place")
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise ExportError(
-            f"the disk of {place} has {free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB are "
-            "needed: nothing was written",
-            reason="disk-full",
-        )
+def _require_room(places: Sequence[Path], needed: int) -> None:
+    taken: dict[int, int] = {}
+    for place in places:
+        there = place
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not os.access(there, os.W_OK):
+            raise ExportError(
+                f"{place} may not be written to: choose another place", reason="not-writable"
+            )
+        disk = there.stat().st_dev
+        taken[disk] = taken.get(disk, 0) + needed
+        free = shutil.disk_usage(there).free
+        if free < taken[disk]:
+            raise ExportError(
+                f"the disk of {place} has {free / 1e6:.0f} MB free, {taken[disk] / 1e6:.0f} MB "
+                "are needed: nothing was written",
+                reason="disk-full",
+            )
 
 
 @contextmanager
-def _stage(folder: str | os.PathLike[str] | None) -> Iterator[Path]:
-    if folder is not None:
-        # On the same disk, so that a rename is all that is left to do.
-        with staging_folder(Path(os.path.abspath(os.fspath(folder)))) as stage:
+def _stage(place: Path | None, home: Database | None) -> Iterator[Path]:
+    """Make a folder on the disk where files shall be: a rename is all that is left to do."""
+    if place is None and home is not None:
+        with staged(home) as stage:
             yield stage
         return
-    try:
-        with tempfile.TemporaryDirectory(prefix="dicomdb-result-") as name:
-            yield Path(name)
-    except OSError as error:
-        if isinstance(error, DicomDbError):
-            raise
-        raise cannot_write(Path(tempfile.gettempdir()), error) from error
+    with staging_folder(place or Path(tempfile.gettempdir())) as stage:
+        yield stage
 
 
 def _within(progress: Progress, k: int, count: int) -> Progress:
@@ -250,7 +256,7 @@ def _within(progress: Progress, k: int, count: int) -> Progress:
 
 
 def _write_one(
-    one: Exportable, target: StudyTarget, stage: Path, progress: Progress
+    one: Exportable, target: StudyTarget, stage: Path, progress: Progress, place: Path
 ) -> list[Path]:
     try:
         stage.mkdir()
@@ -258,14 +264,20 @@ def _write_one(
     except OSError as error:
         if isinstance(error, DicomDbError):
             raise
-        raise cannot_write(stage.parent.parent, error) from error
+        raise cannot_write(place, error) from error
     if not files:
         raise ExportError(f"{one.name}: nothing was written", reason="nothing-to-write")
     return files
 
 
-def _check_written(files: Sequence[Path], target: StudyTarget, report: ResultReport) -> None:
-    """Read the header of every file again: an object of this study, each UID once."""
+def _check_written(
+    files: Sequence[Path], target: StudyTarget, report: ResultReport
+) -> StudyTarget:
+    """Read the header of every file again: an object of this study, each UID once.
+
+    Returns the target with the numbers of the new series, so that the next gets another.
+    """
+    numbers = list(target.series_numbers)
     for path in files:
         header = _header(path)
         uid = str(header.get("SOPInstanceUID", ""))
@@ -277,7 +289,9 @@ def _check_written(files: Sequence[Path], target: StudyTarget, report: ResultRep
         series = str(header.get("SeriesInstanceUID", ""))
         if series not in report.series_uids:
             report.series_uids.append(series)
+            numbers += [int(header.SeriesNumber)] if header.get("SeriesNumber") is not None else []
         report.size += path.stat().st_size
+    return replace(target, series_numbers=tuple(numbers))
 
 
 def _header(path: Path) -> Dataset:
@@ -293,22 +307,39 @@ def _header(path: Path) -> Dataset:
 def _refuse_known(database: Database | None, report: ResultReport) -> None:
     if database is None:
         return
-    for uid in report.instance_uids:
-        if database.instances(uid=uid):
-            raise ExportError(
-                f"the database has an object {uid} already: nothing was written",
-                reason="uid-exists",
-            )
+    known = [("an object", uid) for uid in report.instance_uids if database.instances(uid=uid)]
+    for uid in report.series_uids:
+        with suppress(NotFoundError):
+            known.append(("a series", database.find_series(uid).uid))
+    for what, uid in known:
+        raise ExportError(
+            f"the database has {what} {uid} already: nothing was written", reason="uid-exists"
+        )
+
+
+def _copied(files: Sequence[Path], stage: Path) -> list[Path]:
+    copies = [stage / f"{k:06d}.dcm" for k in range(len(files))]
+    try:
+        for path, copy in zip(files, copies, strict=True):
+            shutil.copyfile(path, copy)
+    except OSError as error:
+        raise cannot_write(stage.parents[2], error) from error
+    return copies
 
 
 def _publish(
-    exportables: Sequence[Exportable], series: Sequence[Sequence[Path]], place: Path
-) -> list[Path]:
+    exportables: Sequence[Exportable],
+    series: Sequence[Sequence[Path]],
+    place: Path,
+    undo: ExitStack,
+) -> list[list[Path]]:
     """Rename each series into place, under names that are free; all of them or none."""
-    published: list[Path] = []
-    is_new = not place.exists()
+    published: list[list[Path]] = []
+    made: list[Path] = []
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        make_folders(place, made)
+        for folder in made:
+            undo.callback(_remove_empty, folder)
         for one, files in zip(exportables, series, strict=True):
             stem = safe_name(one.source.name, one.kind)
             single = len(files) == 1
@@ -316,40 +347,25 @@ def _publish(
             while final.exists():
                 number += 1
                 final = place / (f"{stem} ({number}){'.dcm' if single else ''}")
-            os.rename(files[0] if single else files[0].parent, final)
-            published.append(final)
+            move_in(files[0] if single else files[0].parent, final)
+            undo.callback(removed, final)
+            published.append([final] if single else [final / path.name for path in files])
+        sync_folder(place)
     except OSError as error:
-        for done in published:
-            _remove(done)
-        if is_new and place.exists():
-            place.rmdir()
         raise cannot_write(place, error) from error
     return published
 
 
-def _moved(files: Sequence[Path], where: Path) -> list[Path]:
-    return [where] if len(files) == 1 else [where / path.name for path in files]
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # somebody put something into it meanwhile
+        folder.rmdir()
 
 
-def _remove(place: Path) -> None:
-    if place.is_dir():
-        shutil.rmtree(place, ignore_errors=True)
-    else:
-        place.unlink(missing_ok=True)
-
-
-def _import(database: Database, files: Sequence[Path], report: ResultReport) -> None:
-    imported: ImportReport = database.import_paths(list(files), copy=True, workers=0)
-    if imported.added == len(files):
-        report.imported = imported.added
-        return
-    # All or nothing: take back what got in.
-    for uid in report.instance_uids:
-        if database.instances(uid=uid):
-            database.remove(instance=uid, delete_copies=True)
-    told = [text for _, _, text in imported.rejected] or [imported.stopped or "no reason given"]
-    reason = imported.rejected[0][1] if imported.rejected else "not-imported"
-    raise ExportError(f"the database did not take what was written: {told[0]}", reason=reason)
+def _picture(database: Database, report: ResultReport) -> None:
+    """Make the pictures of what is new: it is shown at once."""
+    # Whoever removes it, or writes, meanwhile: it is made when it is looked at.
+    with suppress(DatabaseError, NotFoundError):
+        database.make_thumbnails(report.series_uids, workers=1)
 
 
 def _send(
@@ -359,22 +375,30 @@ def _send(
     report: ResultReport,
     progress: Progress,
     *,
-    only: bool,
+    kept: Database | None,
 ) -> None:
     if database is None:
         raise ExportError("sending needs a database", reason="no-destination")
+    if kept is not None:
+        _sent(kept, [kept.find_series(uid) for uid in report.series_uids], node, report, progress)
+        return
     with type(database).in_memory() as passing:
         # Of its own: what is only sent shall not be in the database.
         passing.import_paths(list(files), workers=0)
-        records = passing.instances()
-        sends: Callable[..., Any] = cast("_Sends", passing).send
-        try:
-            sent = sends(records, node, progress=progress)
-        except NetworkError as error:
-            if only:
-                raise
-            report.rejected += [(uid, error.reason, str(error)) for uid in report.instance_uids]
-            return
+        _sent(passing, passing.instances(), node, report, progress)
+
+
+def _sent(
+    database: Database, records: Sequence[Any], node: Any, report: ResultReport, progress: Progress
+) -> None:
+    sends: Callable[..., Any] = cast("_Sends", database).send
+    try:
+        sent = sends(records, node, progress=progress)
+    except NetworkError as error:
+        if not (report.files or report.imported):
+            raise
+        report.rejected += [(uid, error.reason, str(error)) for uid in report.instance_uids]
+        return
     for outcome in sent.outcomes:
         if outcome.state in ("sent", "warning"):
             report.sent += 1

@@ -6,6 +6,7 @@ of its Patient and Study modules is lost), or from a small form that checks its 
 
 from __future__ import annotations
 
+import copy
 import datetime
 import re
 from dataclasses import dataclass, field, fields
@@ -197,7 +198,8 @@ class StudyTarget:
         made.SOPClassUID = sop_class_uid
         made.SOPInstanceUID = new_uid()
         for element in self.values:
-            made[element.tag] = element
+            # A copy: whoever changes a value of an object changes that object alone.
+            made[element.tag] = copy.deepcopy(element)
         for keyword in _PRESENT:
             if keyword not in made:
                 setattr(made, keyword, None)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import DicomDbError, ExportError, MissingLibraryError
-from napari_dicomdb.export.files import ExportReport, cannot_write, staging_folder
+from napari_dicomdb.export.files import ExportReport
 from napari_dicomdb.export.naming import safe_name
+from napari_dicomdb.export.staging import (
+    absolute,
+    cannot_write,
+    make_folders,
+    move_in,
+    removed,
+    staging_folder,
+)
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
+    from pathlib import Path
 
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.loading.volume import Volume
@@ -61,7 +69,7 @@ def export_volumes(
     MissingLibraryError
         If the library for this format is not installed.
     """
-    place = Path(os.path.abspath(os.fspath(target)))
+    place = absolute(target)
     if place.exists() and not place.is_dir():
         raise ExportError(f"{place} is a file: choose a folder", reason="file-exists")
     report = ExportReport(str(place))
@@ -99,28 +107,39 @@ def _export_one(
             raise
         report.rejected.append((loadable.name, error.reason, str(error)))
         return
+    made: list[Path] = []
+    done: list[Path] = []
+    staged = stage / "one"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        final = _free_name(folder, safe_name(loadable.name, "volume"), ending)
-        written = stage / f"volume{ending}"
-        getattr(volume, VOLUME_ENDINGS[ending])(written)
-        beside = stage / "sidecar.json"
-        beside.write_text(
+        staged.mkdir()
+        getattr(volume, VOLUME_ENDINGS[ending])(staged / f"volume{ending}")
+        (staged / "volume.json").write_text(
             json.dumps(sidecar(loadable, volume), indent=2, ensure_ascii=False) + "\n",
             encoding="utf-8",
         )
-        # Writers add files of their own: .bval and .bvec of a diffusion series.
-        extra = [p for p in stage.iterdir() if p.name.startswith("volume.") and p != written]
-        stem = final.name[: -len(ending)]
-        os.rename(beside, folder / f"{stem}.json")
-        for path in extra:
-            os.rename(path, folder / f"{stem}{path.name[len('volume') :]}")
-        report.size += _size(written)
-        os.rename(written, final)
-    except OSError as error:
-        if isinstance(error, DicomDbError):
+        size = _size(staged)
+        make_folders(folder, made)
+        name = _free_name(folder, safe_name(loadable.name, "volume"), ending)
+        # The volume last: where it is, all is. Writers add files of their own: .bval and
+        # .bvec of a diffusion series.
+        for path in sorted(staged.iterdir(), key=lambda one: one.name == f"volume{ending}"):
+            final = folder / f"{name}{path.name[len('volume') :]}"
+            move_in(path, final)
+            done.append(final)
+    except (DicomDbError, OSError) as error:
+        for path in done:
+            removed(path)
+        for path in reversed(made):
+            path.rmdir()
+        if isinstance(error, MissingLibraryError):
             raise
+        if isinstance(error, DicomDbError):
+            report.rejected.append((loadable.name, error.reason, str(error)))
+            return
         raise cannot_write(folder, error) from error
+    finally:
+        removed(staged)
+    report.size += size
     report.written += 1
 
 
@@ -155,11 +174,11 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _free_name(folder: Path, name: str, ending: str) -> Path:
-    candidate, number = folder / f"{name}{ending}", 1
-    while candidate.exists() or (folder / f"{candidate.name[: -len(ending)]}.json").exists():
+def _free_name(folder: Path, name: str, ending: str) -> str:
+    candidate, number = name, 1
+    while any((folder / f"{candidate}{end}").exists() for end in (ending, ".json")):
         number += 1
-        candidate = folder / f"{name} ({number}){ending}"
+        candidate = f"{name} ({number})"
     return candidate
 
 
