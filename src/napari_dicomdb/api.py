@@ -14,6 +14,7 @@ from napari_dicomdb.database import examinations
 from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
 from napari_dicomdb.errors import LoadError, NotFoundError
 from napari_dicomdb.loading import stored
+from napari_dicomdb.loading.companions import further
 from napari_dicomdb.loading.together import with_joined
 from napari_dicomdb.progress import Progress, no_progress
 
@@ -230,11 +231,12 @@ class Database(Outgoing, Remote):
         return volume
 
     def _with_companions(self, loadables: list[Loadable]) -> list[Loadable]:
-        """Let loadables that refer to other series find them here."""
-        return [
+        """Let loadables that refer to other series find them here, and add what these allow."""
+        found = [
             replace(one, companions=self._companions_of) if one.referenced_uids else one
             for one in loadables
         ]
+        return [*found, *further(found)]
 
     def _companions_of(self, uids: Sequence[str]) -> list[InstanceRecord]:
         found: dict[str, InstanceRecord] = {}

@@ -105,11 +105,55 @@ def test_an_image_of_another_grid_leaves_the_labels_where_they_are(series, segme
     for k, one in enumerate(moved):
         one.ImagePositionPatient[0] = -9.8
         one.save_as(sources[k])
-    (found,) = [one for one in examine_paths(path, *sources) if one.kind == "segmentation"]
+    found, other = [one for one in examine_paths(path, *sources) if one.kind == "segmentation"]
     volume = found.load()
     assert volume.meta["reference_series_uid"] == ""
     assert volume.geometry.affine[:3, 3] == pytest.approx([-10, -20, 0])
     assert np.array_equal(volume.array, pixels)
+    # They can be taken on its voxels, though.
+    assert (found.selected, other.selected) == (True, False)
+    assert other.name.endswith("on the voxels of 4: Thorax")
+    taken = other.load()
+    assert taken.shape == other.shape == (3, 6, 5)
+    assert taken.geometry.affine[:3, 3] == pytest.approx([-9.8, -20, 0])
+    assert np.array_equal(taken.array, pixels)
+    assert taken.meta["reference_series_uid"] == series.series
+    assert FindingCode.RESAMPLED in {f.code for f in taken.findings}
+
+
+def test_labels_of_uneven_slices_lie_on_the_image_where_they_belong(series, segmentation):
+    """The image is shown on an even grid, and so are they when asked for."""
+    sources = series.axial([0, 3, 7.7, 10, 13])
+    pixels = np.zeros((5, 6, 5), np.uint8)
+    pixels[2, 2:4, 1:3] = 1
+    found = examine_paths(segmentation(sources, pixels, "BINARY"), *sources)
+    (image,) = [one for one in found if one.kind == "scalar-volume" and one.selected]
+    (taken,) = [one for one in found if one.kind == "segmentation" and not one.selected]
+    volume, below = taken.load(), image.load()
+    assert volume.shape == below.shape
+    assert np.allclose(volume.geometry.affine, below.geometry.affine)
+    heights = below.geometry.affine[2, 3] + (
+        below.geometry.affine[2, 0] * np.flatnonzero(volume.array.any(axis=(1, 2)))
+    )
+    # Its slice reaches half-way to the neighbours.
+    assert np.abs(heights - 7.7).max() <= 2.35
+    assert np.abs(heights - 7.7).min() < 1.5
+    count = int(volume.array.any(axis=(1, 2)).sum())
+    assert volume.meta["segment_voxels"] == {1: 4 * count}
+
+
+def test_an_image_of_another_frame_of_reference_is_offered_with_a_warning(
+    series, another_series, segmentation
+):
+    sources = series.axial([0, 3, 6])
+    path = segmentation(sources, np.ones((3, 6, 5), np.uint8), "BINARY")
+    image = another_series()
+    image.series = series.series
+    moved = image.axial([0, 3, 6])
+    found = examine_paths(path, *moved)
+    (taken,) = [one for one in found if one.kind == "segmentation" and not one.selected]
+    codes = {f.code for f in taken.load().findings}
+    assert FindingCode.OTHER_FRAME_OF_REFERENCE in codes
 
 
 def test_fractions_are_one_plane_a_segment(series, segmentation, records):

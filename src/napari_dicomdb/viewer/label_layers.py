@@ -23,6 +23,7 @@ __all__ = ["is_segmentation", "segment_layers"]
 
 _BACKGROUND = "background"
 _OPACITY = 0.7
+_SPATIAL = ("slice", "row", "column")
 
 Placed = tuple[Any, dict[str, Any]]
 
@@ -131,6 +132,8 @@ def _features(part: Volume, segments: Sequence[Segment]) -> dict[str, Any]:
     """Return columns with one row for the background and one for each label."""
     voxels = dict(part.meta.get("segment_voxels") or {})
     voxel = abs(float(np.linalg.det(part.geometry.affine[:3, :3]))) / 1000
+    # Over time the volume is that of one moment, on average.
+    voxel /= max(1, int(np.prod(part.shape[: -len(_SPATIAL)])))
     rows: list[dict[str, Any]] = []
     for segment in sorted(segments, key=lambda one: one.value):
         row = segment.features()

@@ -14,7 +14,11 @@ from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.loaders.whole_slide import slide_affine
 from napari_dicomdb.loading.segments.label_painting import StoredFrames
-from napari_dicomdb.loading.segments.segment_grid import grid_of, orientations_apart
+from napari_dicomdb.loading.segments.segment_grid import (
+    even_grids,
+    grid_of,
+    orientations_apart,
+)
 from napari_dicomdb.loading.segments.segment_list import LABEL_MAP_STORAGE, read_segment_list
 from napari_dicomdb.loading.segments.segment_volumes import (
     FRACTIONS,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.dicom.findings import Finding
+    from napari_dicomdb.loading.segments.segment_grid import SegmentGrid
     from napari_dicomdb.loading.slides import SlideImage
     from napari_dicomdb.loading.verify import Verified
     from napari_dicomdb.loading.volume import Volume
@@ -42,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["SegmentationLoader"]
 
 _THRESHOLD = 0.5
+_ONTO = "onto_series"
+_MOST_IMAGES = 4
 _SPATIAL = ("slice", "row", "column")
 
 
@@ -53,7 +60,7 @@ class SegmentationLoader:
     """
 
     name = "segmentation"
-    version = "1"
+    version = "2"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return what each segmentation among `instances` offers."""
@@ -97,16 +104,53 @@ class SegmentationLoader:
             stored = _stored(loadable, verified)
             images = loadable.find_companions()
             grid = grid_of(verified.frames, images)
+            onto = _wanted_grid(loadable, images)
             findings, changed = verified.findings, list(verified.changed_uids)
             if fractions:
                 volume = fraction_volume(loadable, stored, told, grid)
             else:
-                volume = label_volume(loadable, stored, told, grid, least=least, progress=progress)
+                volume = label_volume(
+                    loadable, stored, told, grid, least=least, onto=onto, progress=progress
+                )
         if not lazy:
             volume = replace(volume, array=np.asarray(volume.array), levels=())
         volume.meta["findings"] = (*volume.meta["findings"], *findings)
         volume.meta["changed_instances"] = tuple(changed)
         return volume
+
+    def further(self, loadable: Loadable) -> list[Loadable]:
+        """Return the same labels on the voxels of each image that they refer to but do not share.
+
+        Asked once `loadable.find_companions` has an answer.
+        """
+        if loadable.kind != LABELS or loadable.options.get("tiled") or _ONTO in loadable.options:
+            return []
+        frames = FrameSet.of_loadable(loadable)
+        images = [i for i in loadable.find_companions() if not is_segmentation(i)]
+        found: dict[str, SegmentGrid] = {}
+        for grid in even_grids(images):
+            found.setdefault(grid.of_series, grid)
+        if not found:
+            return []
+        own = grid_of(frames, images)
+        if not own.in_patient:
+            return []
+        names = {i.series_uid: series_name(i) for i in images}
+        text = "labels are taken from the nearest voxel"
+        return [
+            replace(
+                loadable,
+                name=f"{loadable.name}, on the voxels of {names[uid]}",
+                options={**loadable.options, _ONTO: uid},
+                selected=False,
+                confidence=loadable.confidence * 0.9,
+                reasons=(*loadable.reasons, f"every voxel of the image has its label, but {text}"),
+                shape=(*loadable.shape[:-3], *grid.shape),
+                spacing=tuple(float(v) for v in np.linalg.norm(grid.affine[:3, :3], axis=0)),
+            )
+            for uid, grid in list(found.items())[:_MOST_IMAGES]
+            if uid != own.of_series
+        ]
 
     def _of_frames(self, frames: FrameSet, name: str) -> Iterator[Loadable]:
         grid = grid_of(frames)
@@ -114,7 +158,10 @@ class SegmentationLoader:
         segments = sorted(set(numbers_of(frames)))
         findings = (*pixel_findings(frames), *grid.findings)
         spacing = tuple(float(v) for v in np.linalg.norm(grid.affine[:3, :3], axis=0))
-        shape, dims = grid.shape, _SPATIAL
+        shape: tuple[int, ...] = grid.shape
+        dims: tuple[str, ...] = _SPATIAL
+        if grid.times is not None:
+            shape, dims = (len(grid.times), *shape), (grid.times.dim, *dims)
         options = dict(frames.options())
         claims = (
             Claim(f"it is a segmentation ({_WORDS[kind]})"),
@@ -128,7 +175,7 @@ class SegmentationLoader:
             )
             yield self._thresholded(offer, shape, dims)
         else:
-            if not grid.in_patient and shape[0] == 1:
+            if not grid.in_patient and grid.shape[0] == 1:
                 yield replace(offer, shape=shape[1:], dims=dims[1:])
             else:
                 yield replace(offer, shape=shape, dims=dims)
@@ -215,6 +262,18 @@ def _name(record: InstanceRecord, objects: int, part: int, parts: int) -> str:
         label = str(record.values.get("ContentLabel") or "").strip()
         name += f", {label or 'object'} {'' if record.number is None else record.number}".rstrip()
     return f"{name}, orientation {part + 1}" if parts > 1 else name
+
+
+def _wanted_grid(loadable: Loadable, images: Sequence[InstanceRecord]) -> SegmentGrid | None:
+    """Return the grid of the image that labels are to be resampled to, None for their own."""
+    series = loadable.options.get(_ONTO)
+    if series is None:
+        return None
+    for grid in even_grids(i for i in images if i.series_uid == series):
+        return grid
+    raise LoadError(
+        f"{loadable.name}: the image {series} is not there, or is no volume", reason="no-image"
+    )
 
 
 def _stored(loadable: Loadable, verified: Verified) -> StoredFrames:

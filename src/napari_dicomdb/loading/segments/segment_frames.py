@@ -88,8 +88,10 @@ def fractions_of(
     places: NDArray[np.intp],
     shape: tuple[int, int, int],
     maximum: float,
+    *,
+    turns: NDArray[np.intp] | None = None,
 ) -> LazyArray:
-    """Return fractions, 0 to 1, of each segment: (segments, slices, rows, columns).
+    """Return fractions, 0 to 1, of each segment: (segments, [times,] slices, rows, columns).
 
     Parameters
     ----------
@@ -104,6 +106,8 @@ def fractions_of(
         Of the volume.
     maximum : float
         The stored value that is 1.
+    turns : (N,) ndarray of int, optional
+        Time of each frame, where there are several.
     """
     frames = MappedFrames(
         stored,
@@ -112,10 +116,12 @@ def fractions_of(
         starts=places[:, 1:],
         plane=shape[1:],
     )
-    index = np.full((len(order), shape[0]), -1, np.intp)
+    times = () if turns is None else (int(turns.max()) + 1,)
+    index = np.full((len(order), *times, shape[0]), -1, np.intp)
     row = {number: k for k, number in enumerate(order)}
     for frame, number in enumerate(numbers):
-        index[row[number], places[frame, 0]] = frame
+        turn = () if turns is None else (int(turns[frame]),)
+        index[(row[number], *turn, int(places[frame, 0]))] = frame
     return LazyArray(frames, index)
 
 

@@ -11,24 +11,36 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.plane import affine_from_plane, slice_normal
 from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.grouping import split_apart, stack_of
+from napari_dicomdb.loading.segments.segment_times import SegmentTimes, times_of
 from napari_dicomdb.loading.sorting import is_placed
-from napari_dicomdb.loading.stacking import Remedy, plan_for
+from napari_dicomdb.loading.stacking import Remedy, plan_for, plans_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_dicomdb.database.records import InstanceRecord
-    from napari_dicomdb.loading.grouping import Part
+    from napari_dicomdb.dicom.stack import Stack
+    from napari_dicomdb.loading.stacking import StackPlan
 
-__all__ = ["SegmentGrid", "grid_of", "image_grids", "on_image", "orientations_apart", "own_grid"]
+__all__ = [
+    "SegmentGrid",
+    "even_grids",
+    "grid_of",
+    "image_grids",
+    "on_image",
+    "orientations_apart",
+    "own_grid",
+]
 
 _SAME_PLACE = 0.01  # mm by which any corner of a frame may miss the voxel of the image
 _SAME_POSITION = 1e-3  # mm between slices that are one
 _WHOLE = 0.05  # of a step by which a slice may miss its place
 _MOST_SLICES = 1 << 16
 _FINER = 4  # how much finer than the smallest gap the true step may be
+_MOST_VOXELS = 1 << 31  # of a grid; frames further apart are stacked
+_MOST_INDEX = 1e9  # beyond which positions are nonsense
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +66,12 @@ class SegmentGrid:
     instance_uids : tuple of str
         SOP Instance UIDs of that image, in slice order.
     findings : tuple of Finding
+    levels : (S,) ndarray or None
+        Where uneven slices really are along the normal of their plane, mm.
+    times : SegmentTimes or None
+        Axis beside space, where frames of one segment and place differ by it.
+    frame_of_reference_uid : str
+        Of the image whose grid it is.
     """
 
     affine: NDArray[np.float64]
@@ -65,6 +83,23 @@ class SegmentGrid:
     of_series: str = ""
     instance_uids: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    levels: NDArray[np.float64] | None = None
+    times: SegmentTimes | None = None
+    frame_of_reference_uid: str = ""
+
+    @property
+    def all_shape(self) -> tuple[int, int, int]:
+        """Shape of the volumes of all times one behind the other."""
+        return (self.shape[0] * (1 if self.times is None else len(self.times)), *self.shape[1:])
+
+    @property
+    def all_places(self) -> NDArray[np.intp]:
+        """Places of the frames in `all_shape`."""
+        if self.times is None:
+            return self.places
+        places = self.places.copy()
+        places[:, 0] += self.times.turns * self.shape[0]
+        return places
 
 
 def grid_of(frames: FrameSet, images: Iterable[InstanceRecord] = ()) -> SegmentGrid:
@@ -84,8 +119,13 @@ def grid_of(frames: FrameSet, images: Iterable[InstanceRecord] = ()) -> SegmentG
     for grid in image_grids(same if space else images):
         found = on_image(frames, grid)
         if found is not None:
-            return found
-    return own_grid(frames)
+            return _in_time(frames, found)
+    return _in_time(frames, own_grid(frames))
+
+
+def _in_time(frames: FrameSet, grid: SegmentGrid) -> SegmentGrid:
+    times, findings = times_of(frames, grid.places)
+    return replace(grid, times=times, findings=(*grid.findings, *findings))
 
 
 def orientations_apart(frames: FrameSet) -> list[NDArray[np.intp]]:
@@ -100,10 +140,30 @@ def orientations_apart(frames: FrameSet) -> list[NDArray[np.intp]]:
 
 def image_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
     """Return the grids of the regular volumes that images make, without places."""
+    found = []
+    for uid, group in _volumes(images):
+        stack = stack_of(group)
+        if stack.is_regular:
+            found.append(_image_grid(uid, group, stack, plan_for(stack, Remedy.NONE)))
+    return found
+
+
+def even_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
+    """Return the grids on which images are shown: the even one, where they are uneven."""
+    found = []
+    for uid, group in _volumes(images):
+        stack = stack_of(group)
+        plan = plans_for(stack)[0][0]
+        if plan.is_regular:
+            found.append(_image_grid(uid, group, stack, plan))
+    return found
+
+
+def _volumes(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet]]:
+    """Yield series and frames of what can be a volume, each place once."""
     by_series: dict[str, list[InstanceRecord]] = {}
     for record in images:
         by_series.setdefault(record.series_uid, []).append(record)
-    found = []
     for uid, records in by_series.items():
         frames = FrameSet.of(records)
         placed = np.flatnonzero(is_placed(frames))
@@ -111,25 +171,22 @@ def image_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
             continue
         frames = frames.take(placed)
         for part in split_apart(frames):
-            grid = _image_grid(uid, frames, part)
-            if grid is not None:
-                found.append(grid)
-    return found
+            group = frames.take(part.indices)
+            # Of a series over time every place is there again and again.
+            where = np.round(group.positions / _SAME_POSITION).astype(np.int64)
+            _, first = np.unique(where, axis=0, return_index=True)
+            yield uid, group.take(np.sort(first))
 
 
-def _image_grid(uid: str, frames: FrameSet, part: Part) -> SegmentGrid | None:
-    group = frames.take(part.indices)
-    stack = stack_of(group)
-    if not stack.is_regular:
-        return None
-    plan = plan_for(stack, Remedy.NONE)
+def _image_grid(uid: str, group: FrameSet, stack: Stack, plan: StackPlan) -> SegmentGrid:
     ordered = group.take(stack.order)
     return SegmentGrid(
         plan.affine,
         plan.shape,
         np.zeros((0, 3), np.intp),
         of_series=uid,
-        instance_uids=tuple(ordered.instance(k).uid for k in range(len(ordered))),
+        instance_uids=tuple(dict.fromkeys(ordered.instance(k).uid for k in range(len(ordered)))),
+        frame_of_reference_uid=group.frame_of_reference_uid,
     )
 
 
@@ -161,8 +218,12 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
     distances = frames.positions @ normal
     levels, level_of = _levels(distances)
     step, at = _step(levels, _hint(frames))
+    matrix = np.array([1, int(frames.fields("rows")[0]), int(frames.fields("columns")[0])])
+    if at is not None and (int(at[-1]) + 1) * int(matrix.prod()) > _MOST_VOXELS:
+        step, at = float(np.diff(levels).mean()), None
     first = frames.positions[int(np.argmin(distances))]
     findings: tuple[Finding, ...] = ()
+    uneven = at is None
     if at is None:
         at = np.arange(len(levels))
         findings = (_uneven(levels),)
@@ -176,11 +237,14 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
             break
     else:
         findings += (_shifted(),)
+    if not np.abs(exact).max() < _MOST_INDEX:
+        return _without_place(frames)
     places = np.column_stack([slices, np.rint(exact[:, 1:])]).astype(np.intp)
     low = places.min(axis=0)
     places -= low
-    matrix = np.array([1, int(frames.fields("rows")[0]), int(frames.fields("columns")[0])])
     shape = (places + matrix).max(axis=0)
+    if float(np.prod(shape.astype(np.float64))) > _MOST_VOXELS:
+        return _without_place(frames)
     affine = affine.copy()
     affine[:3, 3] += affine[:3, :3] @ low
     return SegmentGrid(
@@ -189,6 +253,7 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
         places,
         is_regular=not findings,
         findings=findings,
+        levels=levels if uneven else None,
     )
 
 
@@ -262,7 +327,8 @@ def _without_place(frames: FrameSet) -> SegmentGrid:
     finding = Finding(
         FindingCode.NO_GEOMETRY,
         Severity.WARNING,
-        "Where the frames lie in the patient is not said: they are shown in their order",
+        "Where the frames lie in the patient is not said, or cannot be: they are shown in "
+        "their order",
     )
     return SegmentGrid(
         affine,
@@ -284,8 +350,8 @@ def _uneven(levels: Sequence[float] | NDArray[np.float64]) -> Finding:
     return Finding(
         FindingCode.UNEVEN_SPACING,
         Severity.WARNING,
-        f"Frames are {gaps.min():.4g} to {gaps.max():.4g} mm apart, and the image that they were "
-        "made on is not there: they are shown as if evenly spaced",
+        f"Frames are {gaps.min():.4g} to {gaps.max():.4g} mm apart: they are shown as if evenly "
+        "spaced; resampled to their image they are in their places",
         {"smallest": float(gaps.min()), "largest": float(gaps.max())},
     )
 

@@ -11,6 +11,7 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.loading.describing import volume_meta
 from napari_dicomdb.loading.segments.label_painting import paint_label_map, paint_segments
 from napari_dicomdb.loading.segments.segment_frames import MappedFrames, fractions_of, tiles_of
+from napari_dicomdb.loading.segments.segment_resampling import resampled_labels
 from napari_dicomdb.loading.segments.segment_tiles import (
     is_small,
     lazy_labels,
@@ -71,6 +72,7 @@ def label_volume(
     grid: SegmentGrid,
     *,
     least: float,
+    onto: SegmentGrid | None = None,
     progress: Progress,
 ) -> Volume:
     """Return labels; with a first axis `GROUP` when segments overlap.
@@ -79,11 +81,13 @@ def label_volume(
     ----------
     least : float
         Stored value from which on a pixel is in its segment.
+    onto : SegmentGrid, optional
+        Another grid whose voxels take the nearest labels.
     """
     if told.kind == "LABELMAP":
         values = _values_of_map(told)
         painted = paint_label_map(
-            stored, values, told.background, grid.places, grid.shape, progress=progress
+            stored, values, told.background, grid.all_places, grid.all_shape, progress=progress
         )
         # What no segment describes is a segment all the same.
         known = told.with_numbers(set(painted.counts) | {s.number for s in told.segments})
@@ -95,21 +99,62 @@ def label_volume(
             stored,
             numbers,
             {s.number: s.value for s in segments},
-            grid.places,
-            grid.shape,
+            grid.all_places,
+            grid.all_shape,
             least=least,
             progress=progress,
         )
     groups = _grouped(painted, segments)
-    array: Any = painted.arrays[0] if len(painted.arrays) == 1 else np.stack(painted.arrays)
+    arrays, counts = painted.arrays, dict(painted.counts)
+    if grid.times is not None:
+        arrays = [one.reshape(len(grid.times), *grid.shape) for one in arrays]
+    if onto is not None:
+        arrays = [
+            resampled_labels(
+                one, grid.affine, onto.affine, onto.shape, levels=grid.levels, progress=progress
+            )
+            for one in arrays
+        ]
+        counts = _counted(arrays, groups)
+        grid = _taken(grid, onto, stored)
+    array: Any = arrays[0] if len(arrays) == 1 else np.stack(arrays)
     dims: tuple[str, ...] = _SPATIAL
     if not grid.in_patient and grid.shape[0] == 1:
         array, dims = array[..., 0, :, :], ("row", "column")
     meta = _meta(loadable, stored, told, grid) | {
         "segments": tuple(groups),
-        "segment_voxels": dict(painted.counts),
+        "segment_voxels": counts,
     }
     return _volume(array, dims, grid, stored, groups, meta)
+
+
+def _counted(
+    arrays: Sequence[NDArray[Any]], groups: Sequence[Sequence[Segment]]
+) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for array, group in zip(arrays, groups, strict=True):
+        found, voxels = np.unique(array, return_counts=True)
+        by_value = dict(zip(found.tolist(), voxels.tolist(), strict=True))
+        counts |= {s.number: by_value[s.value] for s in group if s.value in by_value}
+    return counts
+
+
+def _taken(grid: SegmentGrid, onto: SegmentGrid, stored: StoredFrames) -> SegmentGrid:
+    """Return `onto` with what is to be told of the resampling, and the times of `grid`."""
+    text = "Labels are on the voxels of the image: each is the nearest of their own grid"
+    findings = [Finding(FindingCode.RESAMPLED, Severity.INFO, text)]
+    own, other = stored.frames.frame_of_reference_uid, onto.frame_of_reference_uid
+    if own and other and own != other:
+        findings.append(
+            Finding(
+                FindingCode.OTHER_FRAME_OF_REFERENCE,
+                Severity.WARNING,
+                "The image has another frame of reference: positions need not match without a "
+                "registration",
+                {"own": own, "others": [other]},
+            )
+        )
+    return replace(onto, times=grid.times, findings=tuple(findings))
 
 
 def fraction_volume(
@@ -119,13 +164,16 @@ def fraction_volume(
     numbers = numbers_of(stored.frames)
     segments = [s for s in told.with_numbers(set(numbers)) if s.number in set(numbers)]
     order = [s.number for s in segments]
-    array = fractions_of(stored, numbers, order, grid.places, grid.shape, told.maximum)
-    geometry = _geometry(grid, stored)
+    turns = None if grid.times is None else grid.times.turns
+    array = fractions_of(
+        stored, numbers, order, grid.places, grid.shape, told.maximum, turns=turns
+    )
+    leading, coords = _leading(grid)
     return Volume(
         array,
-        (SEGMENT, *_SPATIAL),
-        geometry,
-        coords={SEGMENT: Coord(tuple(s.label for s in segments))},
+        (SEGMENT, *leading, *_SPATIAL),
+        _geometry(grid, stored),
+        coords={SEGMENT: Coord(tuple(s.label for s in segments)), **coords},
         meta=_meta(loadable, stored, told, grid)
         | {
             "segments": tuple((s,) for s in segments),
@@ -270,10 +318,17 @@ def _volume(
     groups: Sequence[tuple[Segment, ...]],
     meta: dict[str, Any],
 ) -> Volume:
-    coords = {}
+    leading, coords = _leading(grid)
+    dims = (*leading, *dims)
     if len(groups) > 1:
-        dims, coords = (GROUP, *dims), {GROUP: Coord(_group_names(groups))}
+        dims, coords = (GROUP, *dims), {GROUP: Coord(_group_names(groups)), **coords}
     return Volume(array, dims, _geometry(grid, stored), coords=coords, meta=meta)
+
+
+def _leading(grid: SegmentGrid) -> tuple[tuple[str, ...], dict[str, Coord]]:
+    if grid.times is None:
+        return (), {}
+    return (grid.times.dim,), {grid.times.dim: grid.times.coord}
 
 
 def _geometry(grid: SegmentGrid, stored: StoredFrames) -> VolumeGeometry:
