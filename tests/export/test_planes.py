@@ -67,3 +67,14 @@ def test_what_dicom_cannot_say_is_found() -> None:
     ]
     nowhere = VolumeGeometry(oblique(), (5, 6, 7), in_patient=False)
     assert Planes.of(made_up(ARRAY, geometry=nowhere)) is None
+
+
+def test_cosines_of_headers_are_kept_as_they_are() -> None:
+    # Made more perpendicular than they were, the far corner of a matrix of 512 moved.
+    affine = oblique()
+    along = affine[:3, 2] / np.linalg.norm(affine[:3, 2])
+    affine[:3, 1] += along * 5e-5 * np.linalg.norm(affine[:3, 1])
+    planes = Planes.of(made_up(np.zeros((3, 4, 5)), affine))
+    rows, columns = planes.spacing
+    corner = planes.orientation[:3] * columns * 511 + planes.orientation[3:] * rows * 511
+    np.testing.assert_allclose(corner, affine[:3, 1:3] @ (511, 511), atol=1e-9)

@@ -31,3 +31,22 @@ def test_an_image_without_slices_gets_one() -> None:
     assert source.shape == (7, 1, 4, 5, 3)
     assert (source.study_uid, source.modality, source.references) == ("1.2", "US", ("1.2.3",))
     assert source.plane((6,), 0).shape == (4, 5, 3)
+
+
+def test_chunks_of_dask_are_computed_once() -> None:
+    dask = pytest.importorskip("dask.array")
+    array = np.arange(2 * 7 * 3 * 4).reshape(2, 7, 3, 4)
+    seen = []
+
+    def block(part: np.ndarray, block_info=None) -> np.ndarray:
+        seen.append(block_info[0]["chunk-location"])
+        return part
+
+    lazy = dask.from_array(array, chunks=(1, 3, 3, 4)).map_blocks(block, dtype=array.dtype)
+    source = ExportSource("x", lazy, ("time", "slice", "row", "column"))
+    seen.clear()
+    order = [6, 5, 4, 3, 2, 1, 0]
+    for lead, k, plane in source.planes(order):
+        np.testing.assert_array_equal(plane, array[(*lead, k)])
+    assert len(seen) == len(set(seen)) == 2 * 3
+    assert [k for _, k, _ in source.planes()] == [*range(7)] * 2

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.export.sources import made_up
 
+from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.export.stored_values import ValueRange, plan_stored, value_range
 
 
@@ -68,3 +69,30 @@ def test_strange_values_are_counted_and_padded() -> None:
     nothing = made_up(np.full((1, 2, 2), np.nan))
     assert value_range(nothing) == ValueRange(0, 0, True, 4)
     assert (plan_stored(nothing, value_range(nothing)).encode(nothing.array) == 65535).all()
+
+
+def test_the_rescale_of_the_files_is_not_used_for_what_it_cannot_say() -> None:
+    # A map in [0, 0.004] of files with slope 1 was written as zeros, "to within 5e-10".
+    array = np.linspace(0, 0.004095, 60).reshape(3, 4, 5).astype(np.float32)
+    found = plan(array, meta={"rescale": [(1.0, 0.0)]})
+    back = found.encode(array) * found.slope + found.intercept
+    assert np.abs(back - array).max() <= found.error * 1.0001 < 1e-7
+
+
+def test_one_value_everywhere_has_no_error() -> None:
+    found = plan(np.full((2, 3, 4), 0.1))
+    assert found.error == 0
+    assert (found.encode(np.full(3, 0.1)) * found.slope + found.intercept == 0.1).all()
+
+
+def test_what_fits_16_bits_anyway_is_not_read() -> None:
+    class Unread:
+        shape, dtype = (3, 4, 5), np.dtype(np.int16)
+
+        def __getitem__(self, index):
+            raise AssertionError("it was read")
+
+    found = value_range(made_up(np.zeros((3, 4, 5), np.int16)))
+    assert (found.low, found.high) == (0, 0)
+    lazy = ExportSource("x", Unread(), ("slice", "row", "column"))
+    assert value_range(lazy) == ValueRange(-32768, 32767, True)

@@ -142,13 +142,19 @@ def mended(values: Dataset) -> list[str]:
 
 def _chosen(header: Dataset) -> Dataset:
     from pydicom import Dataset
+    from pydicom.datadict import dictionary_VR
 
     values = Dataset()
     with quiet():
         header.decode()
         for keyword in (*PATIENT_KEYWORDS, *STUDY_KEYWORDS):
-            if keyword in header:
+            if keyword not in header:
+                continue
+            if dictionary_VR(keyword) == header[keyword].VR:
                 values[keyword] = header[keyword]
+            elif isinstance(header[keyword].value, str):
+                # Some write text as text of another kind; the standard knows one.
+                setattr(values, keyword, header[keyword].value)
     return values
 
 

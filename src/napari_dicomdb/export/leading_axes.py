@@ -73,6 +73,8 @@ def leading_axes(source: ExportSource) -> tuple[LeadingAxis, ...]:
     found: list[LeadingAxis] = []
     for name, length in zip(source.dims, source.leading, strict=False):
         taken = {axis.keyword for axis in found}
+        if name not in _TIMES and any(dim in _TIMES for dim in source.dims):
+            taken.add(_OTHERS[0])  # kept for the axis of time
         found.append(_axis(source, name, length, taken))
     return tuple(found)
 

@@ -64,11 +64,10 @@ class Planes:
             return None
         affine = np.asarray(geometry.affine, dtype=np.float64)
         rows, columns = np.linalg.norm(affine[:3, 1:3], axis=0)
+        # Not made more perpendicular than they are: that moves the far corner of the matrix.
         along, down = affine[:3, 2] / columns, affine[:3, 1] / rows
-        # As perpendicular as sixteen characters can say.
-        down = down - along * (along @ down)
-        down /= np.linalg.norm(down)
         normal = np.cross(along, down)
+        normal /= np.linalg.norm(normal)
         if positions is None:
             positions = affine[:3, 3] + np.arange(source.grid[0])[:, None] * affine[:3, 0]
         steps = np.diff(positions @ normal)

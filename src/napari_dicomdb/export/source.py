@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -172,6 +172,30 @@ class ExportSource:
         """Return one (row, column[, colour]) plane in memory."""
         return np.asarray(self.array[(*lead, slice_index)])
 
+    def planes(
+        self, order: Sequence[int] | None = None
+    ) -> Iterator[tuple[tuple[int, ...], int, NDArray[Any]]]:
+        """Yield (place along the leading axes, slice, plane); the last leading axis runs faster.
+
+        Chunks of a dask array that hold several slices are computed once, not for each.
+
+        Parameters
+        ----------
+        order : sequence of int, optional
+            Of the slices; all of them from the first by default.
+        """
+        thick = _slabs(self.array, len(self.dims) - 3)
+        for lead in np.ndindex(self.leading):
+            low, high, held = 0, 0, None
+            for k in range(self.grid[0]) if order is None else order:
+                if not thick:
+                    yield lead, k, self.plane(lead, k)
+                    continue
+                if held is None or not low <= k < high:
+                    low, high = next(pair for pair in thick if pair[0] <= k < pair[1])
+                    held = np.asarray(self.array[(*lead, slice(low, high))])
+                yield lead, k, held[k - low]
+
     def numpy(self) -> NDArray[Any]:
         """Return all of it in memory."""
         return np.asarray(self.array)
@@ -179,6 +203,17 @@ class ExportSource:
     def with_array(self, array: Any, geometry: VolumeGeometry | None) -> ExportSource:
         """Return the same with other voxels (resampled)."""
         return replace(self, array=array, geometry=geometry)
+
+
+def _slabs(array: Any, axis: int) -> list[tuple[int, int]]:
+    """Return where the chunks of a dask array begin and end along an axis; [] of any other."""
+    chunks = getattr(array, "chunks", None)
+    if isinstance(array, np.ndarray) or not isinstance(chunks, tuple) or len(chunks) <= axis:
+        return []
+    if not isinstance(chunks[axis], tuple):
+        return []  # zarr: the length of one
+    ends = np.cumsum(chunks[axis]).tolist()
+    return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
 def _labels_of(volume: Volume) -> dict[int, Label]:

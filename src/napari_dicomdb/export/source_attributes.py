@@ -97,15 +97,32 @@ class SourceImages:
             return None
         return np.array(found, dtype=np.float64)
 
-    def at(self, planes: Planes | None, k: int) -> list[InstanceRecord]:
+    def at(
+        self,
+        planes: Planes | None,
+        k: int,
+        leading: tuple[int, ...] = (),
+        lead: tuple[int, ...] = (),
+    ) -> list[InstanceRecord]:
         """Return the images that plane `k` was made from: the same place, else the nearest two.
 
         All of them (a hundred at most) where places do not tell.
+
+        Parameters
+        ----------
+        planes : Planes or None
+        k : int
+        leading, lead : tuple of int
+            Lengths of the axes beside space, and the step along each: where the images
+            have as many at a place, only the one of that step counts.
         """
         if planes is None or self._positions is None:
             return list(self.records[:_MOST])
         away = np.linalg.norm(self._positions - planes.positions[k], axis=1)
         same = np.flatnonzero(away < _SAME)
+        if lead and len(same) == np.prod(leading):
+            # Images are in the order of the steps, see `Volume.meta`.
+            same = same[[int(np.ravel_multi_index(lead, leading))]]
         if len(same):
             return [self.records[int(i)] for i in same]
         normal = np.cross(planes.orientation[:3], planes.orientation[3:])

@@ -87,25 +87,27 @@ class StoredValues:
 
 
 def value_range(source: ExportSource) -> ValueRange:
-    """Look at all values, plane by plane."""
+    """Look at all values, plane by plane; of what is not in memory only where it matters."""
     dtype = source.dtype
-    if dtype.kind == "b" or dtype.itemsize == 1:
-        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        return ValueRange(float(least), float(most), True)
+    if dtype.kind == "b":
+        return ValueRange(0.0, 1.0, True)
+    small = 1 if isinstance(source.array, np.ndarray) else 2
+    if dtype.kind in "iu" and dtype.itemsize <= small:
+        # All that it can hold fits 16 bits: reading it would tell nothing needed.
+        limits = np.iinfo(dtype)
+        return ValueRange(float(limits.min), float(limits.max), True)
     low, high = float("inf"), float("-inf")
     whole, strange = True, 0
-    for lead in np.ndindex(source.leading):
-        for k in range(source.grid[0]):
-            plane = source.plane(lead, k)
-            if dtype.kind == "f":
-                finite = np.isfinite(plane)
-                count = int(plane.size - np.count_nonzero(finite))
-                if count:
-                    strange += count
-                    plane = plane[finite]
-                whole = whole and bool((plane == np.rint(plane)).all())
-            if plane.size:
-                low, high = min(low, float(plane.min())), max(high, float(plane.max()))
+    for _, _, plane in source.planes():
+        if dtype.kind == "f":
+            finite = np.isfinite(plane)
+            count = int(plane.size - np.count_nonzero(finite))
+            if count:
+                strange += count
+                plane = plane[finite]
+            whole = whole and bool((plane == np.rint(plane)).all())
+        if plane.size:
+            low, high = min(low, float(plane.min())), max(high, float(plane.max()))
     if low > high:
         return ValueRange(0.0, 0.0, True, strange)
     return ValueRange(low, high, whole, strange)
@@ -176,15 +178,16 @@ def _as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
     low, high = (found.low - intercept) / slope, (found.high - intercept) / slope
     if low < -32768.5 or high > 65535.5 or (low < -0.5 and high > 32767.5):
         return None
-    for lead in np.ndindex(source.leading):
-        for k in range(source.grid[0]):
-            stored = (source.plane(lead, k).astype(np.float64) - intercept) / slope
-            if stored.size and np.abs(stored - np.rint(stored)).max() > 0.01:
-                return None
-    dtype = np.dtype(np.int16 if low < -0.5 else np.uint16)
     # float32 values of the layer may differ from the product in double precision.
-    biggest = max(abs(found.low), abs(found.high))
+    biggest = max(abs(found.low), abs(found.high), abs(intercept))
     error = 0.0 if source.dtype.kind in "iu" else biggest * 2.0**-23
+    for _, _, plane in source.planes():
+        values = plane.astype(np.float64)
+        again = np.rint((values - intercept) / slope) * slope + intercept
+        # A layer may be of the same files and yet hold something else: a map, a filter.
+        if values.size and np.abs(values - again).max() > error:
+            return None
+    dtype = np.dtype(np.int16 if low < -0.5 else np.uint16)
     return StoredValues(dtype, slope, intercept, error)
 
 
@@ -199,6 +202,10 @@ def _scaled(found: ValueRange, no_intercept: bool, padded: bool) -> StoredValues
             np.dtype(np.int16 if signed else np.uint16), slope, 0.0, slope / 2, padding
         )
     intercept = float(decimal_string(found.low))
+    if found.low == found.high:
+        # One value everywhere: the intercept says it.
+        error = abs(found.low - intercept)
+        return StoredValues(np.dtype(np.uint16), 1.0, intercept, error, 65535 if padded else None)
     slope = _above((found.high - intercept) / levels)
     return StoredValues(
         np.dtype(np.uint16),

@@ -174,8 +174,23 @@ def common_needs(source: ExportSource) -> tuple[Need, ...]:
     return tuple(needs)
 
 
-def prepared(source: ExportSource, options: Mapping[str, Any], progress: Progress) -> ExportSource:
+def prepared(
+    source: ExportSource,
+    options: Mapping[str, Any],
+    progress: Progress,
+    *,
+    fill: float | None = None,
+) -> ExportSource:
     """Return the source as the options want it: resampled when they say so.
+
+    Parameters
+    ----------
+    source : ExportSource
+    options : mapping
+    progress : Progress
+    fill : float, optional
+        Of floats, where a resampled grid has nothing; by default the padding of the images,
+        air, or 0.
 
     Raises
     ------
@@ -187,9 +202,10 @@ def prepared(source: ExportSource, options: Mapping[str, Any], progress: Progres
         raise ExportError(f"the series description: {problem}", reason="bad-value")
     if options.get("geometry") == _RESAMPLE:
         padding = source.meta.get("padding")
-        fill = float(padding[0]) if padding else 0.0
-        if not padding and source.units == "HU":
-            fill = -1000.0  # air
+        if fill is None or source.dtype.kind != "f":
+            fill = float(padding[0]) if padding else 0.0
+            if not padding and source.units == "HU":
+                fill = -1000.0  # air
         return resampled_at_right_angles(source, fill=fill, progress=progress)
     return source
 
