@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import Database as _IndexDatabase
@@ -9,10 +10,12 @@ from napari_dicomdb.errors import ExportError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
+    from typing import Self
 
     from napari_dicomdb.database.records import SeriesRecord, StudyRecord
+    from napari_dicomdb.export.deidentification.copies import Copies
     from napari_dicomdb.export.deidentification.profile import Profile
     from napari_dicomdb.export.deidentification.report import DeidentificationReport
     from napari_dicomdb.export.exporter import Exportable
@@ -30,6 +33,12 @@ __all__ = ["Outgoing"]
 class Outgoing(_IndexDatabase):
     """The part of `api.Database` that gives things away."""
 
+    def _begin(self, *, read_only: bool) -> None:
+        from napari_dicomdb.export.deidentification.private_folders import remove_abandoned
+
+        super()._begin(read_only=read_only)
+        remove_abandoned()  # by a process that was killed while it sent copies
+
     if TYPE_CHECKING:
 
         def examine(self, selection: SeriesRecord) -> list[Loadable]:
@@ -43,6 +52,7 @@ class Outgoing(_IndexDatabase):
         form: str = "dicom",
         dicomdir: bool = False,
         archive: bool = False,
+        deidentify: Profile | Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> ExportReport:
         """Write the files, or the volumes, of patients, studies, series or instances.
@@ -59,6 +69,9 @@ class Outgoing(_IndexDatabase):
             `export.volumes.export_volumes`.
         dicomdir, archive : bool
             Of "dicom": lay out as on a CD; write one zip.
+        deidentify : Profile or mapping, optional
+            Write de-identified copies, or the volumes of such; a mapping is
+            `Profile.to_choices`.
         progress : Progress, optional
             May raise `Cancelled`.
 
@@ -72,6 +85,9 @@ class Outgoing(_IndexDatabase):
         from napari_dicomdb.export import files, volumes
 
         tell = progress or no_progress
+        if deidentify is not None:
+            layout = (dicomdir, archive)
+            return self._export_deidentified(records, target, deidentify, form, layout, tell)
         if form == "dicom":
             report = files.export_files(
                 self, records, target, dicomdir=dicomdir, archive=archive, progress=tell
@@ -91,6 +107,34 @@ class Outgoing(_IndexDatabase):
         self._note("export", {"volumes": report.written, "refused": len(report.rejected)})
         return report
 
+    def _export_deidentified(
+        self,
+        records: Sequence[Record],
+        target: str | PathLike[str],
+        how: Profile | Mapping[str, Any],
+        form: str,
+        layout: tuple[bool, bool],
+        progress: Progress,
+    ) -> ExportReport:
+        from napari_dicomdb.export.files import ExportReport
+
+        profile = _profile(how)
+        if form == "dicom":
+            dicomdir, archive = layout
+            done = self.deidentify(
+                records, target, profile, dicomdir=dicomdir, archive=archive, progress=progress
+            )
+            report = ExportReport(done.target, done.written, done.unchanged, done.size)
+            report.rejected = done.rejected
+        else:
+            with self.deidentified(records, profile, progress=progress) as (copies, made):
+                if not copies.series():
+                    raise _none_left(made.report.rejected)
+                report = copies.export(copies.patients(), target, form=form, progress=progress)
+            report.rejected = [*made.report.rejected, *report.rejected]
+        self._note("export", {"files": report.written, "refused": len(report.rejected)})
+        return report
+
     def deidentify(
         self,
         records: Sequence[Record],
@@ -101,6 +145,7 @@ class Outgoing(_IndexDatabase):
         archive: bool = False,
         dry_run: bool = False,
         mapping: str | PathLike[str] | None = None,
+        passphrase: str = "",
         add_to: _IndexDatabase | None = None,
         progress: Progress | None = None,
     ) -> DeidentificationReport:
@@ -120,6 +165,8 @@ class Outgoing(_IndexDatabase):
             Only tell what would happen to which attribute.
         mapping : path-like, optional
             File for whoever must find back: pseudonyms and UIDs by the original ones.
+        passphrase : str
+            Encrypts the mapping; `export.deidentification.mapping.read_mapping` reads it.
         add_to : Database, optional
             Import what was written, into this one or another.
         progress : Progress, optional
@@ -144,9 +191,57 @@ class Outgoing(_IndexDatabase):
             archive=archive,
             dry_run=dry_run,
             mapping=mapping,
+            passphrase=passphrase,
             add_to=add_to,
             progress=progress or no_progress,
         )
+
+    @contextmanager
+    def deidentified(
+        self,
+        records: Sequence[Record],
+        profile: Profile | Mapping[str, Any],
+        *,
+        salt: str = "",
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[Self, Copies]]:
+        """Give a database in memory of de-identified copies, which are gone afterwards.
+
+        Parameters
+        ----------
+        records : sequence of records
+        profile : Profile or mapping
+            A mapping is `Profile.to_choices`.
+        salt : str
+            Copies without a project have the same UIDs again for the same salt.
+        progress : Progress, optional
+            May raise `Cancelled`.
+
+        Yields
+        ------
+        copies : Database
+        made : Copies
+            What was left out, and which file each copy is of.
+
+        Raises
+        ------
+        ExportError
+            If the copies cannot be written, or two patients would become one.
+        NotFoundError
+            If there is nothing to de-identify.
+        """
+        from napari_dicomdb.export.deidentification.copies import temporary_copies
+        from napari_dicomdb.export.deidentification.project import one_time_project
+
+        chosen = _profile(profile)
+        project = one_time_project(salt) if salt and not chosen.project else None
+        tell = progress or no_progress
+        with (
+            temporary_copies(self, records, chosen, project=project, progress=tell) as made,
+            type(self).in_memory() as copies,
+        ):
+            copies.import_paths([made.folder], workers=0, progress=tell)
+            yield copies, made
 
     def write(
         self,
@@ -223,6 +318,7 @@ class Outgoing(_IndexDatabase):
         *,
         transcode: bool = True,
         commit: bool = False,
+        deidentify: Profile | Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> SendReport:
         """Send patients, studies, series or instances to a node.
@@ -238,6 +334,9 @@ class Outgoing(_IndexDatabase):
             not take the transfer syntax of their files.
         commit : bool
             Ask the node afterwards whether it keeps them (storage commitment).
+        deidentify : Profile or mapping, optional
+            Send de-identified copies, which are removed afterwards; what cannot be
+            de-identified is not sent, and reported as "refused".
         progress : Progress, optional
             May raise `Cancelled`: the report then tells what was not sent.
 
@@ -258,13 +357,31 @@ class Outgoing(_IndexDatabase):
         from napari_dicomdb.network.sending import note_sending, send_instances
 
         to = find_node(node) if isinstance(node, str) else node
-        instances = instances_of(self, records)
-        report = send_instances(
-            instances, to, transcode=transcode, commit=commit, progress=progress or no_progress
-        )
+        tell = progress or no_progress
+        if deidentify is not None:
+            with self.deidentified(records, deidentify, progress=tell) as (copies, made):
+                report = send_instances(
+                    copies.instances(), to, transcode=transcode, commit=commit, progress=tell
+                )
+            report.tell_of_originals(made.originals, made.report.rejected)
+        else:
+            report = send_instances(
+                instances_of(self, records), to, transcode=transcode, commit=commit, progress=tell
+            )
         if not self.read_only:
             note_sending(self._connections, report)
         return report
+
+
+def _profile(how: Profile | Mapping[str, Any]) -> Profile:
+    from napari_dicomdb.export.deidentification.profile import Profile
+
+    return how if isinstance(how, Profile) else Profile.from_choices(how)
+
+
+def _none_left(rejected: Sequence[tuple[str, str, str]]) -> ExportError:
+    path, reason, text = rejected[0] if rejected else ("", "not-found", "there are no files")
+    return ExportError(f"nothing could be anonymised; {path}: {text}", reason=reason)
 
 
 def _best(result: Exportable | ExportSource, options: dict[str, Any]) -> Exportable:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FILE_NAME", "PATIENT_KEYS", "forget", "is_there", "open_table", "scrub", "words_in"]
 
 FILE_NAME = "jobs.sqlite"
-PATIENT_KEYS = ("keys", "patient_id", "paths", "to")
+PATIENT_KEYS = ("keys", "patient_id", "paths", "pseudonyms", "to")
 """Keys of what a job is to do whose values may name a patient."""
 
 VERSION = 1

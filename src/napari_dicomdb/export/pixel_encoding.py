@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom import Dataset
 
-__all__ = ["COMPRESSIONS", "COMPRESSION_NAMES", "set_pixels"]
+__all__ = ["COMPRESSIONS", "COMPRESSION_NAMES", "encoded_frame", "set_pixels"]
 
 COMPRESSIONS = {
     "none": "1.2.840.10008.1.2.1",
@@ -94,12 +94,29 @@ def set_pixels(dataset: Dataset, frames: Sequence[NDArray[Any]], compression: st
         )
         dataset.add_new(0x7FE00010, "OW" if bits > 8 else "OB", raw + b"\0" * (len(raw) % 2))
         return COMPRESSIONS[compression]
-    encode = {"rle": _rle, "jpeg-ls": _jpeg_ls, "jpeg-2000": _jpeg_2000}[compression]
     if compression == "jpeg-2000" and samples == 3:
         dataset.PhotometricInterpretation = "YBR_RCT"
-    dataset.add_new(0x7FE00010, "OB", encapsulate([encode(frame) for frame in frames]))
+    encoded = [encoded_frame(frame, compression) for frame in frames]
+    dataset.add_new(0x7FE00010, "OB", encapsulate(encoded))
     dataset["PixelData"].is_undefined_length = True
     return COMPRESSIONS[compression]
+
+
+def encoded_frame(frame: NDArray[Any], compression: str) -> bytes:
+    """Compress one frame without loss.
+
+    Parameters
+    ----------
+    frame : (rows, columns) or (rows, columns, 3) ndarray
+        Of integers of 8 or 16 bits.
+    compression : {"rle", "jpeg-ls", "jpeg-2000"}
+
+    Raises
+    ------
+    MissingLibraryError
+        If the library that compresses is not installed.
+    """
+    return {"rle": _rle, "jpeg-ls": _jpeg_ls, "jpeg-2000": _jpeg_2000}[compression](frame)
 
 
 def _rle(frame: NDArray[Any]) -> bytes:

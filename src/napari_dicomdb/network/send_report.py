@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["SendOutcome", "SendReport", "State"]
 
@@ -24,7 +27,7 @@ class SendOutcome:
     Parameters
     ----------
     uid : str
-        SOPInstanceUID.
+        SOPInstanceUID; "" of a file that was left out before.
     path : str
         Its file.
     state : State
@@ -130,6 +133,22 @@ class SendReport:
             for o in self.outcomes
             if o.committed == "failed"
         ]
+
+    def tell_of_originals(
+        self, originals: Mapping[str, str], left_out: Iterable[tuple[str, str, str]]
+    ) -> None:
+        """Tell of the files that copies were made of, when those were sent and are gone.
+
+        Parameters
+        ----------
+        originals : mapping of str to str
+            Path of the original by the SOPInstanceUID of its copy.
+        left_out : iterable of (path, reason, text)
+            Originals of which none was made; they become outcomes, too.
+        """
+        self.outcomes = [
+            replace(one, path=originals.get(one.uid, one.path)) for one in self.outcomes
+        ] + [SendOutcome("", path, "refused", text, reason) for path, reason, text in left_out]
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a dict that `json.dumps` accepts."""

@@ -6,19 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.dicom._attribute_reading import UNREADABLE
+from napari_dicomdb.dicom.bits import keep_stored_bits
+from napari_dicomdb.dicom.codecs import decode
+from napari_dicomdb.dicom.description import PixelDescription
+from napari_dicomdb.dicom.video import VIDEO_SYNTAXES
 from napari_dicomdb.errors import PixelError
+from napari_dicomdb.export.deidentification.defacing import checked_deface
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from pydicom import Dataset
 
-    from napari_dicomdb.export.deidentification.profile import Rectangle
+    from napari_dicomdb.export.deidentification.defacing import Defacer
+    from napari_dicomdb.export.deidentification.regions import Rectangle
 
 __all__ = ["burned_in", "clean_pixels", "overlay_bits"]
 
 Array = np.ndarray[Any, Any]
 
+_RLE = "1.2.840.10008.1.2.5"
+_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 93, 203))
+_OFFSET_TABLES = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 _SC = "1.2.840.10008.5.1.4.1.1.7"
 _SUSPECT_CLASSES = (
     _SC,
@@ -61,20 +71,33 @@ def burned_in(dataset: Dataset, *, has_pixels: bool = True) -> str:
 
 
 def overlay_bits(dataset: Dataset) -> list[int]:
-    """Return the bits of the pixels in which overlays are drawn (a retired way)."""
+    """Return the bits of the pixels in which overlays are drawn (a retired way).
+
+    Bit 0 is none of them where it is of the image: headers say 0 who mean nothing.
+    """
+    stored, high = (_number(dataset, key) for key in ("BitsStored", "HighBit"))
+    of_image = range(high - stored + 1, high + 1) if stored else range(0)
     bits: list[int] = []
     for group in range(0x6000, 0x6020, 2):
         if (group, 0x0102) in dataset and (group, 0x3000) not in dataset:
-            bits.append(int(dataset[group, 0x0102].value or 0))
-    return [bit for bit in bits if bit]
+            value = dataset[group, 0x0102].value
+            bits.append(value if isinstance(value, int) else -1)
+    most = _number(dataset, "BitsAllocated")
+    return [bit for bit in dict.fromkeys(bits) if 0 <= bit < most and (bit or 0 not in of_image)]
+
+
+def _number(dataset: Dataset, keyword: str) -> int:
+    value = dataset.get(keyword)
+    return value if isinstance(value, int) else 0
 
 
 def clean_pixels(
     dataset: Dataset,
     rectangles: Sequence[Rectangle],
     *,
+    keep: Sequence[Rectangle] = (),
     bits: Sequence[int] = (),
-    deface: Callable[[Dataset, Array], Array | None] | None = None,
+    deface: Defacer | None = None,
 ) -> bool:
     """Black out rectangles in all frames; compressed pixels are decoded for it.
 
@@ -86,6 +109,8 @@ def clean_pixels(
         With file meta information and pixels, as `pydicom.dcmread` returns it.
     rectangles : sequence of Rectangle
         Those for this image; what lies outside of it does nothing.
+    keep : sequence of Rectangle
+        When there are any, all outside of them goes black.
     bits : sequence of int
         Bits of each pixel that are made 0.
     deface : callable, optional
@@ -100,6 +125,8 @@ def clean_pixels(
     ------
     PixelError
         If the pixels cannot be decoded, or are of a kind that we cannot change.
+    ExportError
+        If the defacing fails.
     """
     _decode(dataset)
     keyword = next(
@@ -111,10 +138,11 @@ def clean_pixels(
     if photometric.endswith(("_422", "_420")):
         raise PixelError(f"pixels of {photometric} cannot be blacked out", reason="unsupported")
     pixels, planar = _frames(dataset, keyword)
-    for rectangle in rectangles:
-        rows = slice(rectangle.y, rectangle.y + rectangle.height)
-        columns = slice(rectangle.x, rectangle.x + rectangle.width)
-        pixels[:, rows, columns] = _black(dataset, photometric, pixels.dtype)
+    black = _mask(pixels.shape[1:3], rectangles, keep)
+    if black.any():
+        colour = _black(dataset, photometric, pixels.dtype)
+        for frame in pixels:
+            frame[black] = colour
     for bit in bits:
         if pixels.dtype.kind in "iu":
             # Through unsigned numbers: the highest bit of signed ones is their sign.
@@ -123,20 +151,28 @@ def clean_pixels(
     changed = False
     if deface is not None:
         squeezed = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-        made = deface(dataset, squeezed)
-        if made is not None:
-            if made.shape != squeezed.shape or made.dtype != squeezed.dtype:
-                raise PixelError("the defacing changed shape or type", reason="bad-deface")
+        made = checked_deface(deface, dataset, squeezed.copy())
+        # What it has not changed may not claim to be without a face.
+        if made is not None and not np.array_equal(made, squeezed):
             squeezed[...] = made
             changed = True
     _put_back(dataset, keyword, pixels, planar)
     return changed
 
 
+def _mask(
+    shape: tuple[int, int], rectangles: Sequence[Rectangle], keep: Sequence[Rectangle]
+) -> Array:
+    """Return which pixels go black: (rows, columns) bool."""
+    black: Array = np.full(shape, bool(keep))
+    for value, several in ((False, keep), (True, rectangles)):
+        for one in several:
+            black[one.y : one.y + one.height, one.x : one.x + one.width] = value
+    return black
+
+
 def _decode(dataset: Dataset) -> None:
     """Decode compressed pixels, and turn native ones into little endian."""
-    from napari_dicomdb.dicom._attribute_reading import UNREADABLE
-
     meta: Any = getattr(dataset, "file_meta", None)
     syntax: Any = meta.get("TransferSyntaxUID") if meta is not None else None
     if syntax is None or syntax.is_private:
@@ -148,9 +184,52 @@ def _decode(dataset: Dataset) -> None:
             dataset.PixelData = words.astype(f"<u{bits // 8}").tobytes()
         return
     try:
-        dataset.decompress(generate_instance_uid=False)
+        _decompress(dataset, meta)
     except UNREADABLE as error:
+        if isinstance(error, PixelError):
+            raise
         raise PixelError("its compressed pixels cannot be decoded", reason="no-decoder") from error
+
+
+def _decompress(dataset: Dataset, meta: Any) -> None:
+    """Decode by the codecs that load images; colours stay as the codec gives them."""
+    from pydicom.encaps import generate_frames
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    description = PixelDescription.from_dataset(dataset)
+    syntax = description.transfer_syntax_uid
+    if syntax in VIDEO_SYNTAXES:
+        raise PixelError("parts of a video cannot be blacked out", reason="video")
+    tables = [dataset.get(key) for key in _OFFSET_TABLES]
+    encoded = generate_frames(
+        dataset.PixelData,
+        number_of_frames=description.frame_count,
+        extended_offsets=(tables[0], tables[1]) if all(tables) else None,
+    )
+    high = description.high_bit if syntax == _RLE else description.bits_stored - 1
+    frames, photometric = [], ""
+    for stream in encoded:
+        cells, photometric = decode(stream, description, [])
+        cells = np.array(cells, order="C")
+        if cells.dtype.kind in "iu":
+            keep_stored_bits(cells, description.bits_stored, high)
+        frames.append(cells.astype(description.stored_dtype, copy=False).tobytes())
+    if len(frames) != description.frame_count:
+        raise PixelError("its compressed pixels are incomplete", reason="truncated-pixels")
+    content = b"".join(frames)
+    dataset.PixelData = content + b"\0" * (len(content) % 2)
+    dataset["PixelData"].VR = "OB" if description.bits_allocated <= 8 else "OW"
+    dataset["PixelData"].is_undefined_length = False
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if description.samples > 1:
+        # The decoder has given thinned out colours their full size.
+        plain = photometric.replace("_422", "").replace("_420", "")
+        dataset.PhotometricInterpretation = plain.replace("PARTIAL", "FULL")
+        dataset.PlanarConfiguration = 0
+    if syntax != _RLE:
+        dataset.HighBit = description.bits_stored - 1
+    if syntax in _LOSSY:
+        dataset.LossyImageCompression = "01"  # PS3.3 Section C.7.6.1.1.5: for ever
 
 
 def _frames(dataset: Dataset, keyword: str) -> tuple[Array, bool]:
@@ -189,7 +268,7 @@ def _put_back(dataset: Dataset, keyword: str, pixels: Array, planar: bool) -> No
     setattr(dataset, keyword, data + b"\0" * (len(data) % 2))
     if keyword == "PixelData":
         dataset["PixelData"].VR = "OB" if int(dataset.get("BitsAllocated", 8)) <= 8 else "OW"
-    for tag in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+    for tag in _OFFSET_TABLES:
         if tag in dataset:
             delattr(dataset, tag)
 

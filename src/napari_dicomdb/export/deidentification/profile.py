@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from string import Formatter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.deidentification.regions import (
+    BlackoutPreset,
+    Rectangle,
+    parse_rectangle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import numpy as np
-    from pydicom import Dataset
-
+    from napari_dicomdb.export.deidentification.defacing import Defacer
     from napari_dicomdb.export.deidentification.table import Row
 
 __all__ = ["RETAINABLE", "Option", "Profile", "Rectangle", "parse_rectangle"]
-
-_RECTANGLE = re.compile(r"(\d+),(\d+),(\d+),(\d+)(?:@([A-Za-z0-9.]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,59 +105,6 @@ _CODES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rectangle:
-    """Pixels to black out in all frames.
-
-    Parameters
-    ----------
-    x, y, width, height : int
-        Columns and rows of the upper left corner, counted from 0; pixels.
-    where : str
-        A Modality, SeriesInstanceUID or SOPInstanceUID; "" for all images.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    where: str = ""
-
-    def __post_init__(self) -> None:
-        if min(self.x, self.y) < 0 or min(self.width, self.height) < 1:
-            raise ExportError(
-                "a rectangle begins at 0,0 or later and is at least one pixel large",
-                reason="bad-rectangle",
-            )
-
-    def concerns(self, modality: str, series_uid: str, uid: str) -> bool:
-        """Tell whether it is for this image."""
-        return self.where in ("", series_uid, uid) or self.where.upper() == modality.upper()
-
-
-def parse_rectangle(text: str) -> Rectangle:
-    """Read "x,y,width,height" with, after "@", a modality or a UID.
-
-    Raises
-    ------
-    ExportError
-        If it is written otherwise.
-
-    Examples
-    --------
-    >>> parse_rectangle("0,0,640,48@US").where
-    'US'
-    """
-    match = _RECTANGLE.fullmatch(text.strip().replace(" ", ""))
-    if match is None:
-        raise ExportError(
-            f"{text!r:.80} is no rectangle: write x,y,width,height or x,y,width,height@MODALITY",
-            reason="bad-rectangle",
-        )
-    x, y, width, height = (int(match[n]) for n in range(1, 5))
-    return Rectangle(x, y, width, height, match[5] or "")
-
-
-@dataclass(frozen=True, slots=True)
 class Profile:
     """The Basic Profile and what is kept or cleaned beyond it.
 
@@ -183,12 +130,18 @@ class Profile:
         Name of the project whose key makes UIDs, pseudonyms and shifts; the same
         patient is the same in all its exports. "": a key that is forgotten.
     blackout : tuple of Rectangle
+    presets : tuple of BlackoutPreset
+        Rectangles for images of some devices.
+    outside_regions : bool
+        Black out all outside of the regions that ultrasound images say they have.
+    recompress : bool
+        Compress pixels that had to be decoded again, without loss.
     pixels_confirmed : bool or frozenset of str
         Somebody has looked: no text is burned into the images; or only into none of
         the series with these UIDs.
     deface : callable, optional
         Given header and pixels (frames, rows, columns[, samples]), returns the
-        pixels without recognisable features, or None to leave them.
+        pixels without recognisable features, or None to leave them; see `defacing`.
     """
 
     dates: str = "remove"
@@ -207,8 +160,11 @@ class Profile:
     pseudonyms: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     project: str = ""
     blackout: tuple[Rectangle, ...] = ()
+    presets: tuple[BlackoutPreset, ...] = ()
+    outside_regions: bool = False
+    recompress: bool = True
     pixels_confirmed: bool | frozenset[str] = False
-    deface: Callable[[Dataset, np.ndarray[Any, Any]], np.ndarray[Any, Any] | None] | None = None
+    deface: Defacer | None = None
 
     def __post_init__(self) -> None:
         if self.dates not in ("remove", "shift", "keep"):
@@ -293,14 +249,86 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """Return the choices for reports; nothing that tells who a patient is."""
         hidden = {"pseudonyms", "deface", "allowed_texts", "patient_id", "patient_name",
-                  "blackout", "pixels_confirmed"}  # fmt: skip
+                  "blackout", "presets", "pixels_confirmed"}  # fmt: skip
         chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         return {
             **chosen,
-            "blackout": [f"{r.x},{r.y},{r.width},{r.height}" for r in self.blackout],
+            "blackout": [str(replace(r, where="")) for r in self.blackout],
+            "presets": len(self.presets),
             "pixels_confirmed": bool(self.pixels_confirmed),
             "codes": [code for code, _ in self.codes()],
         }
+
+    def to_choices(self) -> dict[str, Any]:
+        """Return all that is asked for, as a job keeps it: only what is not the default.
+
+        Raises
+        ------
+        ExportError
+            If it has a function, which cannot be kept.
+        """
+        if self.deface is not None:
+            raise ExportError(
+                "a defacer cannot be kept with a job: do it at once", reason="bad-profile"
+            )
+        plain = Profile()
+        made: dict[str, Any] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value == getattr(plain, one.name):
+                continue
+            made[one.name] = _WRITTEN.get(one.name, _as_it_is)(value)
+        return made
+
+    @classmethod
+    def from_choices(cls, choices: Mapping[str, Any]) -> Profile:
+        """Return the profile that `to_choices` was made of.
+
+        Raises
+        ------
+        ExportError
+            If there is no such choice, or a value is not possible.
+        """
+        known = {one.name: one for one in fields(cls)}
+        plain = cls()
+        made: dict[str, Any] = {}
+        try:
+            for name, value in choices.items():
+                if name not in known or name == "deface":
+                    raise KeyError(name)
+                made[name] = _READ.get(name, _as_it_is)(value)
+                default = getattr(plain, name)
+                if name not in _READ and type(made[name]) is not type(default):
+                    raise TypeError(name)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ExportError):
+                raise
+            raise ExportError(
+                f"{next(iter(error.args), '')!r:.40} is no choice of a profile",
+                reason="bad-profile",
+            ) from error
+        return cls(**made)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_WRITTEN: dict[str, Callable[[Any], Any]] = {
+    "allowed_texts": sorted,
+    # As pairs: what may name a patient is looked for in values, not in keys.
+    "pseudonyms": lambda pairs: [[old, new] for old, new in pairs.items()],
+    "blackout": lambda several: [str(one) for one in several],
+    "presets": lambda several: [one.to_json() for one in several],
+    "pixels_confirmed": lambda said: said if isinstance(said, bool) else sorted(said),
+}
+_READ: dict[str, Callable[[Any], Any]] = {
+    "allowed_texts": lambda several: frozenset(map(str, several)),
+    "pseudonyms": lambda pairs: {str(old): str(new) for old, new in pairs},
+    "blackout": lambda several: tuple(parse_rectangle(one) for one in several),
+    "presets": lambda several: tuple(BlackoutPreset.from_json(one) for one in several),
+    "pixels_confirmed": lambda said: said if isinstance(said, bool) else frozenset(said),
+}
 
 
 def _check_template(template: str) -> None:

@@ -16,10 +16,11 @@ from pathlib import Path
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.settings import settings_path
 
-__all__ = ["Project", "open_project", "project_names", "projects_folder"]
+__all__ = ["Project", "one_time_project", "open_project", "project_names", "projects_folder"]
 
 _NAME = re.compile(r"[\w][\w .+-]{0,63}")
 _KEY_BYTES = 32
+_ONE_TIME = "one-time.key"
 
 
 @dataclass
@@ -124,6 +125,34 @@ def open_project(name: str = "", *, create: bool = True) -> Project:
         ) from error
     project._saved = len(project.numbers)
     return project
+
+
+def one_time_project(salt: str) -> Project:
+    """Return a project without a name that is the same for the same salt on this computer.
+
+    For work that is begun anew after a break, and must make the same UIDs again.
+
+    Parameters
+    ----------
+    salt : str
+        No secret: what the key is made of besides lies beside the settings.
+
+    Raises
+    ------
+    ExportError
+        If that cannot be read or kept.
+    """
+    path = projects_folder() / _ONE_TIME
+    try:
+        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        if len(secret) < _KEY_BYTES:
+            raise ValueError("the key is too short")
+    except FileNotFoundError:
+        secret = secrets.token_bytes(_KEY_BYTES)
+        _write_private(path, secret.hex() + "\n")
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} cannot be read: remove it", reason="bad-project") from error
+    return Project("", hmac.new(secret, f"one-time\0{salt}".encode(), hashlib.sha256).digest())
 
 
 def _write_private(path: Path, text: str) -> None:

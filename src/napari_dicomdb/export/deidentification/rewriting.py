@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
 from napari_dicomdb.dicom._edited_file import Source, read_for_editing
 from napari_dicomdb.errors import HeaderError
+from napari_dicomdb.export.deidentification.recompression import compress_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,8 +157,16 @@ def _copy_pixels(original: BinaryIO, source: Source, out: BinaryIO) -> None:
             left -= len(piece)
 
 
-def write_decoded(dataset: Dataset, target: Path) -> int:
+def write_decoded(dataset: Dataset, target: Path, compressed_as: str = "") -> int:
     """Write a data set whose pixels were decoded: explicit VR, little endian.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    target : Path
+    compressed_as : str
+        Transfer syntax of the original: pixels are compressed without loss by the
+        same family (see `recompression`); "": they stay as they are.
 
     Raises as `write_copy`.
     """
@@ -169,8 +178,9 @@ def write_decoded(dataset: Dataset, target: Path) -> int:
     try:
         with quiet():
             _convert(dataset, swap=dataset.original_encoding[1] is False)
+            syntax = compress_again(dataset, compressed_as)
             write_dataset(whole, dataset)
-            meta = _meta(dataset, "1.2.840.10008.1.2.1")
+            meta = _meta(dataset, syntax)
     except UNREADABLE as error:
         raise HeaderError("its attributes cannot be written again") from error
     with target.open("xb") as out:

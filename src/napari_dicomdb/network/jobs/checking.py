@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import DicomDbError
@@ -20,9 +21,9 @@ _KEYS = {
     "echo": (),
     "find": (*_QUERY, "nodes"),
     "retrieve": ("wanted", "only_missing"),
-    "send": (*LEVELS, "transcode", "commitment"),
+    "send": (*LEVELS, "transcode", "commitment", "deidentify", "salt"),
     "import": ("paths", "copy"),
-    "export": (*LEVELS, "to", "form", "dicomdir", "archive"),
+    "export": (*LEVELS, "to", "form", "dicomdir", "archive", "deidentify"),
 }
 _NEEDS_NODE = ("echo", "retrieve", "send")
 _WANTED = ("level", "patient_id", "study_uid", "series_uid", "instance_uids")
@@ -54,6 +55,11 @@ def checked(kind: str, what: Mapping[str, Any], node: str) -> dict[str, Any]:
         made["paths"] = _paths(made.get("paths"))
     elif kind in ("send", "export"):
         _check_selection(made)
+        if "deidentify" in made and not isinstance(made["deidentify"], dict):
+            raise _bad("what copies shall keep are the choices of a profile")
+    if kind == "send" and "deidentify" in made:
+        # Attempts after a break must make the same UIDs as the first one.
+        made.setdefault("salt", secrets.token_hex(16))
     if kind == "export":
         (made["to"],) = _paths([made.get("to", "")])
     try:
@@ -141,6 +147,6 @@ def title_of(kind: str, what: Mapping[str, Any], node: str) -> str:
         for level in LEVELS
         if what.get(level)
     ]
-    return f"{'Send' if kind == 'send' else 'Export'} {', '.join(parts)}" + (
-        f" to {node}" if node else ""
-    )
+    verb = {"send": "Send", "export": "Export"}[kind]
+    how = " anonymised" if "deidentify" in what else ""
+    return f"{verb} {', '.join(parts)}{how}" + (f" to {node}" if node else "")

@@ -42,8 +42,11 @@ _WORDS = {
 }
 
 
-class _Exports(Protocol):
+class _Outgoing(Protocol):
     """What `api.Database` has more than the index: this room may not import that."""
+
+    def deidentified(self, records: Any, profile: Any, *, salt: str, progress: Any) -> Any:
+        """Give a database of de-identified copies, and a report, while it is open."""
 
     def export(self, records: Any, target: Any, **how: Any) -> Any:
         """Write files."""
@@ -183,10 +186,32 @@ def _some_failed(count: int, text: str) -> str:
 
 
 def _send(job: Job, run: Run, database: Database) -> Ending:
+    instances, missing = instances_named(database, job.what)
+    choices = job.what.get("deidentify")
+    if choices is None or not instances:
+        return _send_these(job, run, database, instances, missing)
+    find_node(job.node)  # before anything is written
+    salt = str(job.what.get("salt", ""))
+    opened = cast("_Outgoing", database).deidentified(
+        instances, choices, salt=salt, progress=run.progress
+    )
+    with opened as (copies, made):
+        return _send_these(job, run, database, copies.instances(), missing, made)
+
+
+def _send_these(
+    job: Job,
+    run: Run,
+    database: Database,
+    instances: Sequence[InstanceRecord],
+    missing: Sequence[str],
+    made: Any = None,
+) -> Ending:
+    """Send instances; `made` tells of the originals when they are copies."""
     from napari_dicomdb.network.sending import note_sending, send_instances
 
+    left_out = made.report.rejected if made is not None else ()
     node = find_node(job.node)
-    instances, missing = instances_named(database, job.what)
     left = [record for record in instances if record.uid not in run.already]
     before = len(instances) - len(left)
 
@@ -204,23 +229,27 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
     if not database.read_only:
         note_sending(database._connections, report)
     sent = before + report.stored
-    run.done, run.total = sent, len(instances)
+    total = len(instances) + len(left_out)
+    run.done, run.total = sent, total
     if report.cancelled:
         raise Cancelled("sending was stopped")
     if job.what.get("commitment") and node.kind == "dimse":
         _commit(run, node, instances, report)
+    if made is not None:
+        report.tell_of_originals(made.originals, left_out)
     bad = [outcome for outcome in report.outcomes if outcome.state not in ("sent", "warning")]
     denied = [outcome.uid for outcome in report.outcomes if outcome.committed == "failed"]
     kept = {
         "node": node.name,
-        "instances": len(instances),
+        "instances": total,
         "sent": sent,
         "counts": report.counts,
         "committed": report.committed,
         "transcoded": report.transcoded,
         "size": report.size,
         "seconds": report.seconds,
-        "missing": missing,
+        "missing": list(missing),
+        "left_out": count_reasons(left_out),
         **failed_sendings(report.outcomes),
     }
     error = reason = ""
@@ -233,7 +262,7 @@ def _send(job: Job, run: Run, database: Database) -> Ending:
         error, reason = f"{len(missing)} of what was to be sent is not here any more", "not-found"
     return Ending(
         not reason,
-        f"{sent} of {len(instances)} instances sent to {node.name}",
+        f"{sent} of {total} instances sent to {node.name}",
         error,
         reason,
         kept,
@@ -290,8 +319,9 @@ def _import(job: Job, run: Run, database: Database) -> Ending:
 def _export(job: Job, run: Run, database: Database) -> Ending:
     run.say_only("Exporting")
     records, missing = records_named(database, job.what)
-    how = {key: job.what[key] for key in ("form", "dicomdir", "archive") if key in job.what}
-    report = cast("_Exports", database).export(
+    keys = ("form", "dicomdir", "archive", "deidentify")
+    how = {key: job.what[key] for key in keys if key in job.what}
+    report = cast("_Outgoing", database).export(
         records, job.what["to"], progress=run.progress, **how
     )
     rejected = list(report.rejected)
