@@ -111,10 +111,10 @@ def said(root: Path, dump: Callable[..., Any]) -> str:
         return str((dump(database), changes, pictures)).replace(str(root), "DATABASE")
 
 
-def moments(calls: int) -> list[int]:
+def moments(calls: int, most: int = MOST_KILLS) -> list[int]:
     """Return which calls to die at."""
-    step = max(calls / MOST_KILLS, 1.0)
-    return sorted({min(int(1 + k * step), calls) for k in range(MOST_KILLS)})
+    step = max(calls / most, 1.0)
+    return sorted({min(int(1 + k * step), calls) for k in range(most)})
 
 
 class Trial:
@@ -240,6 +240,86 @@ def test_repair(trial: Callable[[str], Trial], dump: Callable[..., Any], tmp_pat
         one.act("repair", root, adopt=True)
         assert one.checker.problems(root) == [], fatal
         assert said(root, dump) == after, fatal
+
+
+def test_write_a_result(trial: Callable[[str], Trial], act: Act) -> None:
+    one = trial("linked")
+    how = {"study": "1.2.3.9", "slices": 4, "folder": None, "into_database": True}
+    # Not counted: pydicom's imports.
+    act("write", one.fresh("undisturbed"), -1, **how)
+    one.run("write", **how)
+
+
+@pytest.mark.parametrize(
+    ("is_there", "into_database"), [(True, True), (False, True), (True, False)]
+)
+def test_write_a_result_to_a_folder(
+    into_database: bool, is_there: bool, trial: Callable[[str], Trial], tmp_path: Path
+) -> None:
+    one = trial("linked")
+    place = tmp_path / "place" / "out"
+
+    def prepare() -> dict[str, Any]:
+        shutil.rmtree(tmp_path / "place", ignore_errors=True)
+        if is_there:
+            place.mkdir(parents=True)
+            (place / "mine").write_text("mine")
+        root = one.fresh("killed")
+        return {"root": root, "study": "1.2.3.9", "slices": 3, "folder": str(place),
+                "into_database": into_database}  # fmt: skip
+
+    one.act("write", fatal=-1, **prepare())
+    calls = one.act("write", **prepare())["calls"]
+    for fatal in moments(calls, 9):
+        how = prepare()
+        one.act("write", fatal=fatal, **how)
+        found = list(place.glob("Result/*.dcm"))
+        assert len(found) in (0, 3), fatal
+        with Database.open(one.at / "killed") as database:
+            there = [s.instance_count for s in database.series() if s.uid == "1.2.3.77"]
+        assert there in ([], [3]), fatal
+        # It is in the folder first: what the database has is there, too.
+        assert found or not there
+        assert one.checker.problems(one.at / "killed") == []
+        # The next who writes there finds nothing in the way, and tidies up.
+        if not there:
+            assert "refused" not in one.act("write", **how), fatal
+        else:
+            one.act("export", one.at / "killed", target=str(place / "next"))
+        hidden = [p for p in (tmp_path / "place").rglob(".*") if list(p.iterdir())]
+        assert hidden == [], fatal
+    assert not is_there or (place / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("how", [{}, {"archive": True}, {"dicomdir": True}])
+def test_export(how: dict[str, bool], trial: Callable[[str], Trial], tmp_path: Path) -> None:
+    one = trial("linked")
+    root = one.fresh("root")
+    place = tmp_path / "out" / ("all.zip" if how.get("archive") else "all")
+    place.parent.mkdir()
+    (tmp_path / "warm").mkdir()
+
+    def found() -> int:
+        if not place.exists():
+            return 0
+        if place.is_file():
+            with zipfile.ZipFile(place) as archive:
+                assert archive.testzip() is None
+                return len(archive.namelist())
+        return sum(path.is_file() for path in place.rglob("*"))
+
+    one.act("export", root, -1, target=str(tmp_path / "warm" / place.name), **how)
+    calls = one.act("export", root, target=str(place), **how)["calls"]
+    whole = found()
+    assert whole >= 13
+    for fatal in moments(calls, 9):
+        shutil.rmtree(place.parent)
+        place.parent.mkdir()
+        one.act("export", root, fatal, target=str(place), **how)
+        assert found() in (0, whole), fatal
+        if not place.exists():
+            assert "refused" not in one.act("export", root, target=str(place), **how)
+            assert [p.name for p in place.parent.iterdir()] == [place.name], fatal
 
 
 @pytest.mark.parametrize("target", ["backup", "backup.zip"])

@@ -6,6 +6,7 @@ the calls that reach the disk: statements of SQLite, writes, renames and the lik
 
 from __future__ import annotations
 
+import datetime
 import errno
 import io
 import json
@@ -14,14 +15,23 @@ import signal
 import sqlite3
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from napari_dicomdb.database import Database, importing
 from napari_dicomdb.database.receiving import Inbox
 from napari_dicomdb.dicom.encoding import locate_data_set
 from napari_dicomdb.dicom.header import scan_file
 from napari_dicomdb.errors import DicomDbError
+from napari_dicomdb.export import results
+from napari_dicomdb.export.exporter import Exportable
+from napari_dicomdb.export.files import export_files
+from napari_dicomdb.export.object_file import write_object
+from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.export.study import NewSeries, StudyTarget
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 _ON_DISK = {"fsync", "ftruncate", "link", "mkdir", "open", "remove", "rename", "replace", "rmdir"}
@@ -55,9 +65,52 @@ def act(what: str, root: str, **how: Any) -> Any:
             return database.undo_patient_change()
         if what == "open":
             return None
+        if what == "write":
+            return write(database, **how)
+        if what == "export":
+            return export_files(database, database.patients(), how.pop("target"), **how)
         if what == "receive":
             return receive(database, how["paths"], how["acknowledged"])
         return getattr(database, what)(**how)
+
+
+class Exporter:
+    """Writes slices as secondary captures whose UIDs are the same each time."""
+
+    name = "slices"
+    version = "1"
+
+    def __init__(self, slices: int) -> None:
+        self.slices = slices
+
+    def write(self, exportable: Any, target: StudyTarget, folder: Path, **_: Any) -> list[Path]:
+        """Write `slices` objects."""
+        series, paths = NewSeries("OT", "Result", uid="1.2.3.77"), []
+        for k in range(self.slices):
+            made = target.dataset("1.2.840.10008.5.1.4.1.1.7", series)
+            made.SOPInstanceUID, made.InstanceNumber = f"1.2.3.77.{k + 1}", k + 1
+            made.Rows = made.Columns = 4
+            made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+            made.BitsAllocated = made.BitsStored = 8
+            made.HighBit, made.PixelRepresentation = 7, 0
+            made.ConversionType, made.PixelData = "WSD", bytes(16)
+            paths.append(write_object(made, folder / f"{k + 1:04d}.dcm"))
+        return paths
+
+
+def write(
+    database: Database, study: str, slices: int, folder: str | None, into_database: bool
+) -> Any:
+    """Write a result of some slices to a study."""
+    results._picture = lambda *_: None  # what is drawn later is none of the series
+    array = np.zeros((slices, 4, 4), np.uint8)
+    source = ExportSource("Result", array, ("slice", "row", "column"))
+    offer = Exportable("x", "image", 1.0, (), (), (), (), source, Exporter(slices))
+    when = datetime.datetime(2026, 1, 2)
+    target = replace(StudyTarget.of_study(database, study), when=when)
+    return results.write_results(
+        database, [offer], target, folder=folder, into_database=into_database
+    )
 
 
 def receive(database: Database, paths: list[str], acknowledged: str) -> None:
