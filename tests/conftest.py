@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TESTS = Path(__file__).parent
 _WINDOW_FOLDERS = {"viewer", "widgets"}
+_WINDOW_TESTS = pytest.StashKey[int]()
 
 
 def _absent(message: str) -> None:
@@ -40,12 +41,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave what was imported so far out of every later collection of garbage.
+    """Leave what was imported so far out of every later collection of garbage."""
+    _set_aside()
 
-    Tests of windows collect after each test, to prove that nothing is left behind.
+
+def _set_aside() -> None:
+    """Collect all garbage, then leave what lives out of later collections.
+
+    Tests of windows collect after each test, to prove that nothing is left behind; that takes
+    as long as there are objects from imports and from the tests before.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.path.relative_to(_TESTS).parts[0] in _WINDOW_FOLDERS:
+        count = item.session.stash.get(_WINDOW_TESTS, 0)
+        item.session.stash[_WINDOW_TESTS] = count + 1
+        if count % 40 == 0:
+            _set_aside()
 
 
 def pytest_configure(config: pytest.Config) -> None:
