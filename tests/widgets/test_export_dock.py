@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 from pydicom import dcmread, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QLineEdit
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
 
 from napari_dicomdb import Database
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
@@ -22,9 +24,10 @@ from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.export.study import NewSeries
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node
+from napari_dicomdb.viewer.browse import find_dock
 from napari_dicomdb.viewer.phantom import write_phantom_study
-from napari_dicomdb.widgets import _export_work
-from napari_dicomdb.widgets.browser import DicomBrowser
+from napari_dicomdb.widgets import _export_strip, _export_work
+from napari_dicomdb.widgets._export_closing import ClosingDialog, _Guard
 
 KEY, LEFT = Qt.Key, Qt.MouseButton.LeftButton
 NEEDS = (
@@ -128,6 +131,13 @@ def type_into(qtbot, line, text):
         line.insert(text)  # what an input method does; QTest has keys for ASCII only
 
 
+def close(viewer, dock):
+    """Close a dock as its cross does; Python keeps no reference as a test does."""
+    viewer.window.remove_dock_widget(dock)
+    dock.deleteLater()
+    QApplication.sendPostedEvents(None, int(QEvent.Type.DeferredDelete.value))
+
+
 def is_idle(dock):
     return lambda: not dock.work.is_busy and bool(dock.work.outcome.text())
 
@@ -177,7 +187,6 @@ def test_export_into_the_database_with_options(qtbot, dock, database, exporter):
 
 def test_the_result_is_selected_in_the_browser_with_its_picture(qtbot, viewer, dock, database):
     _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
-    assert isinstance(browser, DicomBrowser)
     click(qtbot, dock.export_button)
     qtbot.waitUntil(is_idle(dock), timeout=20_000)
     (series,) = new_series(database)
@@ -189,11 +198,11 @@ def test_the_result_is_selected_in_the_browser_with_its_picture(qtbot, viewer, d
 
 def test_a_browser_that_is_closed_is_opened_when_asked_for(qtbot, viewer, dock, database):
     click(qtbot, dock.export_button)
-    button = dock.work.outcome.button
+    button = dock.work.browser_button
     qtbot.waitUntil(lambda: not button.isHidden(), timeout=20_000)
     click(qtbot, button)
-    docks = viewer.window.dock_widgets.values()
-    (browser,) = [one for one in docks if isinstance(one, DicomBrowser)]
+    qtbot.waitUntil(lambda: find_dock(viewer, "DICOM browser") is not None, timeout=20_000)
+    browser = find_dock(viewer, "DICOM browser")
     (series,) = new_series(database)
     qtbot.waitUntil(
         lambda: [s.uid for s in browser.views.selected_series()] == [series.uid], timeout=20_000
@@ -409,26 +418,148 @@ def test_delete_does_not_reach_the_viewer(qtbot, viewer, dock):
     assert len(viewer.layers) == 1
 
 
-def test_cancel_leaves_nothing(qtbot, dock, database, exporter, monkeypatch):
-    from threading import Event
-
-    reached, go = Event(), Event()
+@pytest.fixture
+def slow(exporter, monkeypatch):
+    """Let the exporter wait at the gate until it is opened."""
+    gate = Gate()
     write = exporter.write
 
-    def slow(*args, progress, **kwargs):
-        reached.set()
-        go.wait(20)
+    def waiting(*args, progress, **kwargs):
+        gate.reached.set()
+        gate.opened.wait(20)
         progress(0, 2, "Going on")
         return write(*args, progress=progress, **kwargs)
 
-    monkeypatch.setattr(exporter, "write", slow)
+    monkeypatch.setattr(exporter, "write", waiting)
+    yield gate
+    gate.opened.set()
+
+
+class Gate:
+    def __init__(self):
+        self.reached, self.opened = Event(), Event()
+
+
+def test_cancel_leaves_nothing(qtbot, dock, database, slow):
     click(qtbot, dock.export_button)
-    assert reached.wait(20)
+    qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
     click(qtbot, dock.work.cancel_button)
-    go.set()
+    assert "cancelling" in dock.work.label.text()
+    slow.opened.set()
     qtbot.waitUntil(is_idle(dock), timeout=20_000)
     assert "Cancelled" in dock.work.outcome.text()
     assert new_series(database) == []
+
+
+def test_several_exports_one_after_another(qtbot, dock, viewer, database, slow):
+    description = dock.page.options.fields["description"]
+    type_into(qtbot, description, "first")
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
+    type_into(qtbot, description, "second")
+    assert dock.export_button.isEnabled()
+    click(qtbot, dock.export_button)
+    assert "1 export waiting" in dock.work.label.text()
+    slow.opened.set()
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    assert [s.description for s in new_series(database)] == ["first", "second"]
+    assert len({s.number for s in new_series(database)}) == 2
+    assert dock.work.outcome.text().count("1 object written, added to the database.") == 2
+
+
+def test_what_waits_is_written_as_it_was_when_asked(qtbot, dock, viewer, database, slow):
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
+    labels = viewer.add_labels(np.full((2, 3, 4), 7, np.uint8), name="Drawn")
+    qtbot.waitUntil(lambda: dock.plans.plan(labels) is not None, timeout=20_000)
+    click(qtbot, dock.export_button)
+    session = dock.session.exports
+    qtbot.waitUntil(lambda: session.runs[1].task is not None, timeout=20_000)
+    labels.fill((0, 0, 0), 9)  # while it waits
+    slow.opened.set()
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    images = [database.instances(s.uid)[0].path for s in new_series(database)]
+    assert 7 in {int(dcmread(path).pixel_array.max()) for path in images}
+    assert labels.data.max() == 9
+
+
+def test_it_goes_on_when_the_dock_is_closed(qtbot, dock, viewer, database, slow):
+    _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
+    strip = browser.menus.writing
+    assert not strip.isHidden()
+    close(viewer, dock)
+    slow.opened.set()
+    qtbot.waitUntil(lambda: len(new_series(database)) == 1, timeout=20_000)
+    # There is no dock to tell of it: the browser does.
+    qtbot.waitUntil(lambda: "1 object written" in strip.outcome.text(), timeout=20_000)
+    assert not strip.outcome.isHidden()
+    _, again = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM export")
+    assert "1 object written" in again.work.outcome.text()
+
+
+def test_without_any_dock_it_is_written_all_the_same(qtbot, dock, viewer, database, slow):
+    exports = dock.session.exports
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
+    close(viewer, dock)
+    slow.opened.set()
+    qtbot.waitUntil(lambda: not exports.is_busy, timeout=20_000)
+    (run,) = exports.results
+    assert run.report.imported == 1
+    assert len(new_series(database)) == 1
+
+
+def test_a_window_that_closes_waits(qtbot, dock, viewer, database, slow):
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
+    seen = []
+
+    def look():
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, ClosingDialog):
+            QTimer.singleShot(20, look)
+            return
+        seen.append(dialog.label.text())
+        slow.opened.set()
+
+    QTimer.singleShot(0, look)
+    guard = dock.window().findChild(_Guard)
+    assert guard.eventFilter(dock.window(), QCloseEvent()) is False
+    assert "still being written" in seen[0]
+    assert not dock.session.exports.is_busy
+    assert len(new_series(database)) == 1
+
+
+def test_a_window_that_closes_stops_it_when_told_to(qtbot, dock, viewer, database, slow):
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
+
+    def stop():
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, ClosingDialog):
+            QTimer.singleShot(20, stop)
+            return
+        qtbot.mouseClick(dialog.stop_button, LEFT)
+        slow.opened.set()
+
+    QTimer.singleShot(0, stop)
+    dock.window().findChild(_Guard).eventFilter(dock.window(), QCloseEvent())
+    assert new_series(database) == []
+
+
+def test_the_folder_is_opened(qtbot, dock, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(_export_strip, "show_in_folder", opened.append)
+    type_into(qtbot, dock.where.places.folder, str(tmp_path / "out"))
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    click(qtbot, dock.work.folder_button)
+    (file,) = (tmp_path / "out").rglob("*.dcm")
+    assert opened == [file.parent]
+    dock.work.outcome._close.click()
+    assert dock.work.isHidden()
 
 
 def test_choices_are_kept_for_the_next_time(qtbot, dock, tmp_path, viewer):

@@ -16,6 +16,8 @@ __all__ = [
     "NETWORK_WIDGET",
     "PLUGIN",
     "browse",
+    "find_dock",
+    "show_browser",
     "show_content",
     "show_export",
     "show_network",
@@ -41,6 +43,25 @@ def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
     """
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
     widget.import_paths([str(path) for path in paths])
+    return widget
+
+
+def find_dock(viewer: Any, name: str) -> Any:
+    """Return the widget of a dock of ours that is open in `viewer`, None when it is not."""
+    return viewer.window.dock_widgets.get(f"{name} ({PLUGIN})")
+
+
+def show_browser(viewer: Any) -> Any:
+    """Open the browser dock of `viewer`, or bring it to the front.
+
+    Returns
+    -------
+    DicomBrowser
+        The widget; the one already open when there is one.
+    """
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
+    dock.show()
+    dock.raise_()
     return widget
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Qt
 
 from napari_dicomdb.database.records import PatientRecord, SeriesRecord
+from napari_dicomdb.viewer.browse import EXPORT_WIDGET, find_dock
+from napari_dicomdb.widgets._export_strip import ExportStrip
 from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets.export_actions import ExportActions
 from napari_dicomdb.widgets.patient_actions import PatientActions
@@ -43,10 +45,26 @@ class BrowserMenu(QObject):
         actions.add_entries(self.patients.entries, "patients")
         self.exports = ExportActions(browser.session, browser._theme, browser._viewer, browser)
         actions.add_entries(self.exports.entries, "send")
+        self.writing = self._show_writing()
         views = browser.views
         views.menu_requested.connect(self._show)
         views.remove_requested.connect(lambda: self._act("ask_to_remove"))
         views.copy_requested.connect(lambda: self._act("copy_uids"))
+
+    def _show_writing(self) -> ExportStrip:
+        """Show what is written above the rows; what came of it where no export dock is open."""
+        browser = self._browser
+        viewer = browser._viewer
+
+        def is_told() -> bool:
+            return viewer is not None and find_dock(viewer, EXPORT_WIDGET) is not None
+
+        strip = ExportStrip(viewer, browser.session, browser._queries, is_told=is_told)
+        strip.apply_palette(browser._theme.palette)
+        browser._theme.changed.connect(strip.apply_palette)
+        layout = browser.layout()
+        layout.insertWidget(layout.indexOf(browser.import_bar) + 1, strip)
+        return strip
 
     def _show(self, position: QPoint) -> None:
         chosen = self._browser.views.selected_records()

@@ -13,6 +13,7 @@ from napari_dicomdb.widgets._text import count, file_size, one_line
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
 from napari_dicomdb.widgets._upkeep_page import make_label
 from napari_dicomdb.widgets.models.tag_model import TagModel
+from napari_dicomdb.widgets.work_strip import WorkStrip
 
 if TYPE_CHECKING:
     from napari_dicomdb.dicom.attribute_search import Found
@@ -37,16 +38,24 @@ class PreviewPage(QWidget):
     ----------
     runner : TaskRunner
         Where attributes are searched.
+    tryer : TaskRunner
+        Where it is tried out.
     palette : Palette
     """
 
     def __init__(
-        self, runner: TaskRunner, palette: Palette, parent: QWidget | None = None
+        self,
+        runner: TaskRunner,
+        tryer: TaskRunner,
+        palette: Palette,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._runner = runner
         self._finding: Task | None = None
         self.preview: Preview | None = None
+        self.work = WorkStrip(tryer)
+        self.work.cancel_button.setToolTip("Stop trying it out")
         self.summary = make_label(_NOTHING)
         self.state = make_label("", "dim")
         self.search = QLineEdit()
@@ -69,7 +78,7 @@ class PreviewPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 2, 0)
         layout.setSpacing(6)
-        for part in (self.summary, self.state, self.search):
+        for part in (self.work, self.summary, self.state, self.search):
             layout.addWidget(part)
         layout.addWidget(self.tree, 1)
         self.search.textChanged.connect(self._search)
@@ -81,6 +90,7 @@ class PreviewPage(QWidget):
     def apply_palette(self, palette: Palette) -> None:
         """Draw in the colours of the theme."""
         hit = QColor(SEVERITY_COLOURS["warning"]) if palette.is_dark else palette.link
+        self.work.apply_palette(palette)
         self.model.set_colours(hit, QColor(SEVERITY_COLOURS["error"]))
 
     def show_preview(self, preview: Preview) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_dicomdb.dicom.attributes import read_attributes
 from napari_dicomdb.errors import DicomDbError, ExportError, NotFoundError
 from napari_dicomdb.export.registry import examine_for_export, failures
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.dicom.attributes import Attribute, AttributeTree
     from napari_dicomdb.export.exporter import Exportable
     from napari_dicomdb.export.results import ResultReport
+    from napari_dicomdb.export.source import ExportSource
     from napari_dicomdb.export.study import StudyForm
     from napari_dicomdb.progress import Progress
 
@@ -34,6 +37,7 @@ __all__ = [
     "StudyChoice",
     "examine_layer",
     "find_studies",
+    "frozen",
     "make_preview",
     "series_written",
     "study_of",
@@ -240,9 +244,25 @@ def make_preview(
     return made
 
 
+def frozen(ways: Sequence[Exportable]) -> list[Exportable]:
+    """Return ways that keep labels as they are now: one paints on while others are written."""
+    made = []
+    for way in ways:
+        source = _frozen_source(way.source)
+        made.append(way if source is way.source else replace(way, source=source))
+    return made
+
+
+def _frozen_source(source: ExportSource) -> ExportSource:
+    together = tuple(_frozen_source(one) for one in source.together)
+    if source.role == "labels" and isinstance(source.array, np.ndarray):
+        return replace(source, array=source.array.copy(), together=together)
+    return source
+
+
 def write_layers(
-    database: Database | None,
     ways: Sequence[Exportable],
+    database: Database | None,
     choice: StudyChoice,
     places: Destinations,
     *,
@@ -261,7 +281,13 @@ def write_layers(
     )
 
 
-def series_written(database: Database, report: ResultReport) -> list[SeriesRecord]:
-    """Return the records of the series that a report tells of."""
-    wanted = set(report.series_uids)
-    return [one for one in database.series(study=report.study_uid) if one.uid in wanted]
+def series_written(database: Database, reports: Sequence[ResultReport]) -> list[SeriesRecord]:
+    """Return the records of the series that reports tell of, and that are still there."""
+    wanted = {uid for one in reports for uid in one.series_uids}
+    found = []
+    for study in dict.fromkeys(one.study_uid for one in reports):
+        try:
+            found += [one for one in database.series(study=study) if one.uid in wanted]
+        except NotFoundError:
+            continue  # removed meanwhile
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.errors import DatabaseBusyError, DatabaseError
 from napari_dicomdb.settings import rename_database
 from napari_dicomdb.widgets._drive import DriveWatch
+from napari_dicomdb.widgets._export_session import ExportSession
 from napari_dicomdb.widgets._import_request import ImportRequest, as_paths, do_import
 from napari_dicomdb.widgets._network_session import NetworkSession
 from napari_dicomdb.widgets._opening import OpenFailure, OpenRequest, open_database
@@ -32,6 +34,7 @@ from napari_dicomdb.widgets.folder_watch import FolderWatch
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
     from napari_dicomdb.progress import Progress
+    from napari_dicomdb.widgets._export_session import ExportRun
     from napari_dicomdb.widgets._tasks import Task
 
 __all__ = [
@@ -83,6 +86,8 @@ class DatabaseSession(QObject):
         self.drive.found.connect(self._on_drive_found)
         self.folders = FolderWatch(self)
         self.network = NetworkSession(self)
+        self.exports = ExportSession(lambda: attach_session()[1], self)
+        self.exports.ended.connect(self._on_written)
         self.users = 0
         self._is_closed = False
 
@@ -157,7 +162,8 @@ class DatabaseSession(QObject):
         self.opened.emit(database)
         self._start_waiting()
         if old is not None and end_network is not None:
-            self._runner.submit(_close_database, end_network, old)
+            close = partial(self._runner.submit, _close_database, end_network, old)
+            self.exports.when_free(old, close)
 
     @property
     def is_read_only(self) -> bool:
@@ -179,9 +185,10 @@ class DatabaseSession(QObject):
         """
         database = self.database
         current = database is not None and database.path == source
-        if current and self.is_importing:
+        if current and (self.is_importing or self.exports.is_busy):
+            what = "An import runs" if self.is_importing else "Something is being written"
             if failed is not None:
-                failed(DatabaseError("An import runs: wait until it has finished, or cancel it."))
+                failed(DatabaseError(f"{what}: wait until it has finished, or cancel it."))
             return None
         if current:
             self.drive.follow(None)
@@ -339,6 +346,10 @@ class DatabaseSession(QObject):
             self.changed.emit()
         self._start_waiting()
 
+    def _on_written(self, run: ExportRun) -> None:
+        if run.report is not None and run.report.imported and run.database is self.database:
+            self.changed.emit()
+
     # -- end --------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -350,6 +361,7 @@ class DatabaseSession(QObject):
         flush()
         self.drive.close()
         self.folders.close()
+        self.exports.close()
         self.network.close()
         self._importer.close()
         self._runner.close()

@@ -17,23 +17,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dicomdb.widgets._export_closing import guard_window
 from napari_dicomdb.widgets._export_parts import LayersPage, StudyPage, in_scroll_area
 from napari_dicomdb.widgets._export_plans import Plans
 from napari_dicomdb.widgets._export_preview import PreviewPage
-from napari_dicomdb.widgets._export_result import ResultShower
-from napari_dicomdb.widgets._export_work import make_preview, write_layers
+from napari_dicomdb.widgets._export_strip import ExportStrip
+from napari_dicomdb.widgets._export_work import frozen, make_preview, write_layers
 from napari_dicomdb.widgets._session import attach_session, end_with
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import ThemeWatcher, style_sheet
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label
 from napari_dicomdb.widgets.notice import NoticeBox
-from napari_dicomdb.widgets.work_strip import WorkStrip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_dicomdb.api import Database
-    from napari_dicomdb.export.results import ResultReport
     from napari_dicomdb.widgets._export_work import Preview
     from napari_dicomdb.widgets._theme import Palette
 
@@ -67,20 +66,19 @@ class DicomExport(QWidget):
         self._viewer = napari_viewer
         self._session, detach = attach_session()
         self._runner = TaskRunner("export", 2)
-        self._writer = TaskRunner("writing")
+        self._tryer = TaskRunner("trying")
         self._theme = ThemeWatcher(napari_viewer, self)
         palette = self._theme.palette
         self.page = LayersPage(napari_viewer, palette)
         self.where = StudyPage(self._runner)
-        self.preview = PreviewPage(self._runner, palette)
+        self.preview = PreviewPage(self._runner, self._tryer, palette)
         self.plans = Plans(napari_viewer, self._runner, lambda: self._session.database, self)
         self._build()
-        self.results = ResultShower(napari_viewer, self._session, self._runner, self.work, self)
         self._then: Callable[[], None] | None = None
         self._connect()
         self._connect_keys()
         self._apply_palette(palette)
-        parts = (self._runner, self._writer)
+        parts = (self._runner, self._tryer)
         end_with(self, _let_go, self._theme, self.page.layers, self.preview, parts, detach)
         if database is not None:
             self._session.use(database)
@@ -106,8 +104,7 @@ class DicomExport(QWidget):
             self.tabs.setTabToolTip(number - 1, f"{title} (Alt+{number})")
         self.warning = NoticeBox("warning", _WARNING)
         self.problem = make_label("", "dim")
-        self.work = WorkStrip(self._writer)
-        self.work.cancel_button.setToolTip("Stop; nothing half-written is left")
+        self.work = ExportStrip(self._viewer, self._session, self._runner)
         self.preview_button = make_button(
             "Preview", self.try_out, "Write it all to a passing folder and look at it"
         )
@@ -145,7 +142,7 @@ class DicomExport(QWidget):
         where.study.failed.connect(self.work.tell_error)
         self.plans.changed.connect(self._on_plans)
         self.plans.failed.connect(self.work.tell_error)
-        self.work.busy_changed.connect(lambda _: self._update())
+        self.preview.work.busy_changed.connect(lambda _: self._update())
         self._session.opened.connect(self._show_database)
         self._session.changed.connect(where.study.refresh)
         self._session.network.nodes_changed.connect(where.places.show_nodes)
@@ -273,8 +270,8 @@ class DicomExport(QWidget):
         waiting = self.plans.is_busy or self._then is not None
         self.problem.setText(f"First: {missing}" if missing and not waiting else "")
         self.problem.setVisible(bool(self.problem.text()))
-        ready = not self.work.is_busy and self._then is None
-        self.preview_button.setEnabled(ready and not problem)
+        ready = self._then is None
+        self.preview_button.setEnabled(ready and not problem and not self.preview.work.is_busy)
         self.export_button.setEnabled(ready and not missing)
         sends = self.where.places.destinations.node is not None
         self.warning.show_text(_SENT_WARNING if sends else _WARNING, "warning")
@@ -300,7 +297,7 @@ class DicomExport(QWidget):
         self._update()
         if self.problem_text():
             return
-        self.work.run(
+        self.preview.work.run(
             "Trying it out",
             make_preview,
             self._session.database,
@@ -323,20 +320,15 @@ class DicomExport(QWidget):
         if not self.export_button.isEnabled():
             return  # a layer is not what it was
         self.where.places.keep()
-        self.results.forget()
-        database = self._session.database
-        self.work.run(
-            "Writing",
-            write_layers,
+        database, ways = self._session.database, self.plans.ways()
+        choice, places = self.where.study.choice, self.where.places.destinations
+        guard_window(self, self._session.exports)
+        self._session.exports.add(
+            ", ".join(way.source.name for way in ways),
             database,
-            self.plans.ways(),
-            self.where.study.choice,
-            self.where.places.destinations,
-            returned=partial(self._written, database),
+            partial(frozen, ways),
+            partial(write_layers, database=database, choice=choice, places=places),
         )
-
-    def _written(self, database: Database | None, report: ResultReport) -> None:
-        self.results.show_report(database, report)
 
 
 def _let_go(
