@@ -507,3 +507,65 @@ def segmentation(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+_CUBE_FACES = (
+    (1, 2, 4, 3), (5, 7, 8, 6), (1, 5, 6, 2), (3, 4, 8, 7), (1, 3, 7, 5), (2, 6, 8, 4),
+)  # fmt: skip
+
+
+@pytest.fixture
+def surface_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write surface segmentations of a cube, or of one of its faces (PS3.3 Section C.27)."""
+    made = iter(range(1000))
+
+    def primitives(kind: str, long: bool, order: str) -> Dataset:
+        mesh = Dataset()
+        if kind == "triangles":
+            numbers = [n for a, b, c, d in _CUBE_FACES for n in (a, b, c, a, c, d)]
+        else:
+            a, b, c, d = _CUBE_FACES[0]
+            numbers = [a, b, d, c] if kind == "strip" else [a, b, c, d]
+        packed = np.array(numbers, f"{order}u{4 if long else 2}").tobytes()
+        if kind == "triangles":
+            setattr(mesh, f"{'Long' if long else ''}TrianglePointIndexList", packed)
+        else:
+            one = Dataset()
+            setattr(one, f"{'Long' if long else ''}PrimitivePointIndexList", packed)
+            name = {"strip": "TriangleStrip", "fan": "TriangleFan", "facet": "Facet"}[kind]
+            setattr(mesh, f"{name}Sequence", [one])
+        return mesh
+
+    def make(*kinds: str, long: bool = False, big: bool = False) -> Path:
+        order = ">" if big else "<"
+        maker = SeriesMaker(tmp_path)
+        ds = maker.header(
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.66.5", Modality="SEG", ImageType=None,
+            ImageOrientationPatient=None, PixelSpacing=None, SeriesDescription="Surfaces",
+        )  # fmt: skip
+        corners = [[x, y, z] for x in (10, 30) for y in (0, 20) for z in (-5, 15)]
+        segment = Dataset()
+        segment.SegmentNumber, segment.SegmentLabel = 1, "Liver"
+        segment.SurfaceCount = len(kinds)
+        segment.ReferencedSurfaceSequence = []
+        ds.SegmentSequence, ds.SurfaceSequence = [segment], []
+        ds.NumberOfSurfaces = len(kinds)
+        for number, kind in enumerate(kinds, 1):
+            reference = Dataset()
+            reference.ReferencedSurfaceNumber = number
+            segment.ReferencedSurfaceSequence.append(reference)
+            points = Dataset()
+            points.NumberOfSurfacePoints = len(corners)
+            points.PointCoordinatesData = np.array(corners, f"{order}f4").tobytes()
+            surface = Dataset()
+            surface.SurfaceNumber = number
+            surface.RecommendedDisplayCIELabValue = [41661, 41167, 40792]
+            surface.RecommendedPresentationOpacity = 0.5
+            surface.SurfacePointsSequence = [points]
+            surface.SurfaceMeshPrimitivesSequence = [primitives(kind, long, order)]
+            ds.SurfaceSequence.append(surface)
+        if big:
+            ds.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRBigEndian
+        return maker.write(ds, None, f"surface-{next(made)}.dcm")
+
+    return make

@@ -22,6 +22,7 @@ from napari_dicomdb.viewer.slides import (
     shown_levels,
     slide_transform,
 )
+from napari_dicomdb.viewer.surface_layers import is_surface, surface_layers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -75,6 +76,8 @@ def volume_to_layers(volume: Volume, *, frame: ArrayLike | None = None) -> list[
         `metadata["dicomdb"]` holds the exact transform to LPS, whatever the
         view had to round or resample.
     """
+    if is_surface(volume):
+        return surface_layers(volume, frame, _metadata(volume))
     channels = channels_of(volume)
     if len(channels) > 1:
         return in_colours(one for c in channels for one in volume_to_layers(c, frame=frame))

@@ -89,6 +89,11 @@ def go_to_centre(viewer: Any, layer: Any) -> None:
     To the centre of a voxel, not of the volume: half-way between two slices a
     contour drawn on either would vanish (reference/napari.md A.9).
     """
+    if isinstance(layer.data, tuple):  # a surface has points, no voxels
+        corners = np.asarray(layer.extent.world)[:, -3:]
+        ndim = viewer.dims.ndim
+        viewer.dims.set_point(range(ndim - 3, ndim), corners.mean(axis=0).tolist())
+        return
     middle = [n // 2 for n in layer.data.shape[layer.ndim - 3 : layer.ndim]]
     index = [0.0] * (layer.ndim - 3) + [float(m) for m in middle]
     world = np.asarray(layer.data_to_world(index))[-3:]
