@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -351,7 +352,8 @@ def _typical(values: ArrayLike | None) -> float:
     # NM writes SpacingBetweenSlices with the sign of the table's movement.
     claims = np.abs(np.atleast_1d(np.asarray(values, dtype=np.float64)))
     claims = claims[(claims > SMALLEST) & (claims < LARGEST)]
-    return float(np.median(claims)) if len(claims) else 0.0
+    # Of plain numbers: numpy's median imports masked arrays first, 10 ms.
+    return statistics.median(claims.tolist()) if len(claims) else 0.0
 
 
 def _spans_plane(cosines: Floats) -> NDArray[np.bool_]:
