@@ -68,3 +68,16 @@ def test_wrong_usage(dicomdb: Callable[..., Any], phantom: Path, tmp_path: Path)
     assert outcome.code == 1
     assert "1.2.3" in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_anonymised(dicomdb, phantom, tmp_path):
+    done = dicomdb("export", phantom, "--to", tmp_path / "anon", "--deidentify", "--dicomdir")
+    assert done.code == 0, done.err
+    originals = {pydicom.dcmread(p).PatientID for p in phantom.rglob("*.dcm")}
+    copies = [p for p in (tmp_path / "anon").rglob("*") if p.is_file() and p.name != "DICOMDIR"]
+    assert len(copies) == len(list(phantom.rglob("*.dcm")))
+    for path in copies:
+        copy = pydicom.dcmread(path)
+        assert copy.PatientIdentityRemoved == "YES"
+        assert copy.PatientID not in originals
+    assert dicomdb("export", phantom, "--to", tmp_path / "b", "--shift-dates").code == 2

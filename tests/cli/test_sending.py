@@ -8,6 +8,7 @@ import subprocess
 import time
 from contextlib import suppress
 
+import pydicom
 import pytest
 
 
@@ -68,3 +69,21 @@ def test_file_that_is_gone_makes_exit_code_1(dicomdb, received, phantom, tmp_pat
     done = dicomdb("send", "peer", uid)
     assert done.code == 1
     assert "[missing]" in done.err
+
+
+def test_anonymised_copies(dicomdb, received, phantom):
+    dicomdb("import", phantom)
+    series = dicomdb("ls", "series", "--json").json[0]
+    done = dicomdb("send", "peer", series["uid"], "--deidentify", "--shift-dates", "--json")
+    assert done.code == 0, done.err
+    files = list(received.iterdir())
+    assert len(files) == done.json["stored"] == series["instance_count"]
+    for file in files:
+        copy = pydicom.dcmread(file)
+        assert copy.LongitudinalTemporalInformationModified == "MODIFIED"
+        assert copy.SeriesInstanceUID != series["uid"]
+    assert dicomdb("send", "peer", series["uid"], "--project", "x").code == 2
+    queued = dicomdb("send", "peer", series["uid"], "--deidentify", "--queue")
+    assert queued.code == 0, queued.err
+    (job,) = dicomdb("jobs", "--json").json
+    assert job["what"]["deidentify"] == {}

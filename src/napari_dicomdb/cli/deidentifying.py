@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,23 +17,34 @@ from napari_dicomdb.cli.output import (
     say,
     say_error,
 )
-from napari_dicomdb.errors import ExportError, LoadError
+from napari_dicomdb.cli.profile_options import (
+    BlackoutOption,
+    DefaceOption,
+    NoRecompressOption,
+    OutsideRegionsOption,
+    PatientIdOption,
+    PatientNameOption,
+    PixelsCheckedOption,
+    PresetsOption,
+    ProjectOption,
+    PseudonymsOption,
+    RetainDatesOption,
+    RetainOption,
+    ShiftDatesOption,
+    asked_passphrase,
+    profile_of,
+)
+from napari_dicomdb.errors import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_dicomdb.api import Database
     from napari_dicomdb.database.report import Remark
-    from napari_dicomdb.export.deidentification.profile import Profile
     from napari_dicomdb.export.deidentification.report import DeidentificationReport
     from napari_dicomdb.progress import Progress
 
 __all__ = ["deidentify", "register"]
-
-_NAMES = (
-    "characteristics, descriptors, structured-content, graphics, device, institution, uids, "
-    "safe-private, extended-private"
-)
 
 
 def deidentify(
@@ -58,60 +68,32 @@ def deidentify(
         str | None,
         typer.Option("--search", "-s", metavar="TEXT", help="All series that a search finds."),
     ] = None,
-    retain_dates: Annotated[
-        bool, typer.Option("--retain-dates", help="Keep dates; else they are removed.")
-    ] = False,
-    shift_dates: Annotated[
-        bool,
-        typer.Option("--shift-dates", help="Shift dates, by as many days for all of a patient."),
-    ] = False,
-    retain: Annotated[
-        list[str] | None,
-        typer.Option("--retain", metavar="NAME,...", help=f"Keep more: {_NAMES}."),
-    ] = None,
-    project: Annotated[
-        str,
-        typer.Option(
-            "--project",
-            metavar="NAME",
-            help="The same patient and UID become the same in all exports of a project.",
-        ),
-    ] = "",
-    patient_id: Annotated[
-        str,
-        typer.Option(
-            "--patient-id",
-            metavar="TEXT",
-            help="New PatientID; {code} is a keyed code, {number} counts patients.",
-        ),
-    ] = "{code}",
-    patient_name: Annotated[
-        str, typer.Option("--patient-name", metavar="TEXT", help="New PatientName, likewise.")
-    ] = "{code}",
-    pseudonyms: Annotated[
-        Path | None,
-        typer.Option(
-            "--pseudonyms", metavar="FILE.csv", help="Original and new PatientID, one pair a line."
-        ),
-    ] = None,
-    blackout: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--blackout",
-            metavar="X,Y,W,H[@MODALITY]",
-            help="Rectangle of pixels to black out; @ also takes a series UID.",
-        ),
-    ] = None,
-    pixels_checked: Annotated[
-        bool,
-        typer.Option("--pixels-checked", help="I have looked: no text is burned into the images."),
-    ] = False,
+    retain_dates: RetainDatesOption = False,
+    shift_dates: ShiftDatesOption = False,
+    retain: RetainOption = None,
+    project: ProjectOption = "",
+    patient_id: PatientIdOption = "{code}",
+    patient_name: PatientNameOption = "{code}",
+    pseudonyms: PseudonymsOption = None,
+    blackout: BlackoutOption = None,
+    outside_regions: OutsideRegionsOption = False,
+    presets: PresetsOption = False,
+    no_recompress: NoRecompressOption = False,
+    pixels_checked: PixelsCheckedOption = False,
+    deface: DefaceOption = "",
     mapping: Annotated[
         Path | None,
         typer.Option(
             "--mapping", metavar="FILE", help="Note which pseudonym stands for whom; keep it safe."
         ),
     ] = None,
+    encrypt: Annotated[
+        bool,
+        typer.Option(
+            "--encrypt",
+            help="Encrypt the mapping: asks for a passphrase, or takes DICOMDB_PASSPHRASE.",
+        ),
+    ] = False,
     add: Annotated[
         bool, typer.Option("--add", help="Import the copies into the database as well.")
     ] = False,
@@ -137,21 +119,15 @@ def deidentify(
         )
     if to is None and not dry_run:
         raise typer.BadParameter("say where the copies go: --to DIR, or use --dry-run")
-    if retain_dates and shift_dates:
-        raise typer.BadParameter("dates are either kept or shifted: give one of the two")
-    try:
-        profile = _profile(
-            retain or [],
-            "keep" if retain_dates else "shift" if shift_dates else "remove",
-            blackout or [],
-            pseudonyms=_pseudonyms(pseudonyms),
-            project=project,
-            patient_id=patient_id,
-            patient_name=patient_name,
-            pixels_confirmed=pixels_checked,
-        )
-    except ExportError as error:
-        raise typer.BadParameter(str(error)) from error
+    if encrypt and mapping is None:
+        raise typer.BadParameter("--encrypt is for the --mapping FILE")
+    profile = profile_of(
+        retain=retain, retain_dates=retain_dates, shift_dates=shift_dates, project=project,
+        patient_id=patient_id, patient_name=patient_name, pseudonyms=pseudonyms,
+        blackout=blackout, outside_regions=outside_regions, presets=presets,
+        recompress=not no_recompress, pixels_checked=pixels_checked, deface=deface,
+    )  # fmt: skip
+    passphrase = asked_passphrase(again=True) if encrypt and not dry_run else ""
     to = to or Path("anonymised")
     archive = zip_ or to.suffix.lower() == ".zip"
     if archive and to.suffix.lower() != ".zip":
@@ -165,7 +141,7 @@ def deidentify(
     ) -> DeidentificationReport:
         report = database.deidentify(
             records, to, profile, dicomdir=dicomdir, archive=archive, dry_run=dry_run,
-            mapping=mapping, add_to=add_to, progress=progress,
+            mapping=mapping, passphrase=passphrase, add_to=add_to, progress=progress,
         )  # fmt: skip
         report.rejected = [*refused, *report.rejected]
         return report
@@ -201,28 +177,6 @@ def _from_paths(
             return write(database, database.patients(), refused, None)
         with open_database(db, create=True) as added:
             return write(database, database.patients(), refused, added)
-
-
-def _profile(retain: Sequence[str], dates: str, blackout: Sequence[str], **others: Any) -> Profile:
-    from napari_dicomdb.export.deidentification.profile import Profile, parse_rectangle
-
-    names = [name.strip() for text in retain for name in text.split(",") if name.strip()]
-    rectangles = tuple(parse_rectangle(text) for text in blackout)
-    return Profile.retaining(names, dates=dates, blackout=rectangles, **others)
-
-
-def _pseudonyms(path: Path | None) -> dict[str, str]:
-    if path is None:
-        return {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ExportError(f"{path} cannot be read as a list of pseudonyms") from error
-    wrong = [number for number, row in enumerate(rows, 1) if len(row) != 2 or not all(row)]
-    if wrong:
-        raise ExportError(f"{path}, line {wrong[0]}: give the original ID, a comma, the new ID")
-    return {row[0]: row[1] for row in rows}
 
 
 def _tell(report: DeidentificationReport, json_: bool) -> None:

@@ -9,6 +9,19 @@ import typer
 
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
 from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, say, say_error
+from napari_dicomdb.cli.profile_options import (
+    BlackoutOption,
+    DeidentifyOption,
+    OutsideRegionsOption,
+    PixelsCheckedOption,
+    PresetsOption,
+    ProjectOption,
+    PseudonymsOption,
+    RetainDatesOption,
+    RetainOption,
+    ShiftDatesOption,
+    profile_when,
+)
 from napari_dicomdb.errors import LoadError, NotFoundError
 
 if TYPE_CHECKING:
@@ -46,22 +59,36 @@ def export(
         bool, typer.Option("--dicomdir", help="Lay out as on a CD, with a DICOMDIR.")
     ] = False,
     zip_: Annotated[bool, typer.Option("--zip", help="Write one zip file.")] = False,
+    deidentify: DeidentifyOption = False,
+    retain_dates: RetainDatesOption = False,
+    shift_dates: ShiftDatesOption = False,
+    retain: RetainOption = None,
+    project: ProjectOption = "",
+    pseudonyms: PseudonymsOption = None,
+    blackout: BlackoutOption = None,
+    outside_regions: OutsideRegionsOption = False,
+    presets: PresetsOption = False,
+    pixels_checked: PixelsCheckedOption = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Copy files as they are into a tidy folder tree, a CD's file-set or a zip."""
-    from napari_dicomdb.export.files import export_files
-
+    """Copy files as they are, or anonymised, into a tidy tree, a CD's file-set or a zip."""
     if not targets and not patient and search is None:
         raise typer.BadParameter("say what to export: UIDs, paths, --patient ID or --search TEXT")
+    profile = profile_when(
+        deidentify, retain_dates=retain_dates, shift_dates=shift_dates, retain=retain,
+        project=project, pseudonyms=pseudonyms, blackout=blackout,
+        outside_regions=outside_regions, presets=presets, pixels_checked=pixels_checked,
+    )  # fmt: skip
     archive = zip_ or to.suffix.lower() == ".zip"
     if archive and to.suffix.lower() != ".zip":
         to = to.with_name(f"{to.name}.zip")
 
     def write(database: Database, records: Sequence[Any], refused: list[Remark]) -> ExportReport:
-        report = export_files(
-            database, records, to, dicomdir=dicomdir, archive=archive, progress=progress
-        )
+        report = database.export(
+            records, to, dicomdir=dicomdir, archive=archive, deidentify=profile,
+            progress=progress,
+        )  # fmt: skip
         report.rejected = [*refused, *report.rejected]
         return report
 
@@ -86,6 +113,8 @@ def export(
         print_json({**report.to_json(), "rejected": rejected_rows(report.rejected)})
     else:
         say(report.summary())
+        for _, _, text in report.notes:
+            say(f"  {text}")
     for path, reason, text in report.rejected:
         say_error(f"{path}: {text}", reason)
     if report.rejected:

@@ -11,6 +11,19 @@ from napari_dicomdb.cli.exporting import named_records
 from napari_dicomdb.cli.jobs import refuse_unkept, say_queued
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
 from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, say, say_error
+from napari_dicomdb.cli.profile_options import (
+    BlackoutOption,
+    DeidentifyOption,
+    OutsideRegionsOption,
+    PixelsCheckedOption,
+    PresetsOption,
+    ProjectOption,
+    PseudonymsOption,
+    RetainDatesOption,
+    RetainOption,
+    ShiftDatesOption,
+    profile_when,
+)
 from napari_dicomdb.errors import DatabaseError, LoadError, NotFoundError
 
 if TYPE_CHECKING:
@@ -59,6 +72,16 @@ def send(
         bool,
         typer.Option("--queue", help="Add a job that does it in the background; see `jobs`."),
     ] = False,
+    deidentify: DeidentifyOption = False,
+    retain_dates: RetainDatesOption = False,
+    shift_dates: ShiftDatesOption = False,
+    retain: RetainOption = None,
+    project: ProjectOption = "",
+    pseudonyms: PseudonymsOption = None,
+    blackout: BlackoutOption = None,
+    outside_regions: OutsideRegionsOption = False,
+    presets: PresetsOption = False,
+    pixels_checked: PixelsCheckedOption = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -68,21 +91,30 @@ def send(
 
     if not targets and not patient and search is None:
         raise typer.BadParameter("say what to send: UIDs, paths, --patient ID or --search TEXT")
+    profile = profile_when(
+        deidentify, retain_dates=retain_dates, shift_dates=shift_dates, retain=retain,
+        project=project, pseudonyms=pseudonyms, blackout=blackout,
+        outside_regions=outside_regions, presets=presets, pixels_checked=pixels_checked,
+    )  # fmt: skip
     node = find_node(name)
     if queue:
         if outcomes is not None or any(t and Path(t).exists() for t in targets or []):
             raise typer.BadParameter("--queue goes with neither paths nor --outcomes")
         with _opened(db) as database:
             records = named_records(database, targets or [], patient or [], search)
-            _add_job(database, records, node.name, transcode, json_)
+            how = {"transcode": transcode} | (
+                {} if profile is None else {"deidentify": profile.to_choices()}
+            )
+            _add_job(database, records, node.name, how, json_)
         return
     refused: list[tuple[str, str, str]] = []
     with progress_bar() as progress:
 
         def send_records(database: Database, records: Sequence[Any]) -> SendReport:
             return database.send(
-                records, node, transcode=transcode, commit=commit, progress=progress
-            )
+                records, node, transcode=transcode, commit=commit, deidentify=profile,
+                progress=progress,
+            )  # fmt: skip
 
         paths = [t for t in targets or [] if t and Path(t).exists()]
         if paths:
@@ -114,14 +146,14 @@ def send(
 
 
 def _add_job(
-    database: Database, records: Sequence[Any], node: str, transcode: bool, json_: bool
+    database: Database, records: Sequence[Any], node: str, how: dict[str, Any], json_: bool
 ) -> None:
     from napari_dicomdb.network.jobs.selection import named_by
 
     jobs = database.jobs()
     refuse_unkept(jobs)
     what = named_by(database, records)
-    say_queued(jobs.add("send", {**what, "transcode": transcode}, node=node), json_)
+    say_queued(jobs.add("send", {**what, **how}, node=node), json_)
 
 
 def _opened(directory: Path | None) -> Database:

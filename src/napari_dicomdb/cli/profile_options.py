@@ -1,0 +1,222 @@
+"""Options of verbs that write anonymised copies: what stays, names, what goes black."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_dicomdb.errors import ExportError
+
+if TYPE_CHECKING:
+    from napari_dicomdb.export.deidentification.profile import Profile
+
+__all__ = [
+    "PASSPHRASE_VARIABLE",
+    "BlackoutOption",
+    "DefaceOption",
+    "DeidentifyOption",
+    "NoRecompressOption",
+    "OutsideRegionsOption",
+    "PatientIdOption",
+    "PatientNameOption",
+    "PixelsCheckedOption",
+    "PresetsOption",
+    "ProjectOption",
+    "PseudonymsOption",
+    "RetainDatesOption",
+    "RetainOption",
+    "ShiftDatesOption",
+    "asked_passphrase",
+    "profile_of",
+    "profile_when",
+]
+
+PASSPHRASE_VARIABLE = "DICOMDB_PASSPHRASE"
+"""Environment variable of the passphrase of a mapping, where nobody can be asked."""
+
+_NAMES = (
+    "characteristics, descriptors, structured-content, graphics, device, institution, uids, "
+    "safe-private, extended-private"
+)
+
+DeidentifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--deidentify",
+        help="Anonymised copies instead of the files (PS3.15 Basic Profile); see `deidentify`.",
+    ),
+]
+RetainDatesOption = Annotated[
+    bool, typer.Option("--retain-dates", help="Keep dates; else they are removed.")
+]
+ShiftDatesOption = Annotated[
+    bool,
+    typer.Option("--shift-dates", help="Shift dates, by as many days for all of a patient."),
+]
+RetainOption = Annotated[
+    list[str] | None,
+    typer.Option("--retain", metavar="NAME,...", help=f"Keep more: {_NAMES}."),
+]
+ProjectOption = Annotated[
+    str,
+    typer.Option(
+        "--project",
+        metavar="NAME",
+        help="The same patient and UID become the same in all exports of a project.",
+    ),
+]
+PatientIdOption = Annotated[
+    str,
+    typer.Option(
+        "--patient-id",
+        metavar="TEXT",
+        help="New PatientID; {code} is a keyed code, {number} counts patients.",
+    ),
+]
+PatientNameOption = Annotated[
+    str, typer.Option("--patient-name", metavar="TEXT", help="New PatientName, likewise.")
+]
+PseudonymsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonyms", metavar="FILE.csv", help="Original and new PatientID, one pair a line."
+    ),
+]
+BlackoutOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--blackout",
+        metavar="X,Y,W,H[@MODALITY]",
+        help="Rectangle of pixels to black out; @ also takes a series UID.",
+    ),
+]
+OutsideRegionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--outside-regions",
+        help="Black out all that is outside of the regions that ultrasound images name.",
+    ),
+]
+PresetsOption = Annotated[
+    bool,
+    typer.Option(
+        "--presets", help="Black out the rectangles kept for devices; see `blackout-presets`."
+    ),
+]
+NoRecompressOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-recompress",
+        help="Leave pixels uncompressed that had to be decoded to be blacked out.",
+    ),
+]
+PixelsCheckedOption = Annotated[
+    bool,
+    typer.Option("--pixels-checked", help="I have looked: no text is burned into the images."),
+]
+DefaceOption = Annotated[
+    str,
+    typer.Option("--deface", metavar="NAME", help="Remove faces by a defacer of another package."),
+]
+
+
+def profile_of(
+    *,
+    retain: list[str] | None = None,
+    retain_dates: bool = False,
+    shift_dates: bool = False,
+    project: str = "",
+    patient_id: str = "{code}",
+    patient_name: str = "{code}",
+    pseudonyms: Path | None = None,
+    blackout: list[str] | None = None,
+    outside_regions: bool = False,
+    presets: bool = False,
+    recompress: bool = True,
+    pixels_checked: bool = False,
+    deface: str = "",
+) -> Profile:
+    """Return what the options ask for.
+
+    Raises
+    ------
+    typer.BadParameter
+        If they contradict each other, or one is not possible.
+    """
+    from napari_dicomdb.export.deidentification.defacing import defacer_named
+    from napari_dicomdb.export.deidentification.profile import Profile
+    from napari_dicomdb.export.deidentification.regions import blackout_presets, parse_rectangle
+
+    if retain_dates and shift_dates:
+        raise typer.BadParameter("dates are either kept or shifted: give one of the two")
+    names = [name.strip() for text in retain or () for name in text.split(",") if name.strip()]
+    try:
+        return Profile.retaining(
+            names,
+            dates="keep" if retain_dates else "shift" if shift_dates else "remove",
+            project=project,
+            patient_id=patient_id,
+            patient_name=patient_name,
+            pseudonyms=_pseudonyms(pseudonyms),
+            blackout=tuple(parse_rectangle(text) for text in blackout or ()),
+            outside_regions=outside_regions,
+            presets=blackout_presets() if presets else (),
+            recompress=recompress,
+            pixels_confirmed=pixels_checked,
+            deface=defacer_named(deface) if deface else None,
+        )
+    except ExportError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def profile_when(wanted: bool, **options: Any) -> Profile | None:
+    """Return the profile of a verb's options, None when it is not to anonymise.
+
+    Raises
+    ------
+    typer.BadParameter
+        As `profile_of`; or if there are options of it, and `--deidentify` is not given.
+    """
+    if wanted:
+        return profile_of(**options)
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise typer.BadParameter(
+            f"--{given[0].replace('_', '-')} is for anonymised copies: give --deidentify, too"
+        )
+    return None
+
+
+def _pseudonyms(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ExportError(f"{path} cannot be read as a list of pseudonyms") from error
+    wrong = [number for number, row in enumerate(rows, 1) if len(row) != 2 or not all(row)]
+    if wrong:
+        raise ExportError(f"{path}, line {wrong[0]}: give the original ID, a comma, the new ID")
+    return {row[0]: row[1] for row in rows}
+
+
+def asked_passphrase(*, again: bool) -> str:
+    """Return the passphrase of a mapping: of the environment, else asked for.
+
+    Parameters
+    ----------
+    again : bool
+        Have it typed twice: it is a new one.
+    """
+    named = os.environ.get(PASSPHRASE_VARIABLE, "")
+    if named:
+        return named
+    asked: str = typer.prompt(
+        "Passphrase of the mapping", hide_input=True, confirmation_prompt=again, err=True
+    )
+    return asked
