@@ -63,6 +63,8 @@ class ExportReport:
         Bytes written.
     rejected : list of (path, reason, text)
         Files that are not in the target, and why.
+    notes : list of (attribute, reason, text)
+        What a DICOMDIR says otherwise than the files do.
     """
 
     target: str
@@ -70,6 +72,7 @@ class ExportReport:
     unchanged: int = 0
     size: int = 0
     rejected: list[Remark] = field(default_factory=list)
+    notes: list[Remark] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as a dict that `json.dumps` accepts."""
@@ -141,6 +144,7 @@ def export_files(
             plan = plan_file_set(present, len(present), workplace, progress)
             places, directory = plan.places, plan.directory
             report.rejected += plan.rejected
+            report.notes += plan.notes
         else:
             places = tidy_places(database, present)
         write = _write_zip if archive else partial(_write_folder, by_link=by_link)
