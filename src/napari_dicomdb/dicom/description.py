@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from napari_dicomdb.dicom.bits import container_dtype
 from napari_dicomdb.errors import PixelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydicom.dataset import Dataset
 
 __all__ = ["PixelDescription"]
@@ -26,6 +29,24 @@ _FLOATS: dict[str, np.dtype[Any]] = {
     "FloatPixelData": np.dtype("f4"),
     "DoubleFloatPixelData": np.dtype("f8"),
 }
+
+
+# In the order of the fields, all but the place in the file.
+_HEADER_FIELDS = (
+    "rows",
+    "columns",
+    "frame_count",
+    "samples",
+    "photometric",
+    "planar_configuration",
+    "bits_allocated",
+    "bits_stored",
+    "high_bit",
+    "pixel_representation",
+    "transfer_syntax_uid",
+    "keyword",
+)
+_HEADER_OF = attrgetter(*_HEADER_FIELDS[:-1], "pixel_keyword")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +96,28 @@ class PixelDescription:
         PixelError
             If the record is of no image.
         """
-        return _checked(
-            rows=record.rows,
-            columns=record.columns,
-            frame_count=record.frame_count,
-            samples=record.samples,
-            photometric=record.photometric,
-            planar_configuration=record.planar_configuration,
-            bits_allocated=record.bits_allocated,
-            bits_stored=record.bits_stored,
-            high_bit=record.high_bit,
-            pixel_representation=record.pixel_representation,
-            transfer_syntax_uid=record.transfer_syntax_uid,
-            keyword=record.pixel_keyword,
-            offset=record.pixel_offset,
-            length=record.pixel_length,
-        )
+        return cls.from_records((record,))[0]
+
+    @classmethod
+    def from_records(cls, records: Iterable[Any]) -> list[PixelDescription]:
+        """Describe the pixels of many records; quick, as most differ in their place only.
+
+        Raises
+        ------
+        PixelError
+            If one of the records is of no image.
+        """
+        checked: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        found = []
+        for record in records:
+            header = _HEADER_OF(record)
+            fields = checked.get(header)
+            if fields is None:
+                named = dict(zip(_HEADER_FIELDS, header, strict=True))
+                made = _checked(**named, offset=None, length=None)
+                fields = checked[header] = tuple(getattr(made, name) for name in _HEADER_FIELDS)
+            found.append(cls(*(*fields, record.pixel_offset, record.pixel_length)))
+        return found
 
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> PixelDescription:

@@ -23,9 +23,8 @@ def is_logarithmic(instance: InstanceRecord) -> bool:
 
     XA and RF with logarithmic pixels: it makes them linear (reference/pixels.md PX-4).
     """
-    values = instance.values
-    return values.get("Modality") in ("XA", "RF") and (
-        values.get("PixelIntensityRelationship") == "LOG"
+    return instance.get("Modality") in ("XA", "RF") and (
+        instance.get("PixelIntensityRelationship") == "LOG"
     )
 
 
@@ -37,7 +36,7 @@ def modality_lut(instance: InstanceRecord) -> LookupTable | None:
     LoadError
         If the table is broken: the values would be wrong without it.
     """
-    if not instance.values.get("ModalityLUTSequence") or is_logarithmic(instance):
+    if not instance.get("ModalityLUTSequence") or is_logarithmic(instance):
         return None
     from pydicom import dcmread
 
@@ -73,7 +72,7 @@ def voi_luts(
     middle = len(frames) // 2
     for index in sorted(range(len(frames)), key=lambda k: abs(k - middle)):
         instance = frames.instance(index)
-        if instance.values.get("VOILUTSequence") and instance.uid not in refused:
+        if instance.get("VOILUTSequence") and instance.uid not in refused:
             break
     else:
         return (), ()

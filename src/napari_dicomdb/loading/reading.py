@@ -171,7 +171,7 @@ class FrameReader:
         self.problems = ReadProblems()
         self._refused = dict(refused or {})
         try:
-            self._descriptions = [PixelDescription.from_record(i) for i in frames.instances]
+            self._descriptions = PixelDescription.from_records(frames.instances)
         except PixelError as error:
             raise LoadError(str(error), reason=error.reason) from error
         pairs = zip(self._descriptions, frames.tilings, strict=True)
