@@ -285,6 +285,12 @@ def test_preview_shows_attributes_and_sizes_and_leaves_nothing(qtbot, dock, data
     preview = dock.preview
     qtbot.waitUntil(lambda: preview.preview is not None, timeout=20_000)
     assert "1 object, " in preview.summary.text()
+    (card,) = preview.cards
+    told = [label.text() for label in card.findChildren(QLabel)]
+    assert any(text.endswith("a result") for text in told)
+    assert "Secondary Capture Image Storage" in told
+    assert "Not kept: all slices but one" in told
+    assert not card.picture.pixmap().isNull()
     shown = [one.keyword for one in preview.preview.top]
     assert {"PatientID", "StudyInstanceUID", "SeriesDescription"} <= set(shown)
     type_into(qtbot, preview.search, "SeriesDescription")

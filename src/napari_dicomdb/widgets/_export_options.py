@@ -36,6 +36,7 @@ class OptionsForm(QWidget):
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._needs: tuple[Need, ...] = ()
         self.fields: dict[str, QWidget] = {}
 
@@ -62,7 +63,8 @@ class OptionsForm(QWidget):
         if need.kind == "bool":
             self._layout.addRow(field)
             return field
-        label = QLabel(f"{need.label} *" if need.required else need.label)
+        words = f"{need.label[:1].upper()}{need.label[1:]}"
+        label = QLabel(f"{words} *" if need.required else words)
         label.setToolTip(field.toolTip())
         label.setBuddy(field)
         self._layout.addRow(label, field)

@@ -78,7 +78,7 @@ class LayersPage(QWidget):
         layout.setSpacing(6)
         for part in (
             self.layers, self.together, self.title, self.base, self.note, self.cards,
-            self.options_title, self.options, self.segments_title, self.segments,
+            self.segments_title, self.segments, self.options_title, self.options,
         ):  # fmt: skip
             layout.addWidget(part)
         layout.addStretch(1)

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QPixmap, QResizeEvent
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_dicomdb.dicom.attribute_search import find_attributes
 from napari_dicomdb.widgets._tag_view import TagView, copy_text
@@ -18,7 +29,7 @@ from napari_dicomdb.widgets.work_strip import WorkStrip
 if TYPE_CHECKING:
     from napari_dicomdb.dicom.attribute_search import Found
     from napari_dicomdb.dicom.attributes import AttributeTree
-    from napari_dicomdb.widgets._export_work import Preview
+    from napari_dicomdb.widgets._export_work import Preview, PreviewRow
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
     from napari_dicomdb.widgets._theme import Palette
 
@@ -31,8 +42,55 @@ _NOTHING = (
 _STALE = "Something was changed since: preview again to see what will be written now."
 
 
+_PICTURE = 64
+_LEAST = 110
+
+
+class PreviewCard(QFrame):
+    """One series: its picture, what it is, how much, what is not kept."""
+
+    def __init__(self, row: PreviewRow, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self.picture = QLabel()
+        self.picture.setFixedWidth(_PICTURE)
+        self.picture.setAlignment(Qt.AlignmentFlag.AlignTop)
+        shown = QPixmap()
+        if row.png is not None and shown.loadFromData(row.png):
+            self.picture.setPixmap(
+                shown.scaled(
+                    _PICTURE,
+                    _PICTURE,
+                    Qt.AspectRatioMode.KeepAspectRatio,
+                    Qt.TransformationMode.SmoothTransformation,
+                )
+            )
+        self.picture.setAccessibleName(f"Picture of {row.layer}")
+        number = "" if row.number is None else f"{row.number}: "
+        lines = [
+            make_label(f"{number}{one_line(row.description) or 'no description'}", "title"),
+            make_label(row.sop_class),
+            make_label(
+                f"From {one_line(row.layer)} · {count(row.count, 'object')}, "
+                f"{file_size(row.size)}",
+                "dim",
+            ),
+        ]
+        if row.losses:
+            lines.append(make_label("Not kept: " + "; ".join(row.losses)))
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        for line in lines:
+            words.addWidget(line)
+        words.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(7, 5, 7, 6)
+        layout.addWidget(self.picture)
+        layout.addLayout(words, 1)
+
+
 class PreviewPage(QWidget):
-    """Rows of what was tried, and the tag tree of the first object.
+    """Cards of what was tried, and the tag tree of the first object.
 
     Parameters
     ----------
@@ -58,6 +116,16 @@ class PreviewPage(QWidget):
         self.work.cancel_button.setToolTip("Stop trying it out")
         self.summary = make_label(_NOTHING)
         self.state = make_label("", "dim")
+        self.cards: list[PreviewCard] = []
+        holder = QWidget()
+        self._cards = QVBoxLayout(holder)
+        self._cards.setContentsMargins(0, 0, 0, 0)
+        self._cards.setSpacing(5)
+        self._card_area = QScrollArea()
+        self._card_area.setWidgetResizable(True)
+        self._card_area.setFrameShape(QFrame.Shape.NoFrame)
+        self._card_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._card_area.setWidget(holder)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search the attributes")
         self.search.setAccessibleName("Search the attributes of the first object")
@@ -78,7 +146,7 @@ class PreviewPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 2, 0)
         layout.setSpacing(6)
-        for part in (self.work, self.summary, self.state, self.search):
+        for part in (self.work, self.summary, self._card_area, self.state, self.search):
             layout.addWidget(part)
         layout.addWidget(self.tree, 1)
         self.search.textChanged.connect(self._search)
@@ -97,15 +165,15 @@ class PreviewPage(QWidget):
         """Show what would be written."""
         self.clear()
         self.preview = preview
-        lines = [
-            f"{one_line(layer)}: {count(objects, 'object')}, {file_size(size)} ({one_line(way)})"
-            for layer, way, objects, size in preview.rows
-        ]
-        if len(preview.rows) > 1:
-            objects = sum(row[2] for row in preview.rows)
-            size = sum(row[3] for row in preview.rows)
-            lines.append(f"Together {count(objects, 'object')}, {file_size(size)}")
-        self.summary.setText("\n".join(lines))
+        for row in preview.rows:
+            card = PreviewCard(row)
+            self._cards.addWidget(card)
+            self.cards.append(card)
+        objects = sum(row.count for row in preview.rows)
+        size = sum(row.size for row in preview.rows)
+        self.summary.setText(f"{count(objects, 'object')}, {file_size(size)}")
+        self._card_area.show()
+        self._fit()
         self.state.setText("Attributes of the first object:")
         self.state.show()
         self.search.show()
@@ -124,8 +192,24 @@ class PreviewPage(QWidget):
         if preview is not None:
             preview.close()
         self.summary.setText(_NOTHING)
-        for part in (self.state, self.search, self.tree):
+        for card in self.cards:
+            self._cards.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        self.cards = []
+        for part in (self.state, self.search, self.tree, self._card_area):
             part.hide()
+
+    def _fit(self) -> None:
+        """Give the cards the height they need, a third of the page at most."""
+        needed = sum(card.sizeHint().height() + 5 for card in self.cards)
+        self._card_area.setFixedHeight(min(needed, max(self.height() // 3, _LEAST)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the attributes their room."""
+        super().resizeEvent(event)
+        if self.cards:
+            self._fit()
 
     def _search(self, *_: object) -> None:
         if self._finding is not None:

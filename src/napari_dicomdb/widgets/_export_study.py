@@ -114,6 +114,7 @@ class StudyChooser(QWidget):
     def _make_form(self) -> None:
         rows = QFormLayout(self.form)
         rows.setContentsMargins(20, 0, 0, 0)
+        rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.fields: dict[str, QLineEdit] = {}
         self.problems: dict[str, QLabel] = {}
@@ -126,7 +127,7 @@ class StudyChooser(QWidget):
             field.setAccessibleName(label.removesuffix(" *"))
             field.setToolTip(tip)
             field.setPlaceholderText(tip if tip.startswith("YYYY") else "")
-            problem = self.problems[name] = make_label("", "dim")
+            problem = self.problems[name] = make_label("", "problem")
             problem.hide()
             rows.addRow(label, field)
             rows.addRow("", problem)
@@ -154,7 +155,8 @@ class StudyChooser(QWidget):
         if not self.new.isChecked():
             return "" if self.study is not None else "choose a study, or fill in a new one"
         found = self.form_values().problems()
-        return "; ".join(dict.fromkeys(found.values()))
+        titles = {name: label.removesuffix(" *") for name, label, _ in _FIELDS}
+        return "; ".join(f"{titles.get(name, 'Sex')}: {text}" for name, text in found.items())
 
     def _check(self, *_: object) -> None:
         found = self.form_values().problems()

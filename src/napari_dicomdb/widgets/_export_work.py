@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Destinations",
     "Preview",
+    "PreviewRow",
     "StudyChoice",
     "examine_layer",
     "find_studies",
@@ -83,19 +84,49 @@ class Destinations:
         return self.folder is None and not self.into_database and self.node is None
 
 
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    """One series as it would be written.
+
+    Attributes
+    ----------
+    layer, way : str
+    count, size : int
+        Objects, and their bytes.
+    sop_class : str
+        Name of the SOP class.
+    number : int or None
+    description : str
+        Of the series.
+    losses : tuple of str
+        What it will not keep.
+    png : bytes or None
+        Its picture in the browser.
+    """
+
+    layer: str
+    way: str
+    count: int
+    size: int
+    sop_class: str = ""
+    number: int | None = None
+    description: str = ""
+    losses: tuple[str, ...] = ()
+    png: bytes | None = None
+
+
 @dataclass(eq=False)
 class Preview:
     """What was written for a look; the first object stays until `close`.
 
     Attributes
     ----------
-    rows : list of (str, str, int, int)
-        Layer, way, number of objects, bytes.
+    rows : list of PreviewRow
     tree : AttributeTree or None
         Of the first object; `top` is its first level.
     """
 
-    rows: list[tuple[str, str, int, int]] = field(default_factory=list)
+    rows: list[PreviewRow] = field(default_factory=list)
     tree: AttributeTree | None = None
     top: list[Attribute] = field(default_factory=list)
     # Removed with the object, and when Python ends, at the latest.
@@ -222,8 +253,7 @@ def make_preview(
             folder = Path(made.folder.name) / str(number)
             folder.mkdir()
             files = one.write(target, folder, progress=progress)
-            size = sum(path.stat().st_size for path in files)
-            made.rows.append((one.source.name, one.name, len(files), size))
+            made.rows.append(_row(one, files))
             if made.tree is None and files:
                 made.tree = read_attributes(files[0])
                 made.top = made.tree.top()
@@ -242,6 +272,29 @@ def make_preview(
         made.close()
         raise
     return made
+
+
+def _row(way: Exportable, files: Sequence[Path]) -> PreviewRow:
+    """Return what the browser would show of files that were written; the middle one is read."""
+    from pydicom.uid import UID
+
+    from napari_dicomdb.api import Database
+
+    size = sum(path.stat().st_size for path in files)
+    row = PreviewRow(way.source.name, way.name, len(files), size, losses=tuple(way.losses))
+    with Database.in_memory() as index:
+        index.import_paths(files[len(files) // 2 :][:1], workers=0)
+        series = index.series()
+        if not series:
+            return row
+        (instance,) = index.instances(series[0].uid)[:1]
+        return replace(
+            row,
+            sop_class=UID(instance.sop_class_uid).name,
+            number=series[0].number,
+            description=series[0].description,
+            png=index.thumbnail_image(series[0]).png,
+        )
 
 
 def frozen(ways: Sequence[Exportable]) -> list[Exportable]:

@@ -25,7 +25,7 @@ from napari_dicomdb.widgets._export_strip import ExportStrip
 from napari_dicomdb.widgets._export_work import frozen, make_preview, write_layers
 from napari_dicomdb.widgets._session import attach_session, end_with
 from napari_dicomdb.widgets._tasks import TaskRunner
-from napari_dicomdb.widgets._theme import ThemeWatcher, style_sheet
+from napari_dicomdb.widgets._theme import SEVERITY_COLOURS, ThemeWatcher, style_sheet
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label
 from napari_dicomdb.widgets.notice import NoticeBox
 
@@ -124,7 +124,7 @@ class DicomExport(QWidget):
         for part in (self.warning, self.problem, self.work):
             layout.addWidget(part)
         layout.addLayout(buttons)
-        self.setMinimumWidth(340)
+        self.setMinimumWidth(280)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:  # noqa: D102
@@ -158,7 +158,11 @@ class DicomExport(QWidget):
             shortcut.activated.connect(call)
 
     def _apply_palette(self, palette: Palette) -> None:
-        self.setStyleSheet(f"{style_sheet(palette)}\nQTabWidget::pane {{ border: 0px; }}")
+        wrong = SEVERITY_COLOURS["error"] if palette.is_dark else "#b3261e"
+        self.setStyleSheet(
+            f"{style_sheet(palette)}\nQTabWidget::pane {{ border: 0px; }}"
+            f"\nQLabel#problem {{ color: {wrong}; }}"
+        )
         for part in (self.page, self.preview, self.warning, self.work):
             part.apply_palette(palette)
 
