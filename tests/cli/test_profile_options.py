@@ -30,7 +30,8 @@ def test_each_option():
     save_preset(preset := BlackoutPreset.of_image("p", image, [Rectangle(0, 0, 1, 1)]))
     made = profile_of(
         retain=["device, uids", "graphics"], shift_dates=True, project="P",
-        blackout=["1,2,3,4@US"], outside_regions=True, presets=True, recompress=False, pixels_checked=True,
+        blackout=["1,2,3,4@US"], outside_regions=True, presets=True, recompress=False,
+        pixels_checked=True,
     )  # fmt: skip
     assert made == Profile(
         dates="shift", retain_device=True, retain_uids=True, clean_graphics=True, project="P",

@@ -25,7 +25,7 @@ def make_dialog(database, palette, qtbot):
     def make():
         made = DeidentifyDialog(database, database.series(), "all series", palette)
         qtbot.addWidget(made)
-        with qtbot.waitSignal(made.previewed, timeout=20_000):
+        with qtbot.waitSignal(made.form.previewed, timeout=20_000):
             made.open()
         return made
 
@@ -45,7 +45,7 @@ def ultrasound(database, tmp_path):
 
 
 def _effects(dialog):
-    table = dialog.table
+    table = dialog.form.table
     return {
         table.item(row, 0).text(): table.item(row, 2).text() for row in range(table.rowCount())
     }
@@ -61,17 +61,17 @@ def _write(qtbot, dialog):
 def test_preview_follows_the_choices(qtbot, dialog):
     assert _effects(dialog)["(0010,0010)"].startswith("replaced")
     assert "shifted" not in _effects(dialog)["(0008,0020)"]
-    assert "Looked at 8 of" in dialog.seen.text()
-    with qtbot.waitSignal(dialog.previewed, timeout=20_000):
-        dialog.dates.setFocus()
-        qtbot.keyClick(dialog.dates, Qt.Key.Key_Down)
-    assert dialog.dates.currentData() == "shift"
+    assert "Looked at 8 of" in dialog.form.seen.text()
+    with qtbot.waitSignal(dialog.form.previewed, timeout=20_000):
+        dialog.form.dates.setFocus()
+        qtbot.keyClick(dialog.form.dates, Qt.Key.Key_Down)
+    assert dialog.form.dates.currentData() == "shift"
     assert _effects(dialog)["(0008,0020)"].startswith("shifted")
 
 
 def test_an_option_is_ticked_by_mouse(qtbot, dialog):
-    box = dialog.options["uids"]
-    with qtbot.waitSignal(dialog.previewed, timeout=20_000):
+    box = dialog.form.options["uids"]
+    with qtbot.waitSignal(dialog.form.previewed, timeout=20_000):
         qtbot.mouseClick(box, LEFT, pos=QPoint(8, box.height() // 2))
     assert box.isChecked()
     assert _effects(dialog)["(0020,000D)"].startswith("kept")
@@ -81,8 +81,8 @@ def test_copies_are_written(qtbot, dialog, tmp_path, monkeypatch, phantom):
     assert not dialog.export_button.isEnabled()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
     qtbot.mouseClick(dialog.browse_button, LEFT)
-    dialog.patient_id.selectAll()
-    qtbot.keyClicks(dialog.patient_id, "STUDY-A")
+    dialog.form.patient_id.selectAll()
+    qtbot.keyClicks(dialog.form.patient_id, "STUDY-A")
     report = _write(qtbot, dialog)
     files = list((tmp_path / "out").rglob("*.dcm"))
     originals = [p for one in phantom.values() for p in one.paths]
@@ -115,16 +115,16 @@ def test_zip_and_into_the_database(qtbot, dialog, database, tmp_path):
 
 def test_series_that_may_show_names_are_listed(qtbot, make_dialog, ultrasound, tmp_path):
     dialog = make_dialog()
-    assert dialog.warned.isVisible()
-    item = dialog.blocked.item(0)
+    assert dialog.form.warned.isVisible()
+    item = dialog.form.blocked.item(0)
     assert "US" in item.text()
     qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
     report = _write(qtbot, dialog)
     assert [reason for _, reason, _ in report.rejected] == ["burned-in"]
     assert "black out rectangles" in dialog.notice.text()
     # Looked at: ticked by the keyboard.
-    dialog.blocked.setCurrentItem(item)
-    qtbot.keyClick(dialog.blocked, Qt.Key.Key_Space)
+    dialog.form.blocked.setCurrentItem(item)
+    qtbot.keyClick(dialog.form.blocked, Qt.Key.Key_Space)
     assert item.checkState() == Qt.CheckState.Checked
     dialog.target.selectAll()
     qtbot.keyClicks(dialog.target, str(tmp_path / "again"))
@@ -133,9 +133,9 @@ def test_series_that_may_show_names_are_listed(qtbot, make_dialog, ultrasound, t
 
 def test_rectangles_are_typed(qtbot, make_dialog, ultrasound, tmp_path):
     dialog = make_dialog()
-    with qtbot.waitSignal(dialog.previewed, timeout=20_000):
-        qtbot.keyClicks(dialog.blackout, "0,0,9,4@US; 2,5,1,1@US")
-    assert not dialog.blocked.isVisible()
+    with qtbot.waitSignal(dialog.form.previewed, timeout=20_000):
+        qtbot.keyClicks(dialog.form.blackout, "0,0,9,4@US; 2,5,1,1@US")
+    assert not dialog.form.blocked.isVisible()
     qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
     report = _write(qtbot, dialog)
     assert report.blackened == 1
@@ -156,18 +156,18 @@ def test_rectangles_are_those_of_shapes(qtbot, database, palette, ultrasound):
     dialog = DeidentifyDialog(database, series, "1 series", palette, viewer=viewer)
     qtbot.addWidget(dialog)
     dialog.open()
-    qtbot.mouseClick(dialog.shapes_button, LEFT)
+    qtbot.mouseClick(dialog.form.shapes_button, LEFT)
     assert "No shapes lie over an image" in dialog.notice.text()
     viewer.add_shapes([[[0, 0], [0, 9], [4, 9], [4, 0]]], shape_type="rectangle")
-    with qtbot.waitSignal(dialog.previewed, timeout=20_000):
-        qtbot.mouseClick(dialog.shapes_button, LEFT)
-    assert dialog.blackout.text() == "0,0,10,5@1.2.3.6.0"
-    assert dialog.blocked.count() == 0
+    with qtbot.waitSignal(dialog.form.previewed, timeout=20_000):
+        qtbot.mouseClick(dialog.form.shapes_button, LEFT)
+    assert dialog.form.blackout.text() == "0,0,10,5@1.2.3.6.0"
+    assert dialog.form.blocked.count() == 0
 
 
 def test_wrong_words_are_told(qtbot, dialog, tmp_path):
-    qtbot.keyClicks(dialog.blackout, "here")
-    qtbot.waitUntil(lambda: "is no rectangle" in dialog.seen.text())
+    qtbot.keyClicks(dialog.form.blackout, "here")
+    qtbot.waitUntil(lambda: "is no rectangle" in dialog.form.seen.text())
     qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
     qtbot.mouseClick(dialog.export_button, LEFT)
     assert "is no rectangle" in dialog.notice.text()
@@ -175,16 +175,16 @@ def test_wrong_words_are_told(qtbot, dialog, tmp_path):
 
 
 def test_choices_are_remembered(qtbot, dialog, make_dialog, tmp_path, user_folders):
-    dialog.options["characteristics"].setFocus()
-    qtbot.keyClick(dialog.options["characteristics"], Qt.Key.Key_Space)
-    dialog.project.setFocus()
-    qtbot.keyClicks(dialog.project.lineEdit(), "Trial")
+    dialog.form.options["characteristics"].setFocus()
+    qtbot.keyClick(dialog.form.options["characteristics"], Qt.Key.Key_Space)
+    dialog.form.project.setFocus()
+    qtbot.keyClicks(dialog.form.project.lineEdit(), "Trial")
     qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
     _write(qtbot, dialog)
     again = make_dialog()
-    assert again.options["characteristics"].isChecked()
-    assert again.project.currentText() == "Trial"
-    assert again.project.findText("Trial") >= 0
+    assert again.form.options["characteristics"].isChecked()
+    assert again.form.project.currentText() == "Trial"
+    assert again.form.project.findText("Trial") >= 0
     assert again.target.text() == str(tmp_path / "out")
     key = json.loads((user_folders / "projects" / "Trial.json").read_text())["key"]
     assert not [p for p in (tmp_path / "out").rglob("*") if p.is_file() and key in p.name]
@@ -213,3 +213,18 @@ def test_cancel_leaves_nothing(qtbot, dialog, database, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.dcm"))
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+def test_mapping_is_encrypted(qtbot, dialog, tmp_path):
+    from napari_dicomdb.export.deidentification.mapping import is_encrypted, read_mapping
+
+    qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
+    assert not dialog.passphrase.isEnabled()
+    qtbot.keyClicks(dialog.mapping, str(tmp_path / "map"))
+    qtbot.keyClicks(dialog.passphrase, "correct horse")
+    report = _write(qtbot, dialog)
+    assert is_encrypted(tmp_path / "map")
+    copies = [pydicom.dcmread(p) for p in (tmp_path / "out").rglob("*.dcm")]
+    made = read_mapping(tmp_path / "map", "correct horse")
+    assert {c.SOPInstanceUID for c in copies} <= set(made.uids.values())
+    assert len(copies) == report.written

@@ -56,7 +56,7 @@ def test_a_series_is_anonymised_and_comes_back(browser, choose, qtbot, phantom, 
     dialog = choose("Anonymise…")
     assert isinstance(dialog, DeidentifyDialog)
     assert "Anonymise 1 series with 8 files" in dialog.heading.text()
-    qtbot.waitUntil(lambda: dialog.table.rowCount() > 5, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.form.table.rowCount() > 5, timeout=20_000)
     qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
     dialog.add_to.setFocus()
     qtbot.keyClick(dialog.add_to, Qt.Key.Key_Space)

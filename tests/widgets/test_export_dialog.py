@@ -132,3 +132,21 @@ def test_in_the_background_as_a_job(qtbot, database, palette, tmp_path, phantom)
 
 def test_without_a_queue_there_is_no_background(dialog):
     assert not dialog.job_button.isVisible()
+
+
+@pytest.mark.parametrize("form", ["dicom", ".nii.gz"])
+def test_anonymised(qtbot, dialog, tmp_path, phantom, form):
+    dialog.form.setCurrentIndex(dialog.form.findData(form))
+    dialog.anonymise.tick.click()
+    dialog.anonymise.dialog.accept()
+    assert not dialog.warning.isVisible()
+    qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
+    report = _export(qtbot, dialog)
+    names = {pydicom.dcmread(p).PatientID for one in phantom.values() for p in one.paths}
+    files = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
+    assert files
+    assert report.written > 0
+    for path in files:
+        assert not any(name in str(path.relative_to(tmp_path)) for name in names)
+        if form == "dicom":
+            assert pydicom.dcmread(path).PatientIdentityRemoved == "YES"

@@ -8,6 +8,7 @@ import subprocess
 import time
 from contextlib import suppress
 
+import pydicom
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
@@ -182,3 +183,17 @@ def test_commitment_is_asked_for(qtbot, make, orthanc, network):
         report = _send(qtbot, dialog)
     assert sum(report.committed.values()) == dialog.model.rowCount()
     assert all(row.cells[4] for row in dialog.model.rows)
+
+
+def test_anonymised_copies_are_sent(qtbot, make, peer, database):
+    dialog = make()
+    dialog.anonymise.tick.click()
+    dialog.anonymise.dialog.accept()
+    assert not dialog.warning.isVisible()
+    report = _send(qtbot, dialog)
+    files = list(peer.iterdir())
+    assert len(files) == report.stored == len(database.instances())
+    for path in files:
+        copy = pydicom.dcmread(path)
+        assert copy.PatientIdentityRemoved == "YES"
+    assert {o.path for o in report.outcomes} == {str(i.path) for i in database.instances()}

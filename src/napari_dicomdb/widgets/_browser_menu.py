@@ -38,7 +38,7 @@ class BrowserMenu(QObject):
         actions = browser.actions_
         self.patients = PatientActions(browser.session, browser._queries, browser)
         self.patients.failed.connect(actions.failed)
-        self.sending = SendActions(browser.session, browser._theme, browser)
+        self.sending = SendActions(browser.session, browser._theme, browser, browser._viewer)
         actions.add_entries(self._looking, "view")
         actions.add_entries(self.sending.entries, "send")
         actions.add_entries(self._missing, "files")

@@ -4,52 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
+    QFileDialog,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
-    QLabel,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QWidget,
 )
 
-from napari_dicomdb.errors import DicomDbError, ExportError
-from napari_dicomdb.export.deidentification.profile import RETAINABLE, Profile, parse_rectangle
-from napari_dicomdb.widgets._session import recall, remember
-from napari_dicomdb.widgets._text import count
+from napari_dicomdb.errors import ExportError
 from napari_dicomdb.widgets._writing_dialog import WritingDialog, free_zip
+from napari_dicomdb.widgets.deidentify_form import DeidentifyForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.api import Database
-    from napari_dicomdb.database.records import InstanceRecord
-    from napari_dicomdb.export.deidentification.report import DeidentificationReport
-    from napari_dicomdb.widgets._tasks import Task
     from napari_dicomdb.widgets._theme import Palette
 
 __all__ = ["DeidentifyDialog"]
 
-_DATES = (
-    ("Remove them", "remove"),
-    ("Shift them, the same for all of a patient", "shift"),
-    ("Keep them", "keep"),
-)
 _FOLDER_KEY = "anonymise_folder"
-_CHOICES_KEY = "anonymise_choices"
-_NO_PROJECT = "None: another pseudonym each time"
-_SETTLED = 300  # ms after the last change, until the preview is made anew
-_PER_SERIES = 2  # files that the preview looks at
-_SEEN_MOST = 200
 
 
 class DeidentifyDialog(WritingDialog):
@@ -67,8 +45,6 @@ class DeidentifyDialog(WritingDialog):
         Where shapes may be drawn over images.
     """
 
-    previewed = Signal(object)  # DeidentificationReport of the files looked at
-
     def __init__(
         self,
         database: Database,
@@ -82,111 +58,34 @@ class DeidentifyDialog(WritingDialog):
         super().__init__("Anonymise", f"Anonymise {what}", "Anonymise", _FOLDER_KEY, parent)
         self._database = database
         self._records = list(records)
-        self._viewer = viewer
-        self._looking: Task | None = None
-        self._sample: tuple[list[Any], int] | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_SETTLED)
-        self._timer.timeout.connect(self._preview)
-        self._build_choices()
-        self._build_preview()
-        self._arrange()
-        self._recall()
-        self._connect()
-        self.apply_palette(palette)
-        self._adapt()
-        self._preview()
-
-    # -- making -----------------------------------------------------------------------
-
-    def _build_choices(self) -> None:
-        from napari_dicomdb.export.deidentification.project import project_names
-
-        self.dates = QComboBox()
-        self.dates.setAccessibleName("Dates")
-        for label, value in _DATES:
-            self.dates.addItem(label, value)
-        self.project = QComboBox()
-        self.project.setAccessibleName("Project")
-        self.project.setEditable(True)
-        self.project.addItems(["", *project_names()])
-        line = self.project.lineEdit()
-        if line is not None:
-            line.setPlaceholderText(_NO_PROJECT)
-        self.project.setToolTip(
-            "In a project the same patient gets the same pseudonym, UIDs and shift each time. "
-            "Its key stays on this computer."
-        )
-        self.patient_id = QLineEdit("{code}")
-        self.patient_id.setAccessibleName("New patient ID")
-        self.patient_id.setToolTip("{code} is a keyed code, {number} counts the patients")
-        self.options: dict[str, QCheckBox] = {}
-        for option in RETAINABLE:
-            box = QCheckBox(option.label)
-            box.setToolTip(option.tip)
-            self.options[option.name] = box
-        self.blackout = QLineEdit()
-        self.blackout.setAccessibleName("Rectangles to black out")
-        self.blackout.setPlaceholderText("x,y,width,height@US; …")
-        self.blackout.setToolTip(
-            "Pixels made black in all frames; after @ a modality or a series UID"
-        )
-        self.shapes_button = QPushButton("From shapes")
-        self.shapes_button.setAutoDefault(False)
-        self.shapes_button.setToolTip("What shapes cover of images that are open in the viewer")
-        self.shapes_button.setVisible(self._viewer is not None)
+        self.form = DeidentifyForm(database, records, self, viewer=viewer)
+        self.form.told.connect(self._tell)
         self.add_to = QCheckBox("Add the copies to this database")
-        if self._database.read_only:
+        if database.read_only:
             self.add_to.setEnabled(False)
             self.add_to.setToolTip("The database was opened read-only")
+        self._build_mapping()
+        self._arrange()
+        self.apply_palette(palette)
+        self._adapt()
 
-    def _build_preview(self) -> None:
-        self.warned = QLabel()
-        self.warned.setWordWrap(True)
-        self.warned.setText(
-            "These images may show names, burned into their pixels. They are left out, unless "
-            "you black out rectangles, or tick those that you have looked at:"
+    def _build_mapping(self) -> None:
+        self.mapping = QLineEdit()
+        self.mapping.setAccessibleName("Mapping file")
+        self.mapping.setPlaceholderText("None: who is who is not noted")
+        self.mapping.setToolTip(
+            "A file that tells which pseudonym stands for whom: outside of what is given away"
         )
-        self.blocked = QListWidget()
-        self.blocked.setAccessibleName("Series that may show names")
-        self.blocked.setMaximumHeight(90)
-        self.table = QTableWidget(0, 3)
-        self.table.setAccessibleName("What happens to each attribute")
-        self.table.setHorizontalHeaderLabels(["Tag", "Attribute", "What happens"])
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QTableWidget.SelectionBehavior.SelectRows)
-        self.table.setAlternatingRowColors(True)
-        self.table.setShowGrid(False)
-        rows, columns = self.table.verticalHeader(), self.table.horizontalHeader()
-        if rows is not None and columns is not None:
-            rows.hide()
-            rows.setDefaultSectionSize(24)
-            rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
-            columns.setHighlightSections(False)
-            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            columns.setDefaultAlignment(left)
-            columns.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        self.table.setMinimumHeight(150)
-        self.seen = QLabel("Looking…")
-        self.seen.setObjectName("dim")
-        self.seen.setWordWrap(True)
-        for widget in (self.warned, self.blocked):
-            widget.hide()
+        self.mapping_button = QPushButton("Choose…")
+        self.mapping_button.setAutoDefault(False)
+        self.mapping_button.clicked.connect(self._choose_mapping)
+        self.passphrase = QLineEdit()
+        self.passphrase.setAccessibleName("Passphrase of the mapping")
+        self.passphrase.setPlaceholderText("Passphrase: encrypts it")
+        self.passphrase.setEchoMode(QLineEdit.EchoMode.Password)
+        self.mapping.textChanged.connect(self._adapt)
 
     def _arrange(self) -> None:
-        kept = QGridLayout()
-        for number, box in enumerate(self.options.values()):
-            kept.addWidget(box, number // 2, number % 2)
-        rows = QFormLayout()
-        rows.addRow("Dates", self.dates)
-        rows.addRow("Also keep", kept)
-        rows.addRow("Project", self.project)
-        rows.addRow("New ID", self.patient_id)
-        black = QHBoxLayout()
-        black.addWidget(self.blackout, 1)
-        black.addWidget(self.shapes_button)
-        rows.addRow("Black out", black)
         below = QFormLayout()
         below.addRow("To", self.place)
         more = QGridLayout()
@@ -194,167 +93,32 @@ class DeidentifyDialog(WritingDialog):
         more.addWidget(self.archive, 0, 1)
         more.addWidget(self.add_to, 1, 0, 1, 2)
         below.addRow("", more)
-        self._lay_out(rows, self.warned, self.blocked, self.table, self.seen, below)
+        mapping = QHBoxLayout()
+        mapping.addWidget(self.mapping, 2)
+        mapping.addWidget(self.mapping_button)
+        mapping.addWidget(self.passphrase, 1)
+        below.addRow("Mapping", mapping)
+        self._lay_out(self.form, below)
         self.setMinimumWidth(620)
 
-    def _connect(self) -> None:
-        self.dates.currentIndexChanged.connect(self._changed)
-        self.project.currentTextChanged.connect(self._changed)
-        self.patient_id.textChanged.connect(self._changed)
-        self.blackout.textChanged.connect(self._changed)
-        self.shapes_button.clicked.connect(self._take_shapes)
-        for box in self.options.values():
-            box.toggled.connect(self._changed)
+    def _adapt(self, *_: object) -> None:
+        super()._adapt()
+        self.passphrase.setEnabled(bool(self.mapping.text().strip()))
 
-    # -- choices ----------------------------------------------------------------------
-
-    def profile(self) -> Profile:
-        """Return what is asked for.
-
-        Raises
-        ------
-        ExportError
-            If a rectangle, the project or the new ID is not possible.
-        """
-        texts = [text for text in self.blackout.text().split(";") if text.strip()]
-        template = self.patient_id.text().strip()
-        return Profile.retaining(
-            [name for name, box in self.options.items() if box.isChecked()],
-            dates=self.dates.currentData(),
-            project=self.project.currentText().strip(),
-            patient_id=template,
-            patient_name=template,
-            blackout=tuple(parse_rectangle(text) for text in texts),
-            pixels_confirmed=frozenset(self._confirmed()),
-        )
-
-    def _confirmed(self) -> list[str]:
-        items = (self.blocked.item(row) for row in range(self.blocked.count()))
-        return [
-            item.data(Qt.ItemDataRole.UserRole)
-            for item in items
-            if item is not None and item.checkState() == Qt.CheckState.Checked
-        ]
-
-    def _take_shapes(self) -> None:
-        """Add what the viewer's shapes cover to the rectangles."""
-        from napari_dicomdb.viewer.rectangles import rectangles_over
-
-        made = [
-            f"{r.x},{r.y},{r.width},{r.height}@{r.where}"
-            for r in rectangles_over(self._viewer.layers)
-        ]
-        if not made:
-            self._tell("No shapes lie over an image: add a shapes layer and draw.", "info")
-            return
-        there = [text.strip() for text in self.blackout.text().split(";") if text.strip()]
-        self.blackout.setText("; ".join(dict.fromkeys([*there, *made])))
-
-    def _recall(self) -> None:
-        """Choose as last time; rectangles and ticks are of these images alone."""
-        choices = recall(_CHOICES_KEY, {})
-        place = self.dates.findData(choices.get("dates", "remove"))
-        self.dates.setCurrentIndex(max(place, 0))
-        for name in choices.get("keep", ()):
-            if name in self.options:
-                self.options[name].setChecked(True)
-        self.project.setCurrentText(choices.get("project", ""))
-        self.patient_id.setText(choices.get("patient_id", "{code}"))
-
-    def _remember(self) -> None:
-        kept = [name for name, box in self.options.items() if box.isChecked()]
-        choices = {
-            "dates": self.dates.currentData(),
-            "keep": kept,
-            "project": self.project.currentText().strip(),
-            "patient_id": self.patient_id.text().strip(),
-        }
-        remember(_CHOICES_KEY, choices)
-
-    # -- preview ----------------------------------------------------------------------
-
-    def _changed(self, *_: object) -> None:
-        if self._looking is not None:
-            self._looking.cancel()  # what it finds holds no longer
-        self.seen.setText("Looking…")
-        self._timer.start()
-
-    def _preview(self) -> None:
-        """Find out what would happen, on a few files of each series."""
-        try:
-            profile = self.profile()
-        except ExportError as error:
-            self.seen.setText(str(error))
-            return
-
-        def work(*, progress: Any) -> tuple[DeidentificationReport, int]:
-            if self._sample is None:
-                self._sample = _sample_of(self._database, self._records)
-            seen, total = self._sample
-            report = self._database.deidentify(
-                seen, "preview", profile, dry_run=True, progress=progress
-            )
-            return report, total
-
-        self._looking = self._runner.submit(
-            work,
-            pass_progress=True,
-            returned=lambda found: self._show_preview(*found),
-            failed=lambda error: self.seen.setText(
-                str(error) if isinstance(error, DicomDbError) else "It cannot be told."
-            ),
-        )
-
-    def _show_preview(self, report: DeidentificationReport, total: int) -> None:
-        self.table.setRowCount(len(report.effects))
-        for row, effect in enumerate(report.effects):
-            done = ", ".join(f"{action} ({n})" for action, n in effect.actions.items())
-            for column, text in enumerate((effect.tag, effect.name, done)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                self.table.setItem(row, column, item)
-        self.table.resizeColumnToContents(0)
-        self.table.resizeColumnToContents(2)
-        self._show_blocked(report)
-        looked = report.instances + len(report.rejected)
-        others = len(report.rejected) - sum(b.count for b in report.blocked)
-        told = [f"Looked at {looked} of {count(total, 'file')}."]
-        told += [f"{others} of them cannot be anonymised."] if others else []
-        told += [f"{remark}." for remark in report.remarks]
-        self.seen.setText("\n".join(told))
-        self.previewed.emit(report)
-
-    def _show_blocked(self, report: DeidentificationReport) -> None:
-        """Add what holds names; what was ticked stays in the list."""
-        rows = [self.blocked.item(row) for row in range(self.blocked.count())]
-        ticked = self._confirmed()
-        for row in reversed(range(len(rows))):
-            item = rows[row]
-            if item is not None and item.data(Qt.ItemDataRole.UserRole) not in ticked:
-                self.blocked.takeItem(row)
-        for one in report.blocked:
-            series = self._database.find_series(one.series_uid)
-            label = f"{one.modality} {series.description or one.series_uid}: {one.reason}"
-            item = QListWidgetItem(label)
-            item.setData(Qt.ItemDataRole.UserRole, one.series_uid)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Unchecked)
-            item.setToolTip(label)
-            self.blocked.addItem(item)
-        some = self.blocked.count() > 0
-        self.warned.setVisible(some)
-        self.blocked.setVisible(some)
-
-    # -- writing ----------------------------------------------------------------------
+    def _choose_mapping(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Mapping", "mapping.json", "JSON (*.json)")
+        if name:
+            self.mapping.setText(name)
 
     def _start(self) -> None:
         try:
-            profile = self.profile()
+            profile = self.form.profile()
         except ExportError as error:
             self._tell(str(error), "error")
             return
         folder, archive = self._folder(), self.archive.isChecked()
-        self._remember()
+        self.form.remember()
+        mapping = self.mapping.text().strip()
         self._write(
             self._database.deidentify,
             self._records,
@@ -362,19 +126,7 @@ class DeidentifyDialog(WritingDialog):
             profile,
             dicomdir=self.dicomdir.isChecked(),
             archive=archive,
+            mapping=mapping or None,
+            passphrase=self.passphrase.text() if mapping else "",
             add_to=self._database if self.add_to.isChecked() else None,
         )
-
-
-def _sample_of(database: Database, records: Sequence[Any]) -> tuple[list[Any], int]:
-    """Return the first instances of each series, and how many there are in all."""
-    from napari_dicomdb.export.files import instances_of
-
-    found = instances_of(database, records)
-    numbers: dict[int, int] = {}
-    chosen: list[InstanceRecord] = []
-    for instance in found:
-        numbers[instance.series_key] = numbers.get(instance.series_key, 0) + 1
-        if numbers[instance.series_key] <= _PER_SERIES and len(chosen) < _SEEN_MOST:
-            chosen.append(instance)
-    return chosen, len(found)

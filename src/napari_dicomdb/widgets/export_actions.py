@@ -90,9 +90,9 @@ class ExportActions(QObject):
         chosen = outermost(records)
         files = sum(record.instance_count for record in chosen)
         what = f"{named(chosen)} with {count(files, 'file')}"
-        more: dict[str, Any] = {"network": self._session.network}
-        if kind is DeidentifyDialog:
-            more = {"viewer": self._viewer}
+        more: dict[str, Any] = {"viewer": self._viewer}
+        if kind is ExportDialog:
+            more["network"] = self._session.network
         dialog = kind(database, chosen, what, self._theme.palette, self._host, **more)
         dialog.exported.connect(lambda *_: self._session.changed.emit())
         dialog.finished.connect(dialog.deleteLater)

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QWidget
 from napari_dicomdb.network.jobs.selection import named_by
 from napari_dicomdb.widgets._upkeep_page import make_button
 from napari_dicomdb.widgets._writing_dialog import WritingDialog, free_zip
+from napari_dicomdb.widgets.deidentify_choice import DeidentifyRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,8 @@ class ExportDialog(WritingDialog):
     palette : Palette
     network : NetworkSession, optional
         Whose queue can do it in the background.
+    viewer : napari viewer, optional
+        Whose shapes may be blacked out of anonymised copies.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class ExportDialog(WritingDialog):
         parent: QWidget | None = None,
         *,
         network: NetworkSession | None = None,
+        viewer: Any = None,
     ) -> None:
         super().__init__("Export", f"Export {what}", "Export", _FOLDER_KEY, parent)
         self._database = database
@@ -81,7 +85,9 @@ class ExportDialog(WritingDialog):
         )
         self.warning.setObjectName("dim")
         self.warning.setWordWrap(True)
-        self._lay_out(rows, self.warning)
+        self.anonymise = DeidentifyRow(database, records, what, palette, viewer=viewer)
+        self.anonymise.changed.connect(self._adapt)
+        self._lay_out(rows, self.anonymise, self.warning)
         self.apply_palette(palette)
         self._adapt()
 
@@ -89,7 +95,7 @@ class ExportDialog(WritingDialog):
         files = self.form.currentData() == "dicom"
         self.dicomdir.setVisible(files)
         self.archive.setVisible(files)
-        self.warning.setVisible(files)
+        self.warning.setVisible(files and self.anonymise.profile() is None)
         super()._adapt()
 
     def _how(self) -> tuple[Path, dict[str, Any]]:
@@ -98,7 +104,10 @@ class ExportDialog(WritingDialog):
         form = self.form.currentData()
         archive = form == "dicom" and self.archive.isChecked()
         dicomdir = form == "dicom" and self.dicomdir.isChecked()
-        how = {"form": form, "dicomdir": dicomdir, "archive": archive}
+        how: dict[str, Any] = {"form": form, "dicomdir": dicomdir, "archive": archive}
+        profile = self.anonymise.profile()
+        if profile is not None:
+            how["deidentify"] = profile.to_choices()
         return free_zip(folder) if archive else folder, how
 
     def _start(self) -> None:

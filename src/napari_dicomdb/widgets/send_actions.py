@@ -31,10 +31,15 @@ class SendActions(QObject):
     theme : ThemeWatcher
     host : QWidget
         Parent of the dialog.
+    viewer : napari viewer, optional
+        Whose shapes may be blacked out of anonymised copies.
     """
 
-    def __init__(self, session: DatabaseSession, theme: ThemeWatcher, host: QWidget) -> None:
+    def __init__(
+        self, session: DatabaseSession, theme: ThemeWatcher, host: QWidget, viewer: Any = None
+    ) -> None:
         super().__init__(host)
+        self._viewer = viewer
         self._session = session
         self._theme = theme
         self._host = host
@@ -50,7 +55,12 @@ class SendActions(QObject):
         if self._session.database is None or not records:
             return
         self.dialog = SendDialog(
-            self._session.network, records, _named(records), self._theme.palette, self._host
+            self._session.network,
+            records,
+            _named(records),
+            self._theme.palette,
+            self._host,
+            viewer=self._viewer,
         )
         self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.dialog.open()

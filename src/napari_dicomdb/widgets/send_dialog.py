@@ -25,6 +25,7 @@ from napari_dicomdb.settings import write_whole
 from napari_dicomdb.widgets._job_following import JobFollower
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets.deidentify_choice import DeidentifyRow
 from napari_dicomdb.widgets.models.plain_table import SORT_ROLE, PlainRow, PlainTable
 from napari_dicomdb.widgets.nodes_dialog import NodesDialog
 from napari_dicomdb.widgets.nodes_page import ask_node
@@ -75,6 +76,8 @@ class SendDialog(QDialog):
     what : str
         For people: "2 series with 120 files".
     palette : Palette
+    viewer : napari viewer, optional
+        Whose shapes may be blacked out of anonymised copies.
     """
 
     sent = Signal(object)  # SendReport
@@ -86,9 +89,12 @@ class SendDialog(QDialog):
         what: str,
         palette: Palette,
         parent: QWidget | None = None,
+        *,
+        viewer: Any = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Send")
+        self._viewer = viewer
         self._network = network
         self._follower: JobFollower | None = None
         self._records = list(records)
@@ -121,9 +127,15 @@ class SendDialog(QDialog):
         self.transcode.setChecked(True)
         self.commitment = QCheckBox("Ask the node afterwards whether it keeps them")
         self.commitment.setToolTip("Storage commitment, where the node offers it")
-        warning = QLabel("What is sent says who the patient is.")
-        warning.setObjectName("dim")
-        warning.setWordWrap(True)
+        self.anonymise: DeidentifyRow | None = None
+        if self._network.database is not None:
+            self.anonymise = DeidentifyRow(
+                self._network.database, self._records, what, self._palette, viewer=self._viewer
+            )
+            self.anonymise.changed.connect(self._update)
+        self.warning = QLabel("What is sent says who the patient is.")
+        self.warning.setObjectName("dim")
+        self.warning.setWordWrap(True)
         self.work = WorkStrip(self._runner)
         self.work.apply_palette(self._palette)
         label = self.work.label
@@ -165,8 +177,10 @@ class SendDialog(QDialog):
         layout.setSpacing(10)
         layout.addWidget(title)
         layout.addLayout(where)
-        for widget in (self.transcode, self.commitment, warning, self.work):
-            layout.addWidget(widget)
+        parts = (self.transcode, self.commitment, self.anonymise, self.warning, self.work)
+        for widget in parts:
+            if widget is not None:
+                layout.addWidget(widget)
         layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
         self.setMinimumWidth(520)
@@ -215,10 +229,13 @@ class SendDialog(QDialog):
             return
         remember(_NODE_KEY, node.name)
         records = self._records
-        options = {
+        options: dict[str, Any] = {
             "transcode": self.transcode.isChecked(),
             "commitment": self.commitment.isChecked(),
         }
+        profile = None if self.anonymise is None else self.anonymise.profile()
+        if profile is not None:
+            options["deidentify"] = profile.to_choices()
 
         def add(queue: JobQueue) -> Job:
             what = {**named_by(database, records), **options}
@@ -259,6 +276,9 @@ class SendDialog(QDialog):
             widget.setEnabled(ready)
         for widget in (self.node, self.nodes_button, self.transcode, self.commitment):
             widget.setEnabled(not self.work.is_busy)
+        if self.anonymise is not None:
+            self.anonymise.setEnabled(not self.work.is_busy)
+            self.warning.setVisible(self.anonymise.profile() is None)
 
         is_sending = self._follower is not None and not self._follower.is_over
         self.close_button.setText("In the background" if is_sending else "Close")

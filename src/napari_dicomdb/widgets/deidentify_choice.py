@@ -1,0 +1,175 @@
+"""Anonymise first: a tick and its choices, for dialogs that send or export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.widgets.deidentify_form import DeidentifyForm
+from napari_dicomdb.widgets.notice import NoticeBox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dicomdb.api import Database
+    from napari_dicomdb.export.deidentification.profile import Profile
+    from napari_dicomdb.widgets._theme import Palette
+
+__all__ = ["DeidentifyChoice", "DeidentifyRow"]
+
+
+class DeidentifyChoice(QDialog):
+    """What anonymised copies shall keep; accepted when that is possible.
+
+    Parameters
+    ----------
+    database : Database
+    records : sequence of records
+    what : str
+        For people: "2 series with 120 files".
+    palette : Palette
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        records: Sequence[Any],
+        what: str,
+        palette: Palette,
+        parent: QWidget | None = None,
+        *,
+        viewer: Any = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Anonymise")
+        self.profile: Profile | None = None
+        title = QLabel(f"Anonymise {what}")
+        title.setObjectName("title")
+        title.setWordWrap(True)
+        self.form = DeidentifyForm(database, records, self, viewer=viewer)
+        self.notice = NoticeBox("info")
+        self.notice.apply_palette(palette)
+        self.notice.hide()
+        self.form.told.connect(self._tell)
+        kinds = QDialogButtonBox.StandardButton
+        self.buttons = QDialogButtonBox(kinds.Ok | kinds.Cancel)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(10)
+        layout.addWidget(title)
+        layout.addWidget(self.form, 1)
+        layout.addWidget(self.notice)
+        layout.addWidget(self.buttons)
+        self.setMinimumWidth(620)
+
+    def _tell(self, text: str, severity: str) -> None:
+        self.notice.show_text(text, severity)
+        self.notice.show()
+
+    def accept(self) -> None:
+        """Close when what is asked for is possible."""
+        try:
+            self.profile = self.form.profile()
+        except ExportError as error:
+            self._tell(str(error), "error")
+            return
+        self.form.remember()
+        super().accept()
+
+
+class DeidentifyRow(QWidget):
+    """A tick "Anonymise first", and a button that opens its choices.
+
+    Parameters
+    ----------
+    database : Database
+    records : sequence of records
+    what : str
+        For people.
+    palette : Palette
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        database: Database,
+        records: Sequence[Any],
+        what: str,
+        palette: Palette,
+        parent: QWidget | None = None,
+        *,
+        viewer: Any = None,
+    ) -> None:
+        super().__init__(parent)
+        self._of = (database, list(records), what, palette)
+        self._viewer = viewer
+        self._profile: Profile | None = None
+        self.dialog: DeidentifyChoice | None = None
+        self.tick = QCheckBox("Anonymise first")
+        self.tick.setToolTip("Copies go that do not tell who the patient is; the originals stay")
+        self.button = QPushButton("Choices…")
+        self.button.setAutoDefault(False)
+        self.button.setToolTip("What is kept, what goes black, and what happens to each attribute")
+        self.button.setEnabled(False)
+        self.told = QLabel()
+        self.told.setObjectName("dim")
+        self.told.setWordWrap(True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tick)
+        layout.addWidget(self.button)
+        layout.addWidget(self.told, 1)
+        self.tick.toggled.connect(self._ticked)
+        self.button.clicked.connect(lambda *_: self.ask())
+
+    def profile(self) -> Profile | None:
+        """Return what was chosen, None when it is not to be anonymised."""
+        return self._profile if self.tick.isChecked() else None
+
+    def ask(self) -> None:
+        """Open the choices."""
+        dialog = DeidentifyChoice(*self._of, self, viewer=self._viewer)
+        self.dialog = dialog
+        dialog.accepted.connect(lambda: self._chosen(dialog.profile))
+        dialog.rejected.connect(self._dropped)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _ticked(self, on: bool) -> None:
+        self.button.setEnabled(on)
+        if on and self._profile is None:
+            self.ask()  # nobody anonymises without having seen what stays
+        self._show()
+
+    def _chosen(self, profile: Profile | None) -> None:
+        self.dialog = None
+        self._profile = profile
+        self._show()
+
+    def _dropped(self) -> None:
+        self.dialog = None
+        if self._profile is None:
+            self.tick.setChecked(False)
+
+    def _show(self) -> None:
+        profile = self.profile()
+        words = [] if profile is None else profile.words()
+        more = len(words) - 1
+        self.told.setText((words[0] if words else "") + (f"; {more} kept" if more > 0 else ""))
+        self.told.setToolTip("\n".join(words))
+        self.changed.emit()
