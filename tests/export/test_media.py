@@ -154,3 +154,15 @@ def test_file_meta_information_that_says_otherwise(tmp_path: Path) -> None:
     assert (report.written, [r[1] for r in report.rejected]) == (2, ["not-in-dicomdir"])
     (image,) = [r for r in listed(tmp_path / "cd") if r.DirectoryRecordType == "IMAGE"]
     assert image.ReferencedSOPInstanceUIDInFile == header.SOPInstanceUID
+
+
+def test_a_header_that_cannot_be_written_again_is_listed(
+    reference_data: Path, tmp_path: Path
+) -> None:
+    """It says JPEG and holds plain samples: pydicom reads it, and does not write it."""
+    with Database.in_memory() as database:
+        database.import_paths(reference_data / "rgb_sc" / "SC_rgb_jpeg.dcm", workers=0)
+        report = export_files(database, database.patients(), tmp_path / "cd", dicomdir=True)
+        assert (report.written, report.rejected) == (2, [])
+        (image,) = [r for r in listed(tmp_path / "cd") if r.DirectoryRecordType == "IMAGE"]
+        assert image.ReferencedSOPInstanceUIDInFile == database.instances()[0].uid

@@ -6,15 +6,17 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import os
+    from collections.abc import Iterable, Iterator
 
     from pydicom import Dataset
+    from pydicom.fileset import FileInstance, FileSet
 
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.database.report import Remark
@@ -91,7 +93,7 @@ def plan_file_set(
     with tempfile.TemporaryDirectory(prefix="fileset-", dir=workplace) as folder:
         stage = Path(folder, "stage")
         stage.mkdir()
-        file_set = FileSet()
+        file_set = _growing(FileSet)
         # pydicom would stage patients' headers in the system's temporary folder.
         file_set._stage["t"].cleanup()
         file_set._stage["path"] = stage
@@ -103,6 +105,11 @@ def plan_file_set(
                 with quiet():
                     header = pydicom.dcmread(instance.path, stop_before_pixels=True)
                     records.complete(header, done + 1)
+                    uid = str(header.SOPInstanceUID)
+                    if uid in known:
+                        raise ValueError("its UID is another file's, too")
+                    # The records are all that is wanted of it.
+                    header.__dict__["save_as"] = _leave_empty
                     file_set.add(header)
             except InvalidDicomError:
                 text = "a DICOMDIR cannot list it: it has no file meta information"
@@ -115,7 +122,8 @@ def plan_file_set(
                 text = f"a DICOMDIR cannot list it: {error}".splitlines()[0][:300]
                 plan.rejected.append((str(instance.path), "not-in-dicomdir", text))
                 continue
-            known[str(header.SOPInstanceUID)] = instance
+            known[uid] = instance
+        file_set.is_growing = False
         if known:
             file_set.write(Path(folder, "set"))
             for found in file_set:
@@ -125,6 +133,22 @@ def plan_file_set(
             plan.notes = records.notes()
             plan.directory = Path(folder, "set", "DICOMDIR").read_bytes()
     return plan
+
+
+def _growing(kind: type[FileSet]) -> Any:
+    """Return a file-set that does not look through all that it has for each that it gets."""
+
+    class Growing(kind):  # type: ignore[misc, valid-type]
+        is_growing = True
+
+        def __iter__(self) -> Iterator[FileInstance]:
+            return iter(()) if self.is_growing else super().__iter__()
+
+    return Growing()
+
+
+def _leave_empty(path: str | os.PathLike[str], **_: Any) -> None:
+    Path(path).write_bytes(b"")
 
 
 class _Records:
