@@ -142,6 +142,13 @@ def done(stage: Stage) -> None:
     stage.both("export-done")
 
 
+def view(stage: Stage) -> None:
+    """Show how pictures and movies of the view are saved."""
+    dock = export_dock(stage)
+    dock.show_page("view")
+    stage.both("export-view", dock)
+
+
 def narrow(stage: Stage) -> None:
     """Show the pages in a narrow dock, with large letters."""
     dock = export_dock(stage)
@@ -156,7 +163,7 @@ def narrow(stage: Stage) -> None:
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
-    scene.__name__: scene for scene in (image, labels, study, preview, done)
+    scene.__name__: scene for scene in (image, labels, study, preview, done, view)
 }
 EXTRA = {"narrow": narrow}
 

@@ -22,6 +22,7 @@ from napari_dicomdb.widgets._export_parts import LayersPage, StudyPage, in_scrol
 from napari_dicomdb.widgets._export_plans import Plans
 from napari_dicomdb.widgets._export_preview import PreviewPage
 from napari_dicomdb.widgets._export_strip import ExportStrip
+from napari_dicomdb.widgets._export_view import ViewPage
 from napari_dicomdb.widgets._export_work import frozen, make_preview, write_layers
 from napari_dicomdb.widgets._session import attach_session, end_with
 from napari_dicomdb.widgets._tasks import TaskRunner
@@ -40,6 +41,7 @@ __all__ = ["DicomExport"]
 
 _WARNING = "Not for clinical use: what is written here was not made by a medical device."
 _SENT_WARNING = f"{_WARNING} A PACS keeps what it gets with the patient's record."
+_PAGES = ("layers", "study", "preview", "view")
 
 
 class DicomExport(QWidget):
@@ -72,6 +74,7 @@ class DicomExport(QWidget):
         self.page = LayersPage(napari_viewer, palette)
         self.where = StudyPage(self._runner)
         self.preview = PreviewPage(self._runner, self._tryer, palette)
+        self.view = ViewPage(napari_viewer, palette)
         self.plans = Plans(napari_viewer, self._runner, lambda: self._session.database, self)
         self._build()
         self._then: Callable[[], None] | None = None
@@ -98,6 +101,7 @@ class DicomExport(QWidget):
             "Layers": in_scroll_area(self.page),
             "Study": in_scroll_area(self.where),
             "Preview": self.preview,
+            "View": in_scroll_area(self.view),
         }
         for number, (title, page) in enumerate(pages.items(), start=1):
             self.tabs.addTab(page, title)
@@ -139,6 +143,7 @@ class DicomExport(QWidget):
         page.changed.connect(self._on_choice)
         page.made_on_chosen.connect(self._on_made_on)
         where.changed.connect(self._on_choice)
+        self.tabs.currentChanged.connect(self._on_page)
         where.study.failed.connect(self.work.tell_error)
         self.plans.changed.connect(self._on_plans)
         self.plans.failed.connect(self.work.tell_error)
@@ -163,7 +168,7 @@ class DicomExport(QWidget):
             f"{style_sheet(palette)}\nQTabWidget::pane {{ border: 0px; }}"
             f"\nQLabel#problem {{ color: {wrong}; }}"
         )
-        for part in (self.page, self.preview, self.warning, self.work):
+        for part in (self.page, self.preview, self.view, self.warning, self.work):
             part.apply_palette(palette)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -177,6 +182,14 @@ class DicomExport(QWidget):
         """List nodes as they are: they may have been changed meanwhile."""
         super().showEvent(event)
         self.where.places.show_nodes()
+
+    def _on_page(self, place: int) -> None:
+        is_view = _PAGES[place] == "view"
+        if is_view:
+            self.view.show_axes()
+        for part in (self.preview_button, self.export_button):
+            part.setVisible(not is_view)  # they are about layers
+        self._update()
 
     # -- for other code ---------------------------------------------------------------
 
@@ -195,8 +208,8 @@ class DicomExport(QWidget):
         self.where.study.choose(study_uid)
 
     def show_page(self, name: str) -> None:
-        """Turn to "layers", "study" or "preview"."""
-        self.tabs.setCurrentIndex(("layers", "study", "preview").index(name))
+        """Turn to "layers", "study", "preview" or "view"."""
+        self.tabs.setCurrentIndex(_PAGES.index(name))
 
     # -- layers and their plans -------------------------------------------------------
 
@@ -273,7 +286,8 @@ class DicomExport(QWidget):
         missing = problem or self.where.places.problem()
         waiting = self.plans.is_busy or self._then is not None
         self.problem.setText(f"First: {missing}" if missing and not waiting else "")
-        self.problem.setVisible(bool(self.problem.text()))
+        is_view = _PAGES[self.tabs.currentIndex()] == "view"
+        self.problem.setVisible(bool(self.problem.text()) and not is_view)
         ready = self._then is None
         self.preview_button.setEnabled(ready and not problem and not self.preview.work.is_busy)
         self.export_button.setEnabled(ready and not missing)
