@@ -172,7 +172,10 @@ def _contradicted(table: FrameTable) -> bool:
     place_of: dict[Any, Any] = {}
     number_of: dict[Any, Any] = {}
     for stack, number, place in zip(stacks, numbers, places, strict=True):
-        if number is None or not isinstance(place, list):
+        # What has another number of values than it should is told elsewhere.
+        if not isinstance(number, int) or isinstance(stack, list):
+            continue
+        if not isinstance(place, list) or len(place) != 3:
             continue
         rounded = tuple(round(v, _SAME_PLACE) + 0.0 for v in place)
         first = place_of.setdefault((stack, number), rounded)

@@ -20,6 +20,7 @@ from napari_dicomdb.loading.segments.segment_grid import (
     orientations_apart,
 )
 from napari_dicomdb.loading.segments.segment_list import LABEL_MAP_STORAGE, read_segment_list
+from napari_dicomdb.loading.segments.segment_tiles import within_reason
 from napari_dicomdb.loading.segments.segment_volumes import (
     FRACTIONS,
     LABELS,
@@ -75,7 +76,7 @@ class SegmentationLoader:
                     chosen = frames.take(part) if len(parts) > 1 else frames
                     name = _name(group[0], len(flat), k, len(parts))
                     found += self._of_frames(chosen, name)
-            pyramids = pyramids_of(slide_images(tiled))
+            pyramids = pyramids_of([within_reason(image) for image in slide_images(tiled)])
             for pyramid in pyramids:
                 name = _name(pyramid[0].instances[0], len(flat) + len(pyramids), 0, 1)
                 found += self._of_slide(pyramid, name)
@@ -113,7 +114,12 @@ class SegmentationLoader:
                     loadable, stored, told, grid, least=least, onto=onto, progress=progress
                 )
         if not lazy:
-            volume = replace(volume, array=np.asarray(volume.array), levels=())
+            try:
+                volume = replace(volume, array=np.asarray(volume.array), levels=())
+            except MemoryError as error:
+                size = " x ".join(map(str, volume.shape))
+                text = f"{loadable.name}: {size} do not fit into memory; open it lazily"
+                raise LoadError(text, reason="too-large") from error
         volume.meta["findings"] = (*volume.meta["findings"], *findings)
         volume.meta["changed_instances"] = tuple(changed)
         return volume
@@ -190,7 +196,12 @@ class SegmentationLoader:
         )
         frames = FrameSet.of(tuple(i for image in pyramid for i in image.instances))
         offer = self._offer(
-            name, frames, claims, pixel_findings(frames), {"tiled": True}, base.spacing
+            name,
+            frames,
+            claims,
+            (*pixel_findings(frames), *base.findings),
+            {"tiled": True},
+            base.spacing,
         )
         shape, dims = (base.rows, base.columns), ("row", "column")
         if kind == "FRACTIONAL":
@@ -290,7 +301,8 @@ def _levels(
     loadable: Loadable,
 ) -> tuple[list[tuple[SlideImage, StoredFrames]], tuple[Finding, ...]]:
     """Return the levels of a pyramid that can be read, the largest first."""
-    images = sorted(slide_images(loadable.instances), key=lambda one: -one.columns * one.rows)
+    images = [within_reason(image) for image in slide_images(loadable.instances)]
+    images.sort(key=lambda one: -one.columns * one.rows)
     levels: list[tuple[SlideImage, StoredFrames]] = []
     findings: list[Finding] = []
     error: LoadError | None = None

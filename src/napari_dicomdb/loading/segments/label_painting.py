@@ -270,11 +270,14 @@ def paint_label_map(
     table = np.arange(1 << bits)
     free = (1 << bits) - 1
     free += free in values or free in values.values()
+    storable = {n: v for n, v in values.items() if 0 <= n < len(table)}
     for number in set(values.values()) - set(values):
-        table[number] = free
-    for number, value in values.items():
+        if number < len(table):
+            table[number] = free
+    for number, value in storable.items():
         table[number] = value
-    table[background] = 0
+    if 0 <= background < len(table):
+        table[background] = 0
     same = np.array_equal(table, np.arange(1 << bits))
     high = max([0, *values.values()])
     dtype = np.dtype(np.uint8 if bits <= 8 and int(table.max()) < 256 else np.uint16)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.plane import affine_from_plane, slice_normal
+from napari_dicomdb.errors import GeometryError
 from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.grouping import split_apart, stack_of
 from napari_dicomdb.loading.segments.segment_times import SegmentTimes, times_of
@@ -39,8 +40,9 @@ _SAME_POSITION = 1e-3  # mm between slices that are one
 _WHOLE = 0.05  # of a step by which a slice may miss its place
 _MOST_SLICES = 1 << 16
 _FINER = 4  # how much finer than the smallest gap the true step may be
+_STEEPEST = 2.0  # steps that a slice may be away from the last: no gantry leans by 60 degrees
+_FARTHEST = 1e5  # mm between frames of one patient
 _MOST_VOXELS = 1 << 31  # of a grid; frames further apart are stacked
-_MOST_INDEX = 1e9  # beyond which positions are nonsense
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,13 +116,22 @@ def grid_of(frames: FrameSet, images: Iterable[InstanceRecord] = ()) -> SegmentG
     """
     if not bool(np.all(is_placed(frames))):
         return _without_place(frames)
+    apart = float(np.ptp(frames.positions, axis=0).max())
+    if not apart < _FARTHEST:
+        return _without_place(frames, f": they would be {apart:.3g} mm apart")
+    if not _sane_spacing(frames):
+        return _without_place(frames, f": the pixel spacing {frames.spacings[0]} mm cannot be")
+    try:
+        own = own_grid(frames)
+    except GeometryError as error:
+        return _without_place(frames, f": {error}")
     space = frames.frame_of_reference_uid
     same = (i for i in images if i.get("FrameOfReferenceUID", space) in (space, ""))
     for grid in image_grids(same if space else images):
         found = on_image(frames, grid)
         if found is not None:
             return _in_time(frames, found)
-    return _in_time(frames, own_grid(frames))
+    return _in_time(frames, own)
 
 
 def _in_time(frames: FrameSet, grid: SegmentGrid) -> SegmentGrid:
@@ -140,27 +151,25 @@ def orientations_apart(frames: FrameSet) -> list[NDArray[np.intp]]:
 
 def image_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
     """Return the grids of the regular volumes that images make, without places."""
-    found = []
-    for uid, group in _volumes(images):
-        stack = stack_of(group)
-        if stack.is_regular:
-            found.append(_image_grid(uid, group, stack, plan_for(stack, Remedy.NONE)))
-    return found
+    return [
+        _image_grid(uid, group, stack, plan_for(stack, Remedy.NONE))
+        for uid, group, stack in _volumes(images)
+        if stack.is_regular
+    ]
 
 
 def even_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
     """Return the grids on which images are shown: the even one, where they are uneven."""
     found = []
-    for uid, group in _volumes(images):
-        stack = stack_of(group)
+    for uid, group, stack in _volumes(images):
         plan = plans_for(stack)[0][0]
         if plan.is_regular:
             found.append(_image_grid(uid, group, stack, plan))
     return found
 
 
-def _volumes(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet]]:
-    """Yield series and frames of what can be a volume, each place once."""
+def _volumes(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet, Stack]]:
+    """Yield series, frames and stack of what can be a volume, each place once."""
     by_series: dict[str, list[InstanceRecord]] = {}
     for record in images:
         by_series.setdefault(record.series_uid, []).append(record)
@@ -175,7 +184,13 @@ def _volumes(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet]]
             # Of a series over time every place is there again and again.
             where = np.round(group.positions / _SAME_POSITION).astype(np.int64)
             _, first = np.unique(where, axis=0, return_index=True)
-            yield uid, group.take(np.sort(first))
+            group = group.take(np.sort(first))
+            # An image of nonsense has no grid; labels stay on their own.
+            try:
+                stack = stack_of(group)
+            except GeometryError:
+                continue
+            yield uid, group, stack
 
 
 def _image_grid(uid: str, group: FrameSet, stack: Stack, plan: StackPlan) -> SegmentGrid:
@@ -237,14 +252,12 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
             break
     else:
         findings += (_shifted(),)
-    if not np.abs(exact).max() < _MOST_INDEX:
-        return _without_place(frames)
     places = np.column_stack([slices, np.rint(exact[:, 1:])]).astype(np.intp)
     low = places.min(axis=0)
     places -= low
     shape = (places + matrix).max(axis=0)
     if float(np.prod(shape.astype(np.float64))) > _MOST_VOXELS:
-        return _without_place(frames)
+        return _without_place(frames, ": together they would fill more than the memory")
     affine = affine.copy()
     affine[:3, 3] += affine[:3, :3] @ low
     return SegmentGrid(
@@ -309,10 +322,16 @@ def _leaning(frames: FrameSet, distances: NDArray[np.float64], step: float) -> N
     leaning: NDArray[np.float64] = (frames.positions[high] - frames.positions[low]) * (
         step / extent
     )
-    return leaning
+    steep = float(np.linalg.norm(leaning)) > _STEEPEST * step
+    return slice_normal(frames.orientations[0]) * step if steep else leaning
 
 
-def _without_place(frames: FrameSet) -> SegmentGrid:
+def _sane_spacing(frames: FrameSet) -> bool:
+    # NaN compares as False.
+    return bool(((frames.spacings > 1 / _FARTHEST) & (frames.spacings < _FARTHEST)).all())
+
+
+def _without_place(frames: FrameSet, why: str = "") -> SegmentGrid:
     """Lay frames without a place one behind the other, those of one segment apart."""
     seen: dict[object, int] = {}
     slices = []
@@ -320,7 +339,7 @@ def _without_place(frames: FrameSet) -> SegmentGrid:
         slices.append(seen.get(segment, 0))
         seen[segment] = slices[-1] + 1
     spacing = frames.spacings[0]
-    known = bool(np.isfinite(spacing).all() and (spacing > 0).all())
+    known = _sane_spacing(frames)
     affine = np.diag([1.0, *(spacing if known else (1.0, 1.0)), 1.0])
     places = np.zeros((len(frames), 3), np.intp)
     places[:, 0] = slices
@@ -328,7 +347,7 @@ def _without_place(frames: FrameSet) -> SegmentGrid:
         FindingCode.NO_GEOMETRY,
         Severity.WARNING,
         "Where the frames lie in the patient is not said, or cannot be: they are shown in "
-        "their order",
+        f"their order{why}",
     )
     return SegmentGrid(
         affine,

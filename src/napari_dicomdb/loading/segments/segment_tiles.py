@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.loading.segments.label_painting import Painted, paint_segments
 from napari_dicomdb.loading.segments.segment_frames import MappedFrames, MergedTiles, tiles_of
 
@@ -19,15 +21,35 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.slides import SlideImage
     from napari_dicomdb.progress import Progress
 
-__all__ = ["is_small", "lazy_labels", "painted_labels", "tile_segments"]
+__all__ = ["is_small", "lazy_labels", "painted_labels", "tile_segments", "within_reason"]
 
 _SMALL = 1 << 26  # pixels of all tiles that are read at once
+_LARGE = 1 << 28  # pixels of an image that is held in memory
+_MOST = 1 << 20  # rows or columns of a slide; more is believed where there are tiles only
 
 
 def is_small(image: SlideImage) -> bool:
     """Return whether all tiles are read at once, so that overlaps are decided by data."""
     rows, columns = image.instances[0].rows, image.instances[0].columns
-    return len(image.frames) * rows * columns <= _SMALL
+    enough = len(image.frames) * rows * columns <= _SMALL
+    return enough and image.rows * image.columns <= _LARGE
+
+
+def within_reason(image: SlideImage) -> SlideImage:
+    """Return `image`, with the size of what its tiles cover where it claims nonsense."""
+    if max(image.rows, image.columns) <= _MOST:
+        return image
+    first = image.instances[0]
+    inside = image.place[(image.place[:, 2:] < _MOST).all(axis=1)]
+    low = inside[:, 2:].max(axis=0) if len(inside) else np.zeros(2, np.intp)
+    text = f"{image.columns} x {image.rows} pixels are claimed: shown is what tiles are there for"
+    finding = Finding(FindingCode.BAD_HEADER_VALUE, Severity.WARNING, text)
+    return replace(
+        image,
+        rows=min(image.rows, max(int(low[0]), 0) + first.rows),
+        columns=min(image.columns, max(int(low[1]), 0) + first.columns),
+        findings=(*image.findings, finding),
+    )
 
 
 def tile_segments(
