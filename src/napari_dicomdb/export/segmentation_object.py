@@ -1,46 +1,39 @@
-"""One segmentation object: highdicom encodes, patient, study and equipment are ours."""
+"""One segmentation object: its header, segments, frames (PS3.3 Sections A.51, A.86)."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom.display_colours import rgb_to_cielab
-from napari_dicomdb.errors import ExportError, MissingLibraryError
-from napari_dicomdb.export.numbers import decimal_strings
-from napari_dicomdb.export.study import CHARSET, NewSeries, new_uid
+from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.segment_encoding import MAXIMUM
+from napari_dicomdb.export.source_references import code_item, refer_to
+from napari_dicomdb.export.study import new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from pydicom import Dataset
 
-    from napari_dicomdb.export.segment_grids import Gridded
+    from napari_dicomdb.export.segment_encoding import Frames
+    from napari_dicomdb.export.segment_layouts import Layout
     from napari_dicomdb.export.segment_meanings import SegmentMeaning
-    from napari_dicomdb.export.study import StudyTarget
+    from napari_dicomdb.export.study import NewSeries, StudyTarget
     from napari_dicomdb.export.terminology import Term
 
-__all__ = ["Content", "as_numbers", "has_highdicom", "segmentation_dataset"]
+__all__ = ["Content", "segmentation_dataset"]
 
-_MODEL = "napari-dicomdb"
-_CT = "1.2.840.10008.5.1.4.1.1.2"
-_PRESENT = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
-    "ReferringPhysicianName", "StudyID", "AccessionNumber", "PositionReferenceIndicator",
-)  # fmt: skip
-_TAKEN = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
-    "InstanceNumber", "FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient",
-    "PixelSpacing", "Rows", "Columns", "NumberOfFrames", "ImageType",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
-    "DimensionOrganizationSequence", "DimensionIndexSequence",
-)  # fmt: skip
-_REFERENCES = ("ReferencedSeriesSequence", "SourceImageSequence")
+_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+_UNKNOWN = "unknown"
+_DIMENSION_LABELS = {
+    "ReferencedSegmentNumber": "Segment",
+    "ImagePositionPatient": "Position",
+    "InStackPositionNumber": "Frame",
+    "RowPositionInTotalImagePixelMatrix": "Row",
+    "ColumnPositionInTotalImagePixelMatrix": "Column",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,256 +42,224 @@ class Content:
 
     Parameters
     ----------
-    kind : str
-        "BINARY", "LABELMAP" or "FRACTIONAL".
-    pixels : (S, R, C) or (S, R, C, N) ndarray
-        Numbers of segments; or one plane for each segment, bool or fractions.
-    segments : sequence of SegmentMeaning
-        Their `value` is the SegmentNumber.
+    frames : Frames
+    segments : sequence of (SegmentMeaning, int)
+        What each segment is, and its SegmentNumber; `SegmentMeaning.value` is the label
+        in `frames`.
     algorithm_type, algorithm_name : str
         Of segments that say nothing themselves.
     label, description, creator : str
         ContentLabel, ContentDescription, ContentCreatorName.
     fractional_type : str
         "PROBABILITY" or "OCCUPANCY".
+    number : int
+        InstanceNumber.
     """
 
-    kind: str
-    pixels: NDArray[Any]
-    segments: Sequence[SegmentMeaning]
+    frames: Frames
+    segments: Sequence[tuple[SegmentMeaning, int]]
     algorithm_type: str = "MANUAL"
     algorithm_name: str = ""
     label: str = "SEGMENTATION"
     description: str = ""
     creator: str = ""
     fractional_type: str = "PROBABILITY"
+    number: int = 1
 
-
-def has_highdicom() -> bool:
-    """Return whether what encodes segmentations is installed."""
-    return find_spec("highdicom") is not None
+    @property
+    def kind(self) -> str:
+        """Return "BINARY", "LABELMAP" or "FRACTIONAL"."""
+        return self.frames.kind
 
 
 def segmentation_dataset(
-    content: Content, grid: Gridded, target: StudyTarget, series: NewSeries, reference: str
+    content: Content,
+    layout: Layout,
+    target: StudyTarget,
+    series: NewSeries,
+    frame_of_reference: str = "",
 ) -> Dataset:
     """Return a new segmentation.
 
     Parameters
     ----------
     content : Content
-    grid : Gridded
+    layout : Layout
     target : StudyTarget
     series : NewSeries
-    reference : str
+    frame_of_reference : str
         FrameOfReferenceUID, "" for a new one.
 
     Raises
     ------
-    MissingLibraryError
-        Without highdicom.
     ExportError
-        "bad-value": highdicom refuses the content; the message says why.
+        "too-many-segments": more than a SegmentNumber can count; "bad-value".
     """
-    try:
-        from highdicom import (
-            PixelMeasuresSequence,
-            PlaneOrientationSequence,
-            PlanePositionSequence,
-        )
-        from highdicom.seg import Segmentation
-    except ImportError as error:
-        raise MissingLibraryError(
-            'segmentations are encoded by highdicom: pip install "napari-dicomdb[export]"',
-            reason="no-highdicom",
-        ) from error
-    thickness = decimal_strings([grid.planes.thickness])[0]
-    images = [_reduced(one, thickness) for one in target.headers(grid.references) if "Rows" in one]
-    made_up = not images
-    if made_up:
-        images = _made_up(grid, target, reference or new_uid())
-    planes = grid.planes
-    spacing = [float(v) for v in decimal_strings(planes.spacing)]
-    # What a position cannot say in sixteen characters is not compared with it either.
-    positions = [
-        PlanePositionSequence("PATIENT", [float(v) for v in decimal_strings(position)])
-        for position in planes.positions
-    ]
-    orientation = [float(v) for v in decimal_strings(planes.orientation)]
-    frame_of_reference = images[0].get("FrameOfReferenceUID")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = Segmentation(
-                images,
-                content.pixels,
-                content.kind,
-                [_description(one, content) for one in content.segments],
-                series.uid,
-                series.number,
-                new_uid(),
-                1,
-                _MODEL,
-                _MODEL,
-                _version(),
-                "0",
-                fractional_type=content.fractional_type,
-                content_description=content.description or None,
-                content_creator_name=content.creator or None,
-                content_label=content.label,
-                pixel_measures=PixelMeasuresSequence(
-                    spacing, float(thickness), float(thickness) if len(planes) > 1 else None
-                ),
-                plane_orientation=PlaneOrientationSequence("PATIENT", orientation),
-                plane_positions=positions,
-                omit_empty_frames=True,
-            )
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    if len(content.segments) > 65535:
         raise ExportError(
-            f"the segmentation cannot be encoded: {error}", reason="bad-value"
-        ) from error
-    _finish(dataset, content)
-    if made_up:
-        _without_references(dataset)
-    ours = target.dataset(str(dataset.SOPClassUID), series)
-    ours.SOPInstanceUID = dataset.SOPInstanceUID
-    _of_other_modules(dataset, target)
-    dataset.update(ours)
-    dataset.FrameOfReferenceUID = reference or frame_of_reference or new_uid()
+            f"{len(content.segments)} segments are more than the 65535 that one object can hold",
+            reason="too-many-segments",
+        )
+    dataset = target.dataset(_LABEL_MAP if content.kind == "LABELMAP" else _SEGMENTATION, series)
+    dataset.ContentDate = dataset.InstanceCreationDate
+    dataset.ContentTime = dataset.InstanceCreationTime
+    dataset.InstanceNumber = content.number
+    dataset.ImageType = ["DERIVED", "PRIMARY"]
+    dataset.ContentLabel = content.label
+    dataset.ContentDescription = content.description
+    dataset.ContentCreatorName = content.creator
+    dataset.update(layout.attributes)
+    if layout.in_space:
+        dataset.FrameOfReferenceUID = frame_of_reference or new_uid()
+        dataset.PositionReferenceIndicator = ""
+    refer_to(dataset, layout.records)
+    _describe_pixels(dataset, content, layout)
+    dataset.SegmentSequence = [
+        *([_background()] if content.kind == "LABELMAP" else []),
+        *(_segment(one, number, content) for one, number in content.segments),
+    ]
+    _add_frames(dataset, content, layout)
     return dataset
 
 
-def _version() -> str:
-    from napari_dicomdb import __version__
-
-    return __version__
-
-
-def _of_other_modules(dataset: Dataset, target: StudyTarget) -> None:
-    """Take away what highdicom took of patient and study of the image: ours is the target's."""
-    from napari_dicomdb.export.headers import PATIENT_KEYWORDS, STUDY_KEYWORDS
-
-    for keyword in (*PATIENT_KEYWORDS, *STUDY_KEYWORDS):
-        if keyword in dataset and keyword not in target.values:
-            delattr(dataset, keyword)
-
-
-def _finish(dataset: Dataset, content: Content) -> None:
-    """Write what highdicom has no argument for."""
-    by_number = {one.value: one for one in content.segments}
-    for item in dataset.SegmentSequence:
-        one = by_number.get(int(item.SegmentNumber))
-        if one is None:
-            continue
-        if one.description:
-            item.SegmentDescription = one.description
-        if one.type_modifier is not None:
-            kind = item.SegmentedPropertyTypeCodeSequence[0]
-            kind.SegmentedPropertyTypeModifierCodeSequence = [_item(one.type_modifier)]
-        if one.region_modifier is not None and "AnatomicRegionSequence" in item:
-            region = item.AnatomicRegionSequence[0]
-            region.AnatomicRegionModifierSequence = [_item(one.region_modifier)]
-    if content.kind != "LABELMAP":
-        masks = content.pixels if content.pixels.ndim == 4 else None
-        overlap = masks is not None and int((masks > 0).sum(axis=3).max(initial=0)) > 1
-        if content.kind == "BINARY":
-            dataset.SegmentsOverlap = "YES" if overlap else "NO"
+def _describe_pixels(dataset: Dataset, content: Content, layout: Layout) -> None:
+    bits = {"BINARY": 1, "FRACTIONAL": 8}.get(content.kind)
+    if bits is None:
+        bits = 8 if max((n for _, n in content.segments), default=0) < 256 else 16
+        dataset.PixelPaddingValue = 0
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows, dataset.Columns = layout.rows, layout.columns
+    dataset.BitsAllocated = dataset.BitsStored = bits
+    dataset.HighBit = bits - 1
+    dataset.PixelRepresentation = 0
+    dataset.LossyImageCompression = "00"
+    dataset.PresentationLUTShape = "IDENTITY"
+    dataset.SegmentationType = content.kind
+    dataset.SegmentsOverlap = "YES" if content.frames.overlap else "NO"
+    if content.kind == "FRACTIONAL":
+        dataset.SegmentationFractionalType = content.fractional_type
+        dataset.MaximumFractionalValue = MAXIMUM
 
 
-def _item(term: Term) -> Dataset:
+def _add_frames(dataset: Dataset, content: Content, layout: Layout) -> None:
     from pydicom import Dataset
 
+    uid = new_uid()
+    numbered = content.kind != "LABELMAP"
+    pointers = list(layout.pointers)
+    if numbered:
+        pointers.insert(0, ("ReferencedSegmentNumber", "SegmentIdentificationSequence"))
+    organisation = Dataset()
+    organisation.DimensionOrganizationUID = uid
+    dataset.DimensionOrganizationSequence = [organisation]
+    dataset.DimensionIndexSequence = [_dimension(uid, *pointer) for pointer in pointers]
+    turn = {one.value: k for k, (one, _) in enumerate(content.segments, 1)} if numbered else {0: 1}
+    number_of = {one.value: number for one, number in content.segments}
+    order = sorted(
+        (at for at in content.frames.by_place if at[0] in turn),
+        key=lambda at: (turn[at[0]], layout.indices[at[1]]),
+    )
+    dataset.NumberOfFrames = len(order)
+    dataset.SharedFunctionalGroupsSequence = [layout.shared]
+    groups: dict[int, Dataset] = {}
+    frames = []
+    for label, plane in order:
+        if plane not in groups:
+            groups[plane] = layout.groups(plane)
+        index = (*([turn[label]] if numbered else ()), *layout.indices[plane])
+        frames.append(_frame(groups[plane], index, number_of[label] if numbered else None))
+    dataset.PerFrameFunctionalGroupsSequence = frames
+    data = content.frames.pixel_data(order)
+    dataset.add_new("PixelData", "OW" if dataset.BitsAllocated == 16 else "OB", data)
+
+
+def _dimension(uid: str, keyword: str, group: str) -> Dataset:
+    from pydicom import Dataset
+    from pydicom.datadict import tag_for_keyword
+
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator = term.value, term.scheme
-    item.CodeMeaning = term.meaning[:64]
+    item.DimensionOrganizationUID = uid
+    item.DimensionIndexPointer = tag_for_keyword(keyword)
+    item.FunctionalGroupPointer = tag_for_keyword(group)
+    item.DimensionDescriptionLabel = _DIMENSION_LABELS[keyword]
     return item
 
 
-def _description(one: SegmentMeaning, content: Content) -> Any:
-    from highdicom import AlgorithmIdentificationSequence
-    from highdicom.seg import SegmentDescription
-
-    kind = one.algorithm_type or content.algorithm_type
-    name = one.algorithm_name or content.algorithm_name
-    algorithm = None
-    if kind != "MANUAL":
-        algorithm = AlgorithmIdentificationSequence(
-            name=name or "unknown", family=_family(kind), version="unknown"
-        )
-    described = SegmentDescription(
-        one.value,
-        one.label,
-        _coded(one.category),
-        _coded(one.type),
-        kind,
-        algorithm_identification=algorithm,
-        tracking_uid=(one.tracking_uid or new_uid()) if one.tracking_id else None,
-        tracking_id=one.tracking_id or None,
-        anatomic_regions=None if one.region is None else [_coded(one.region)],
-    )
-    lightness, a, b = rgb_to_cielab(one.colour)
-    described.RecommendedDisplayCIELabValue = [lightness, a, b]
-    return described
-
-
-def _family(kind: str) -> Any:
-    from pydicom.sr.coding import Code
-
-    if kind == "AUTOMATIC":
-        return Code("123110", "DCM", "Artificial Intelligence")
-    return Code("123109", "DCM", "Manual Processing")
-
-
-def _coded(term: Term) -> Any:
-    from pydicom.sr.coding import Code
-
-    return Code(term.value, term.scheme, term.meaning[:64])
-
-
-def _reduced(header: Dataset, thickness: str) -> Dataset:
-    """Return what a segmentation takes of its image: who it is and where.
-
-    Headers lack, or garble, much else that highdicom would insist on.
-    """
+def _frame(of_plane: Dataset, index: tuple[int, ...], number: int | None) -> Dataset:
+    """Return the functional groups of a frame: those of its plane, and of its segment."""
     from pydicom import Dataset
 
-    image = Dataset()
-    image.SpecificCharacterSet = CHARSET
-    for keyword in _PRESENT:
-        setattr(image, keyword, "")
-    image.SliceThickness = thickness
-    for keyword in _TAKEN:
-        if keyword in header:
-            image[keyword] = header[keyword]
-    return image
+    item, content = Dataset(), Dataset()
+    for element in of_plane:
+        # The same elements for all segments: nobody changes them any more.
+        item[element.tag] = element
+    for told in of_plane.get("FrameContentSequence") or ():
+        content.update(told)
+    content.DimensionIndexValues = list(index)
+    item.FrameContentSequence = [content]
+    if number is not None:
+        segment = Dataset()
+        segment.ReferencedSegmentNumber = number
+        item.SegmentIdentificationSequence = [segment]
+    return item
 
 
-def _made_up(grid: Gridded, target: StudyTarget, reference: str) -> list[Dataset]:
-    """Return headers for highdicom to take patient and planes from, where there is no image."""
-    series = NewSeries("CT")
-    images = []
-    rows, columns = grid.arrays[0].shape[1:3]
-    for k in range(len(grid.planes)):
-        image = target.dataset(_CT, series)
-        image.FrameOfReferenceUID = reference
-        image.Rows, image.Columns = int(rows), int(columns)
-        image.PositionReferenceIndicator = ""
-        grid.planes.place(image, k)
-        image.InstanceNumber = k + 1
-        images.append(image)
-    return images
+def _background() -> Dataset:
+    """Return what 0 is (PS3.3 Section C.8.20.4: all values of a label map are described)."""
+    from pydicom import Dataset
+
+    item = Dataset()
+    item.SegmentNumber = 0
+    item.SegmentLabel = "Background"
+    item.SegmentAlgorithmType = "MANUAL"
+    code = code_item("125040", "DCM", "Background")
+    item.SegmentedPropertyCategoryCodeSequence = [code]
+    item.SegmentedPropertyTypeCodeSequence = [code_item("125040", "DCM", "Background")]
+    item.RecommendedDisplayCIELabValue = list(rgb_to_cielab((0, 0, 0)))
+    return item
 
 
-def _without_references(dataset: Dataset) -> None:
-    for keyword in _REFERENCES:
-        if keyword in dataset:
-            delattr(dataset, keyword)
-    for groups in dataset.PerFrameFunctionalGroupsSequence:
-        if "DerivationImageSequence" in groups:
-            del groups.DerivationImageSequence
+def _segment(one: SegmentMeaning, number: int, content: Content) -> Dataset:
+    from pydicom import Dataset
+
+    item = Dataset()
+    item.SegmentNumber = number
+    item.SegmentLabel = one.label
+    if one.description:
+        item.SegmentDescription = one.description
+    kind = one.algorithm_type or content.algorithm_type
+    item.SegmentAlgorithmType = kind
+    if kind != "MANUAL":
+        name = one.algorithm_name or content.algorithm_name or _UNKNOWN
+        item.SegmentAlgorithmName = name
+        algorithm = Dataset()
+        algorithm.AlgorithmFamilyCodeSequence = [_family(kind)]
+        algorithm.AlgorithmName = name
+        algorithm.AlgorithmVersion = _UNKNOWN
+        item.SegmentationAlgorithmIdentificationSequence = [algorithm]
+    item.SegmentedPropertyCategoryCodeSequence = [_coded(one.category)]
+    what = _coded(one.type)
+    if one.type_modifier is not None:
+        what.SegmentedPropertyTypeModifierCodeSequence = [_coded(one.type_modifier)]
+    item.SegmentedPropertyTypeCodeSequence = [what]
+    if one.region is not None:
+        region = _coded(one.region)
+        if one.region_modifier is not None:
+            region.AnatomicRegionModifierSequence = [_coded(one.region_modifier)]
+        item.AnatomicRegionSequence = [region]
+    if one.tracking_id or one.tracking_uid:
+        item.TrackingID = one.tracking_id or one.label
+        item.TrackingUID = one.tracking_uid or new_uid()
+    item.RecommendedDisplayCIELabValue = list(rgb_to_cielab(one.colour))
+    return item
 
 
-def as_numbers(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return labels in the smallest type that highdicom takes."""
-    highest = int(pixels.max(initial=0))
-    return pixels.astype(np.uint8 if highest < 256 else np.uint16, copy=False)
+def _family(kind: str) -> Dataset:
+    if kind == "AUTOMATIC":
+        return code_item("123110", "DCM", "Artificial Intelligence")
+    return code_item("123109", "DCM", "Manual Processing")
+
+
+def _coded(term: Term) -> Dataset:
+    return code_item(term.value, term.scheme, term.meaning)
