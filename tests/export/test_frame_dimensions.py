@@ -20,9 +20,9 @@ def test_each_axis_is_said_by_what_it_is() -> None:
     made = Dataset()
     dimensions.describe(made)
     pointers = [int(item.DimensionIndexPointer) for item in made.DimensionIndexSequence]
-    assert pointers == [0x00189082, 0x00209128, 0x00209057]
+    assert pointers == [0x00209057, 0x00209128, 0x00189082]
     groups = dimensions.groups((1, 2), 3)
-    assert groups.FrameContentSequence[0].DimensionIndexValues == [2, 3, 4]
+    assert groups.FrameContentSequence[0].DimensionIndexValues == [4, 3, 2]
     assert groups.FrameContentSequence[0].TemporalPositionIndex == 3
     assert groups.FrameContentSequence[0].InStackPositionNumber == 4
     assert groups.MREchoSequence[0].EffectiveEchoTime == 10

@@ -32,3 +32,18 @@ def test_the_index_stands_in_for_files_that_are_gone(reference_data: Path, tmp_p
         assert str(kept[keyword].value) == str(original[keyword].value)
     assert "PixelData" not in whole
     assert "SOPInstanceUID" not in whole
+
+
+def test_text_of_the_wrong_kind_becomes_that_of_the_standard(tmp_path: Path) -> None:
+    from tests.database.conftest import write_series
+
+    write_series(tmp_path, 1, 1)
+    (path,) = (p for p in tmp_path.rglob("*") if p.is_file())
+    header = pydicom.dcmread(path)
+    header.add_new("LongitudinalTemporalInformationModified", "SH", "MODIFIED")
+    header.save_as(path)
+    with Database.in_memory() as database:
+        database.import_paths(path, workers=0)
+        kept = study_values(database, database.series())
+    assert kept["LongitudinalTemporalInformationModified"].VR == "CS"
+    assert kept.LongitudinalTemporalInformationModified == "MODIFIED"

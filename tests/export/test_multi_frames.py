@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from tests.export.sources import anybody, made_up, oblique
+from tests.export.sources import anybody, errors_of, made_up, oblique, of_data
 
+from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.multi_frames import write_legacy_converted, write_multi_frame_capture
 from napari_dicomdb.export.single_frames import IMAGE_CLASSES, SECONDARY_CAPTURE, Drawing
 from napari_dicomdb.export.stored_values import StoredValues, plan_stored, value_range
 from napari_dicomdb.export.study import NewSeries
+from napari_dicomdb.loading.volume import Coord
 from napari_dicomdb.progress import no_progress
 
 
@@ -36,7 +39,7 @@ def test_every_frame_says_where_it_is(tmp_path: Path) -> None:
         position = frame.PlanePositionSequence[0].ImagePositionPatient
         assert [float(x) for x in position] == pytest.approx(at[:3])
         content = frame.FrameContentSequence[0]
-        assert list(content.DimensionIndexValues) == [n // 3 + 1, n % 3 + 1]
+        assert list(content.DimensionIndexValues) == [n % 3 + 1, n // 3 + 1]
         assert (content.TemporalPositionIndex, content.InStackPositionNumber) == (
             n // 3 + 1,
             n % 3 + 1,
@@ -61,3 +64,37 @@ def test_a_legacy_image_without_sources_is_refused(tmp_path: Path) -> None:
         write_legacy_converted(one, tmp_path, "none", no_progress)
     assert error.value.reason == "no-source"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loop_keeps_its_times(tmp_path: Path, program) -> None:
+    array = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 1, 5, 6)
+    times = Coord((0.0, 40.0, 80.0, 130.0), "ms")
+    dims = ("time", "slice", "row", "column")
+    one = drawing(array, geometry=None, dims=dims, coords={"time": times})
+    (path,) = write_multi_frame_capture(one, tmp_path, "none", no_progress)
+    assert errors_of(program, path) == []
+    with Database.in_memory() as database:
+        database.import_paths(path, workers=0)
+        back = database.load(database.series()[0], lazy=False)
+    assert back.dims[0] == "time"
+    assert back.coords["time"].values == pytest.approx((0, 0.04, 0.08, 0.13))
+    np.testing.assert_array_equal(back.numpy(), array[:, 0])
+
+
+def test_an_enhanced_image_of_one_slice(reference_data: Path, tmp_path: Path, program) -> None:
+    with Database.in_memory() as database:
+        source, target = of_data(database, reference_data / "rt_dvh_slicerrt/ct")
+    geometry = replace(source.geometry, shape=(1, *source.grid[1:]))
+    one = Drawing(
+        source.with_array(source.numpy()[:1], geometry),
+        target,
+        NewSeries("CT"),
+        IMAGE_CLASSES["CT"],
+        StoredValues(np.dtype(np.int16)),
+    )
+    (path,) = write_legacy_converted(one, tmp_path, "none", no_progress)
+    # UnassignedPerFrameConvertedAttributesSequence, of type 2, was missing.
+    assert errors_of(program, path) == []
+    # dcm2niix took images of "Highdicom" for Hitachi's, and their volumes apart.
+    makers = {str(i.Manufacturer) for i in pydicom.dcmread(path).ContributingEquipmentSequence}
+    assert makers == {"napari-dicomdb"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
@@ -79,3 +80,30 @@ def test_references_and_frames_of_reference(pet) -> None:
     assert error.value.reason == "mixed-frame-of-reference"
     alone = made_up(source.array)
     assert frame_of_reference(alone, anybody()) != frame_of_reference(alone, anybody())
+
+
+def test_each_step_of_an_axis_knows_its_own_image(reference_data: Path) -> None:
+    # All steps had the time of the first: a dynamic PET lost its times.
+    with Database.in_memory() as database:
+        source, target = of_data(database, reference_data / "4d_fmri/dcm_qa_nih__EPI_PEAP_3")
+    images, planes = SourceImages.of(source, target), Planes.of(source)
+    assert len(images.at(planes, 2)) == source.leading[0] == 2
+    for lead in ((0,), (1,)):
+        (record,) = images.at(planes, 2, source.leading, lead)
+        shown = pydicom.dcmread(record.path)
+        np.testing.assert_array_equal(shown.pixel_array, source.plane(lead, 2))
+
+
+def test_a_pet_image_without_what_it_must_say_is_refused(pet, tmp_path: Path) -> None:
+    source, target = pet
+    record = SourceImages.of(source, target).records[0]
+    header = pydicom.dcmread(record.path)
+    del header.DecayFactor
+    header.save_as(tmp_path / "x.dcm")
+    poor = replace(record, path=str(tmp_path / "x.dcm"))
+    made = Dataset()
+    made.DecayCorrection = "START"
+    with pytest.raises(ExportError, match="DecayFactor"):
+        SourceImages([poor]).copy_image(made, "PT", poor)
+    made.DecayCorrection = "NONE"
+    SourceImages([poor]).copy_image(made, "PT", poor)

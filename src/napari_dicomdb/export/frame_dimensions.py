@@ -54,7 +54,7 @@ class _Dimension:
 
 @dataclass(frozen=True)
 class FrameDimensions:
-    """The dimensions of a multi-frame object: leading axes of its source, then the stack.
+    """The dimensions of a multi-frame object: the stack, then leading axes of its source.
 
     Parameters
     ----------
@@ -100,8 +100,9 @@ class FrameDimensions:
     def describe(self, dataset: Dataset) -> None:
         """Put the Multi-frame Dimension module into a data set."""
         organization = new_uid()
-        pointers = [(one.pointer, one.group, one.axis.name) for one in self.dimensions]
-        pointers.append((_STACK_POSITION, _FRAME_CONTENT, "slice"))
+        # Place before time, as scanners do: dcm2niix takes the last for the slowest.
+        pointers = [(_STACK_POSITION, _FRAME_CONTENT, "slice")]
+        pointers += [(one.pointer, one.group, one.axis.name) for one in self.dimensions[::-1]]
         dataset.DimensionOrganizationSequence = items(DimensionOrganizationUID=organization)
         dataset.DimensionIndexSequence = [
             items(
@@ -130,7 +131,7 @@ class FrameDimensions:
         content = groups.get("FrameContentSequence") or [Dataset()]
         content[0].StackID = "1"
         content[0].InStackPositionNumber = place + 1
-        content[0].DimensionIndexValues = [*(step + 1 for step in lead), place + 1]
+        content[0].DimensionIndexValues = [place + 1, *(step + 1 for step in lead[::-1])]
         for one, step in zip(self.dimensions, lead, strict=True):
             axis = one.axis
             if one.group_keyword:

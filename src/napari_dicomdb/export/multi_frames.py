@@ -8,7 +8,9 @@ import numpy as np
 
 from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.errors import ExportError, MissingLibraryError
-from napari_dicomdb.export.numbers import decimal_string
+from napari_dicomdb.export.frame_dimensions import FrameDimensions, items
+from napari_dicomdb.export.leading_axes import leading_axes
+from napari_dicomdb.export.numbers import decimal_string, decimal_strings
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.pixel_encoding import set_pixels
 from napari_dicomdb.export.single_frames import Drawing, copied, single_frames
@@ -32,6 +34,9 @@ LEGACY_CLASSES = {
 }
 """highdicom's class for each modality that has legacy converted enhanced images."""
 
+_EQUIPMENT = (
+    "Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions",
+)  # fmt: skip
 _CAPTURES = {
     1: "1.2.840.10008.5.1.4.1.1.7.2",
     2: "1.2.840.10008.5.1.4.1.1.7.3",
@@ -80,11 +85,10 @@ def write_legacy_converted(
         raise ExportError(
             f"it cannot be made an enhanced image: {error}", reason="cannot-be-written"
         ) from error
-    # highdicom puts the frames into an order of its own.
-    order = _true_sources(made, singles)
-    frames = [frames[k] for k in order]
+    _put_in_order(made, singles, drawing)
     records = SourceImages.of(drawing.source, drawing.target).records
     made.SourceImageEvidenceSequence = evidence(_study_of(drawing), records)
+    made.ContributingEquipmentSequence = _equipment(drawing)
     if "Laterality" in singles[0]:
         made.Laterality = singles[0].Laterality
     if drawing.series.description:
@@ -126,19 +130,34 @@ def _study_of(drawing: Drawing) -> str:
     return drawing.source.study_uid or drawing.target.study_uid
 
 
-def _true_sources(made: Dataset, singles: list[Dataset]) -> list[int]:
-    """Refer to the images that exist, not to the ones made on the way.
+def _equipment(drawing: Drawing) -> list[Dataset]:
+    """Say who converted the images.
 
-    Returns
-    -------
-    list of int
-        For each frame, which of `singles` it is.
+    highdicom would name us as the scanner, and itself. dcm2niix takes the latter for
+    Hitachi, and the geometry of frames for that of the scanner named here: the images
+    referred to say which it was.
     """
-    order, places = [], {str(one.SOPInstanceUID): k for k, one in enumerate(singles)}
+    common = drawing.target.dataset(drawing.sop_class_uid, drawing.series)
+    own = {keyword: common.get(keyword) for keyword in _EQUIPMENT}
+    purpose = items(
+        CodeValue="109106",
+        CodingSchemeDesignator="DCM",
+        CodeMeaning="Enhanced Multi-frame Conversion Equipment",
+    )
+    return items(PurposeOfReferenceCodeSequence=purpose, **own)
+
+
+def _put_in_order(made: Dataset, singles: list[Dataset], drawing: Drawing) -> None:
+    """Give the frames our order, which highdicom changes, and say what it is.
+
+    They refer to the images that exist, not to the ones made on the way.
+    """
+    places = {str(one.SOPInstanceUID): k for k, one in enumerate(singles)}
+    frames: list[Dataset] = [made] * len(singles)
     for frame in made.PerFrameFunctionalGroupsSequence:
         item = frame.ConversionSourceAttributesSequence[0]
         k = places[str(item.ReferencedSOPInstanceUID)]
-        order.append(k)
+        frames[k] = frame
         true = singles[k].get("SourceImageSequence")
         if not true:
             raise ExportError(
@@ -148,7 +167,19 @@ def _true_sources(made: Dataset, singles: list[Dataset]) -> list[int]:
             )
         item.ReferencedSOPInstanceUID = true[0].ReferencedSOPInstanceUID
         item.ReferencedSOPClassUID = true[0].ReferencedSOPClassUID
-    return order
+        if "UnassignedPerFrameConvertedAttributesSequence" not in frame:
+            frame.UnassignedPerFrameConvertedAttributesSequence = items()
+    dimensions = FrameDimensions.of(drawing.source)
+    dimensions.describe(made)
+    for frame, (lead, place) in zip(frames, _frames_of(drawing), strict=True):
+        dimensions.put(frame, lead, place)
+    made.PerFrameFunctionalGroupsSequence = frames
+
+
+def _frames_of(drawing: Drawing) -> list[tuple[tuple[int, ...], int]]:
+    """Return the step along the leading axes and the place in the stack of each frame."""
+    slices = range(drawing.source.grid[0])
+    return [(lead, k) for lead in np.ndindex(drawing.source.leading) for k in slices]
 
 
 def write_multi_frame_capture(
@@ -181,11 +212,7 @@ def write_multi_frame_capture(
         made.RescaleIntercept = decimal_string(drawing.stored.intercept)
         made.RescaleSlope = decimal_string(drawing.stored.slope)
         made.RescaleType = "US"
-    if len(frames) > 1:
-        made.FrameIncrementPointer = 0x00182005
-        made.SliceLocationVector = [
-            float(one.get("SliceLocation", k)) for k, one in enumerate(singles)
-        ]
+    _say_increments(made, singles, drawing)
     if "ImagePositionPatient" in singles[0]:
         _functional_groups(made, singles, drawing)
     elif "PixelSpacing" in singles[0]:
@@ -210,63 +237,40 @@ def _header(single: Dataset) -> Dataset:
     return made
 
 
+def _say_increments(made: Dataset, singles: list[Dataset], drawing: Drawing) -> None:
+    """Say what changes from frame to frame: time, or place (PS3.3 Section C.8.6.4)."""
+    if len(singles) == 1:
+        return
+    axes = leading_axes(drawing.source)
+    times = axes[0].times_ms if len(axes) == 1 and drawing.source.grid[0] == 1 else ()
+    if times:
+        steps = [0.0, *np.diff(times).tolist()]
+        made.FrameIncrementPointer = 0x00181065
+        made.FrameTimeVector = decimal_strings(steps)
+        return
+    made.FrameIncrementPointer = 0x00182005
+    made.SliceLocationVector = [
+        float(one.get("SliceLocation", k)) for k, one in enumerate(singles)
+    ]
+
+
 def _functional_groups(made: Dataset, singles: list[Dataset], drawing: Drawing) -> None:
     """Say where each frame is (PS3.3 Sections C.7.6.16, C.7.6.17)."""
     from pydicom import Dataset
-    from pydicom.sequence import Sequence as Items
 
-    def group(single: Dataset, keywords: tuple[str, ...]) -> Items:
-        item = Dataset()
-        for keyword in keywords:
-            if keyword in single:
-                item[keyword] = single[keyword]
-        return Items([item])
+    def group(single: Dataset, *keywords: str) -> list[Dataset]:
+        return items(**{keyword: single[keyword].value for keyword in keywords})
 
     shared, first = Dataset(), singles[0]
-    shared.PixelMeasuresSequence = group(first, ("PixelSpacing", "SliceThickness"))
-    shared.PlaneOrientationSequence = group(first, ("ImageOrientationPatient",))
+    shared.PixelMeasuresSequence = group(first, "PixelSpacing", "SliceThickness")
+    shared.PlaneOrientationSequence = group(first, "ImageOrientationPatient")
     if "WindowCenter" in first:
-        shared.FrameVOILUTSequence = group(first, ("WindowCenter", "WindowWidth"))
-    made.SharedFunctionalGroupsSequence = Items([shared])
-    organization = new_uid()
-    dimensions = [*_axes_of(drawing), (0x00209057, "slice")]
-    made.DimensionOrganizationSequence = Items([_item(DimensionOrganizationUID=organization)])
-    made.DimensionIndexSequence = Items(
-        _item(
-            DimensionOrganizationUID=organization,
-            DimensionIndexPointer=pointer,
-            FunctionalGroupPointer=0x00209111,
-            DimensionDescriptionLabel=name[:64],
-        )
-        for pointer, name in dimensions
-    )
-    frames, slices = [], drawing.source.grid[0]
-    leads = list(np.ndindex(*drawing.source.leading)) if drawing.source.leading else [()]
-    for k, single in enumerate(singles):
-        lead, place = leads[k // slices], k % slices
-        content = _item(
-            StackID="1",
-            InStackPositionNumber=place + 1,
-            DimensionIndexValues=[*(step + 1 for step in lead), place + 1],
-        )
-        if lead:
-            content.TemporalPositionIndex = lead[0] + 1
-        groups = _item(FrameContentSequence=Items([content]))
-        groups.PlanePositionSequence = group(single, ("ImagePositionPatient",))
-        frames.append(groups)
-    made.PerFrameFunctionalGroupsSequence = Items(frames)
-
-
-def _axes_of(drawing: Drawing) -> list[tuple[int, str]]:
-    """Return the pointer and the name of each axis beside space."""
-    # Only the first may be that of time; no functional group of these objects has others.
-    return [(0x00209128, name) for name in drawing.source.dims[: len(drawing.source.leading)]]
-
-
-def _item(**values: Any) -> Dataset:
-    from pydicom import Dataset
-
-    made = Dataset()
-    for keyword, value in values.items():
-        setattr(made, keyword, value)
-    return made
+        shared.FrameVOILUTSequence = group(first, "WindowCenter", "WindowWidth")
+    made.SharedFunctionalGroupsSequence = [shared]
+    dimensions = FrameDimensions.of(drawing.source)
+    dimensions.describe(made)
+    frames = []
+    for single, (lead, place) in zip(singles, _frames_of(drawing), strict=True):
+        frames.append(dimensions.groups(lead, place))
+        frames[-1].PlanePositionSequence = group(single, "ImagePositionPatient")
+    made.PerFrameFunctionalGroupsSequence = frames

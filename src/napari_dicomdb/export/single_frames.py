@@ -124,17 +124,15 @@ def single_frames(drawing: Drawing) -> Iterator[tuple[Dataset, NDArray[Any]]]:
     common = target.dataset(drawing.sop_class_uid, drawing.series)
     frame = frame_of_reference(source, target) if planes is not None else ""
     _describe(common, drawing, images, frame)
-    number = 0
-    for lead in np.ndindex(source.leading):
-        for k in order:
-            number += 1
-            made = _image(common, drawing, number, axes, lead)
-            _locate(made, drawing, images, planes, k)
-            if made.Modality == "PT" and not drawing.is_secondary:
-                made.ImageIndex = number
-                made.NumberOfSlices = source.grid[0]
-            stored = drawing.stored.encode(_samples(source.plane(lead, k), source))
-            yield made, stored
+    for number, (lead, k, plane) in enumerate(source.planes(order), start=1):
+        made = _image(common, drawing, number, axes, lead)
+        _locate(made, drawing, images, planes, k, lead)
+        if made.Modality == "PT" and not drawing.is_secondary:
+            made.ImageIndex = number
+            made.NumberOfSlices = source.grid[0]
+            if source.leading:
+                made.NumberOfTimeSlices = int(np.prod(source.leading))
+        yield made, drawing.stored.encode(_samples(plane, source))
 
 
 def _samples(plane: NDArray[Any], source: ExportSource) -> NDArray[Any]:
@@ -144,6 +142,8 @@ def _samples(plane: NDArray[Any], source: ExportSource) -> NDArray[Any]:
     if not source.is_rgb:
         return plane
     plane = plane[..., :3]
+    if plane.dtype.kind == "b":
+        plane = plane.astype(np.uint8) * np.uint8(255)
     if plane.dtype.kind == "f":
         plane = np.rint(np.clip(np.nan_to_num(plane), 0, 1) * 255).astype(np.uint8)
     return plane
@@ -209,13 +209,16 @@ def _describe_pt(dataset: Dataset, drawing: Drawing) -> None:
     units = drawing.source.units
     if units in PET_UNITS:
         dataset.Units = "GML" if units == "SUV" else units
-    dataset.SeriesType = [
-        "WHOLE BODY" if "WHOLE BODY" in dataset.SeriesType else "STATIC",
-        "IMAGE",
-    ]
-    for keyword in ("CorrectedImage", "CollimatorType"):
+    whole = "WHOLE BODY" if "WHOLE BODY" in dataset.SeriesType else "STATIC"
+    dataset.SeriesType = ["DYNAMIC" if drawing.source.leading else whole, "IMAGE"]
+    for keyword in ("CorrectedImage", "CollimatorType", "AcquisitionDate", "AcquisitionTime"):
         if keyword not in dataset:
             setattr(dataset, keyword, None)
+    if "RadiopharmaceuticalInformationSequence" not in dataset:
+        dataset.RadiopharmaceuticalInformationSequence = []
+    for item in dataset.RadiopharmaceuticalInformationSequence:
+        if "RadionuclideCodeSequence" not in item:
+            item.RadionuclideCodeSequence = []
 
 
 def _describe_values(dataset: Dataset, drawing: Drawing) -> None:
@@ -267,7 +270,12 @@ def _image(
 
 
 def _locate(
-    dataset: Dataset, drawing: Drawing, images: SourceImages, planes: Planes | None, k: int
+    dataset: Dataset,
+    drawing: Drawing,
+    images: SourceImages,
+    planes: Planes | None,
+    k: int,
+    lead: tuple[int, ...],
 ) -> None:
     geometry = drawing.source.geometry
     if drawing.is_secondary or planes is None:
@@ -279,8 +287,10 @@ def _locate(
         if geometry is not None and geometry.has_spacing:
             _, rows, columns = geometry.spacing
             dataset.PixelSpacing = [decimal_string(rows), decimal_string(columns)]
-    records = images.at(planes, k)
+    records = images.at(planes, k, drawing.source.leading, lead)
     if records:
         dataset.SourceImageSequence = reference_items(records)
         if not drawing.is_secondary:
-            images.copy_image(dataset, dataset.Modality, records[0])
+            # Of several at a place nobody knows which one: the axis says the time then.
+            kept = ("FrameReferenceTime",) if lead and len(records) > 1 else ()
+            images.copy_image(dataset, dataset.Modality, records[0], but=kept)

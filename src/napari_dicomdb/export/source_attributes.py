@@ -72,6 +72,7 @@ _UNPAIRED = frozenset(
 )
 # Type 1 of the PET modules (PS3.3 Sections C.8.9.1, C.8.9.2, C.8.9.4).
 _NEEDED = {"PT": ("SeriesType", "Units", "CountsSource", "DecayCorrection", "FrameReferenceTime")}
+_NEEDED_OF_EACH = {"PT": ("FrameReferenceTime", "ActualFrameDuration", "DecayFactor")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,11 +149,7 @@ class SourceImages:
             k for k in _NEEDED.get(modality, ()) if header is None or header.get(k) in (None, "")
         ]
         if lacking:
-            raise ExportError(
-                f"a {modality} image needs what only its source images say ({lacking[0]}), and "
-                "they are not there: write secondary captures instead",
-                reason="no-source",
-            )
+            raise _lacks(modality, lacking[0])
         if header is None:
             return
         same = str(header.get("Modality", "")) == modality
@@ -166,14 +163,36 @@ class SourceImages:
             if part not in _UNPAIRED:
                 del dataset.BodyPartExamined  # one must say which side, and nobody did
 
-    def copy_image(self, dataset: Dataset, modality: str, record: InstanceRecord) -> None:
-        """Copy what belongs to one image alone."""
+    def copy_image(
+        self, dataset: Dataset, modality: str, record: InstanceRecord, *, but: Sequence[str] = ()
+    ) -> None:
+        """Copy what belongs to one image alone.
+
+        Raises
+        ------
+        ExportError
+            "no-source": the image does not say what a PET image must.
+        """
         keywords = _OF_EACH.get(modality, ())
-        if keywords:
-            header = read_header(record)
-            for keyword in keywords:
-                if keyword in header:
-                    dataset[keyword] = header[keyword]
+        if not keywords:
+            return
+        header = read_header(record)
+        for keyword in keywords:
+            if keyword in header and not (keyword in but and keyword in dataset):
+                dataset[keyword] = header[keyword]
+        lacking = [k for k in _NEEDED_OF_EACH.get(modality, ()) if dataset.get(k) in (None, "")]
+        if dataset.get("DecayCorrection") == "NONE" and "DecayFactor" in lacking:
+            lacking.remove("DecayFactor")
+        if lacking:
+            raise _lacks(modality, lacking[0])
+
+
+def _lacks(modality: str, keyword: str) -> ExportError:
+    return ExportError(
+        f"a {modality} image needs what only its source images say ({keyword}), and they do not: "
+        "write secondary captures or a parametric map instead",
+        reason="no-source",
+    )
 
 
 def reference_items(records: Sequence[InstanceRecord]) -> Items:
