@@ -28,8 +28,10 @@ def labels():
 def of_slide(slide, segmentation):
     """A segmentation of a slide image in tiles of 16 x 8."""
 
-    def make(pixels: np.ndarray, kind: str, organization: str) -> Path:
-        (source,) = slide((ROWS, COLUMNS), tile=(16, 16)).paths[-1:]
+    def make(
+        pixels: np.ndarray, kind: str, organization: str, shape: tuple[int, int] = (ROWS, COLUMNS)
+    ) -> Path:
+        (source,) = slide(shape, tile=(16, 16)).paths[-1:]
         image = pydicom.dcmread(source)
         if "SharedFunctionalGroupsSequence" not in image:
             image.SharedFunctionalGroupsSequence = [Dataset()]
@@ -101,3 +103,46 @@ def test_places_of_tiles_in_order(of_slide, labels, records):
     assert numbers == [1] * 12 + [2] * 12
     assert places[:5].tolist() == [[0, 0], [0, 8], [0, 16], [0, 24], [16, 0]]
     assert segment_tiles.is_small(image)
+
+
+def at(path, frame, row, column):
+    header = pydicom.dcmread(path)
+    place = header.PerFrameFunctionalGroupsSequence[frame].PlanePositionSlideSequence[0]
+    place.RowPositionInTotalImagePixelMatrix = row
+    place.ColumnPositionInTotalImagePixelMatrix = column
+    header.save_as(path)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_tiles_beyond_the_matrix_are_cut_off(of_slide, labels, records, monkeypatch, small):
+    if not small:
+        monkeypatch.setattr(segment_tiles, "_SMALL", 1)
+    path = of_slide((labels > 0).astype(np.uint8), "BINARY", "TILED_SPARSE")
+    at(path, 0, 10**9, 10**9)
+    at(path, 1, -3, 1)
+    (best,) = examine(records([path]))
+    found = best.load(lazy=False).array
+    assert found.shape == (ROWS, COLUMNS)
+    # Tiles are 16 rows: of the second all but the first four are seen, higher up.
+    whole = pydicom.dcmread(path).pixel_array
+    assert np.array_equal(found[:12, :8], whole[1][4:])
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_levels_make_one_pyramid(of_slide, labels, records, kind):
+    large = of_slide(labels, kind, "TILED_SPARSE")
+    half = labels[:, ::2, ::2]
+    small = of_slide(half, kind, "TILED_SPARSE", shape=half.shape[1:])
+    header, other = pydicom.dcmread(large), pydicom.dcmread(small)
+    other.SeriesInstanceUID = header.SeriesInstanceUID
+    other.FrameOfReferenceUID = header.FrameOfReferenceUID
+    measures = other.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    measures.PixelSpacing = [0.5 * 37 / 19] * 2
+    other.save_as(small)
+    (best,) = examine(records([large, small]))
+    volume = best.load()
+    assert [level.shape for level in volume.levels] == [(37, 29), (19, 15)]
+    assert np.array_equal(np.asarray(volume.levels[0]), labels[0])
+    assert np.array_equal(np.asarray(volume.levels[1]), half[0])
+    ((data, kwargs, kind),) = best.to_layers(volume)
+    assert (kind, kwargs["multiscale"], len(data)) == ("labels", True, 2)

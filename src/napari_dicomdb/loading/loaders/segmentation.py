@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.dicom.findings import Finding, FindingCode
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import pixel_findings, referenced_uids, series_name
@@ -20,7 +21,7 @@ from napari_dicomdb.loading.segments.segment_grid import (
     orientations_apart,
 )
 from napari_dicomdb.loading.segments.segment_list import LABEL_MAP_STORAGE, read_segment_list
-from napari_dicomdb.loading.segments.segment_tiles import within_reason
+from napari_dicomdb.loading.segments.segment_tiles import tile_segments, within_reason
 from napari_dicomdb.loading.segments.segment_volumes import (
     FRACTIONS,
     LABELS,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari_dicomdb.database.records import InstanceRecord
-    from napari_dicomdb.dicom.findings import Finding
     from napari_dicomdb.loading.segments.segment_grid import SegmentGrid
     from napari_dicomdb.loading.slides import SlideImage
     from napari_dicomdb.loading.verify import Verified
@@ -205,7 +205,8 @@ class SegmentationLoader:
         )
         shape, dims = (base.rows, base.columns), ("row", "column")
         if kind == "FRACTIONAL":
-            yield replace(offer, kind=FRACTIONS, shape=shape, dims=dims)
+            segments = len(set(tile_segments(base, [])[0]))
+            yield replace(offer, kind=FRACTIONS, shape=(segments, *shape), dims=(SEGMENT, *dims))
             yield self._thresholded(offer, shape, dims)
         else:
             yield replace(offer, shape=shape, dims=dims)
@@ -219,6 +220,8 @@ class SegmentationLoader:
         options: dict[str, Any],
         spacing: tuple[float, ...] | None,
     ) -> Loadable:
+        # Of the image that it was made on, says the standard: its own values are exact.
+        findings = [f for f in findings if f.code != FindingCode.LOSSY_COMPRESSION]
         confidence, reasons = assess(claims, findings)
         return Loadable(
             name=name,

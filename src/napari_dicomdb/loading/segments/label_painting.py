@@ -143,6 +143,7 @@ def paint_segments(
     shape: tuple[int, int, int],
     *,
     least: float = 1,
+    chosen: Sequence[int] | None = None,
     progress: Progress,
 ) -> Painted:
     """Paint frames that each belong to one segment.
@@ -163,13 +164,16 @@ def paint_segments(
         Of the labels.
     least : float
         Stored value from which on a pixel is in the segment.
+    chosen : sequence of int, optional
+        The frames to paint; all by default.
     progress : Progress
     """
     dtype = _dtype(values.values())
     result = Painted([], [])
     taken: list[dict[int, NDArray[np.uint8]]] = []  # occupied pixels, packed, by slice
-    order = sorted(range(len(numbers)), key=lambda k: (numbers[k], int(places[k, 0])))
-    local, low = _common_raster(places, stored.frame_shape)
+    wanted = list(range(len(numbers)) if chosen is None else chosen)
+    order = sorted(wanted, key=lambda k: (numbers[k], int(places[k, 0])))
+    local, low = _common_raster(places[wanted], stored.frame_shape)
     pieces: dict[int, NDArray[np.uint8]] = {}
     reading = stored.each(order)
     progress(0, len(order), "Reading segments")
@@ -231,6 +235,8 @@ def _common_raster(
     places: NDArray[np.intp], frame_shape: tuple[int, int]
 ) -> tuple[tuple[int, int], NDArray[np.intp]]:
     """Return shape and first row and column of what all frames cover in the plane."""
+    if not len(places):
+        return frame_shape, np.zeros(2, np.intp)
     low = places[:, 1:].min(axis=0)
     extent = places[:, 1:].max(axis=0) - low
     return (int(extent[0]) + frame_shape[0], int(extent[1]) + frame_shape[1]), low

@@ -101,13 +101,30 @@ def painted_labels(
     progress: Progress,
 ) -> Painted:
     """Paint all tiles; overlapping segments go into arrays of their own, (1, rows, columns)."""
-    rows, columns = stored.frame_shape
+    frame = np.array(stored.frame_shape)
+    matrix = np.array([image.rows, image.columns])
+    # What touches no pixel of the matrix is no part of it.
+    chosen = np.flatnonzero(((places + frame > 0) & (places < matrix)).all(axis=1))
+    inside = places[chosen]
     # The last tiles may reach beyond the matrix.
-    high = places.max(axis=0) + np.array([rows, columns])
-    shape = (1, max(int(high[0]), image.rows), max(int(high[1]), image.columns))
-    where = np.column_stack([np.zeros(len(places), np.intp), places])
-    painted = paint_segments(stored, numbers, values, where, shape, least=least, progress=progress)
-    painted.arrays = [one[:, : image.rows, : image.columns] for one in painted.arrays]
+    low = np.minimum(inside.min(axis=0, initial=0), 0)
+    high = np.maximum((inside + frame).max(axis=0, initial=0), matrix)
+    extent = high - low
+    where = np.column_stack([np.zeros(len(places), np.intp), places - low])
+    painted = paint_segments(
+        stored,
+        numbers,
+        values,
+        where,
+        (1, int(extent[0]), int(extent[1])),
+        least=least,
+        chosen=chosen.tolist(),
+        progress=progress,
+    )
+    top, left = (-low).tolist()
+    painted.arrays = [
+        one[:, top : top + image.rows, left : left + image.columns] for one in painted.arrays
+    ]
     return painted
 
 

@@ -207,7 +207,8 @@ def slide_volume(
         groups = [tuple(replace(s, value=values[s.number]) for s in segments)]
         arrays = [_map_tiles(one, frames, told, values) for one, frames in levels]
     else:
-        segments = tuple(s for s in told.with_numbers(set(numbers)) if s.number in set(numbers))
+        used = {n for image, _ in levels for n in tile_segments(image, described)[0]}
+        segments = tuple(s for s in told.with_numbers(used) if s.number in used)
         order = [s.number for s in segments]
         groups = [segments]
         by_number = {s.number: s.value for s in segments}
@@ -221,6 +222,10 @@ def slide_volume(
             groups, counts = _grouped(painted, segments), painted.counts
             flat = [one[0] for one in painted.arrays]
             arrays = [flat[0] if len(flat) == 1 else np.stack(flat)]
+            # Where segments overlap the coarser levels could not say so.
+            for image, frames in levels[1:] if len(flat) == 1 else ():
+                own, where = tile_segments(image, described)
+                arrays.append(lazy_labels(frames, image, own, by_number, where, least=least))
         else:
             findings = (_unseen_overlaps(),) if len(segments) > 1 else ()
             for image, frames in levels:
