@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
+from napari_dicomdb import plugins
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import Cancelled, ExportError
 from napari_dicomdb.export import registry
@@ -54,7 +55,7 @@ def installed(monkeypatch):
         def fake(*, group):
             return [EntryPoint(n, v, group) for n, v in values.items()]
 
-        monkeypatch.setattr(registry, "entry_points", fake)
+        monkeypatch.setattr(plugins, "entry_points", fake)
         registry.reload()
 
     yield install

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from napari_dicomdb import loading
+from napari_dicomdb import loading, plugins
 from napari_dicomdb.dicom.findings import FindingCode
 from napari_dicomdb.errors import LoadError, MissingLibraryError
 from napari_dicomdb.loading import registry
@@ -70,6 +70,7 @@ def installed(monkeypatch):
             return [*real(group=group), *extra] if group == registry.LOADERS_GROUP else extra
 
         monkeypatch.setattr(registry, "entry_points", fake)
+        monkeypatch.setattr(plugins, "entry_points", fake)
         registry.reload()
 
     yield install

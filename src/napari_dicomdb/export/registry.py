@@ -1,31 +1,19 @@
-"""Which exporters there are: found by entry points, mirror of `loading.registry`.
-
-An exporter of a third party that cannot be imported, or fails while it examines,
-never takes the others down: `failures` says what happened.
-"""
+"""Which exporters there are, found by entry points, and which of them can write something."""
 
 from __future__ import annotations
 
-import inspect
-import logging
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_dicomdb.errors import DicomDbError, ExportError
 from napari_dicomdb.export.exporter import Exporter
+from napari_dicomdb.plugins import Plugins
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from napari_dicomdb.export.exporter import Exportable
     from napari_dicomdb.export.source import ExportSource
 
 __all__ = [
     "EXPORTERS_GROUP",
-    "ExporterFailure",
     "examine_for_export",
     "exporter_named",
     "exporters",
@@ -38,26 +26,17 @@ __all__ = [
 
 EXPORTERS_GROUP = "napari_dicomdb.exporters"
 
-_log = logging.getLogger(__name__)
-_lock = Lock()
-_registered: dict[str, Exporter] = {}
-_failures: dict[str, ExporterFailure] = {}
+_plugins: Plugins[Exporter] = Plugins(
+    EXPORTERS_GROUP, "exporter", Exporter, ("name", "version", "examine", "write"), ExportError
+)
 
-
-@dataclass(frozen=True, slots=True)
-class ExporterFailure:
-    """An exporter that could not be used.
-
-    Parameters
-    ----------
-    name : str
-        Name of its entry point, or of the exporter.
-    text : str
-        What happened, for a person.
-    """
-
-    name: str
-    text: str
+exporters = _plugins.all
+exporter_named = _plugins.named
+register = _plugins.register
+unregister = _plugins.unregister
+failures = _plugins.failures
+record_failure = _plugins.record_failure
+reload = _plugins.reload
 
 
 def examine_for_export(source: ExportSource) -> list[Exportable]:
@@ -77,87 +56,3 @@ def examine_for_export(source: ExportSource) -> list[Exportable]:
         except Exception as error:
             record_failure(exporter.name, error)
     return sorted(found, key=lambda one: (bool(one.refusal), -one.confidence))
-
-
-def exporters() -> tuple[Exporter, ...]:
-    """Return all usable exporters: registered ones first, then entry points by name."""
-    found = dict(_registered)
-    for name, exporter in _from_entry_points().items():
-        found.setdefault(name, exporter)
-    return tuple(found.values())
-
-
-def exporter_named(name: str) -> Exporter:
-    """Return the exporter called `name`.
-
-    Raises
-    ------
-    ExportError
-        If there is none, or it cannot be used.
-    """
-    for exporter in exporters():
-        if exporter.name == name:
-            return exporter
-    why = f": {_failures[name].text}" if name in _failures else ": is its package installed?"
-    raise ExportError(f"there is no exporter {name!r}{why}", reason="no-exporter")
-
-
-def register(exporter: Exporter) -> None:
-    """Add an exporter for this process; one of the same name is replaced."""
-    with _lock:
-        _registered[exporter.name] = exporter
-        _failures.pop(exporter.name, None)
-
-
-def unregister(name: str) -> None:
-    """Take an exporter added by `register` away again; the entry points stay."""
-    with _lock:
-        _registered.pop(name, None)
-
-
-def failures() -> tuple[ExporterFailure, ...]:
-    """Return what could not be used since the last `reload`, and why."""
-    exporters()
-    return tuple(_failures.values())
-
-
-def record_failure(name: str, error: BaseException) -> ExporterFailure:
-    """Remember that exporter `name` raised `error`."""
-    failure = ExporterFailure(name, f"{type(error).__name__}: {error}")
-    with _lock:
-        _failures[name] = failure
-    _log.warning("exporter %s failed: %s", name, type(error).__name__)
-    _log.debug("exporter %s failed", name, exc_info=error)
-    return failure
-
-
-def reload() -> None:
-    """Look for entry points anew and forget failures."""
-    with _lock:
-        _failures.clear()
-    _from_entry_points.cache_clear()
-
-
-@cache
-def _from_entry_points() -> dict[str, Exporter]:
-    found: dict[str, Exporter] = {}
-    for point in sorted(entry_points(group=EXPORTERS_GROUP), key=lambda p: p.name):
-        exporter = _usable(point)
-        if exporter is not None:
-            found.setdefault(exporter.name, exporter)
-    return found
-
-
-def _usable(point: EntryPoint) -> Exporter | None:
-    # The code behind an entry point is anybody's and may raise anything.
-    try:
-        thing: Any = point.load()
-        exporter = thing() if inspect.isclass(thing) else thing
-    except Exception as error:
-        record_failure(point.name, error)
-        return None
-    if not isinstance(exporter, Exporter):
-        lacking = [a for a in ("name", "version", "examine", "write") if not hasattr(exporter, a)]
-        record_failure(point.name, TypeError(f"{point.value} has no {', '.join(lacking)}"))
-        return None
-    return exporter
