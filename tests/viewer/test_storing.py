@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +43,40 @@ def test_a_filtered_layer_goes_back_to_its_study(reference_data: Path, tmp_path:
     # Without a database it is the default one, which the fixture points here.
     again = store_result(lost, study=series.study_uid)
     assert again.imported == 1
+
+
+def test_an_array_with_a_place_from_any_thread(reference_data: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db", create=True) as database:
+        database.import_paths(reference_data / "rt_dvh_slicerrt" / "ct", workers=0)
+        series = database.series()[0]
+        volume = database.load(series, lazy=False)
+        box = np.zeros(volume.array.shape, np.uint8)
+        box[3:9, 5:20, 7:30] = 2
+
+        def store(k: int) -> object:
+            return store_result(
+                box,
+                geometry=volume.geometry if k else volume.geometry.affine,
+                source=series.uid,
+                database=database,
+                role="labels",
+                labels={2: "Box"},
+                name=f"Box {k}",
+            )
+
+        with ThreadPoolExecutor(2) as pool:
+            reports = list(pool.map(store, range(2)))
+        for report in reports:
+            stored = database.find_series(report.series_uids[0])
+            assert (stored.modality, stored.study_uid) == ("SEG", series.study_uid)
+            back = database.load(stored, lazy=False)
+            assert int((back.numpy() > 0).sum()) == int((box > 0).sum())
+        for array, geometry in (
+            (np.zeros((4, 4)), None),
+            (box, np.eye(3)),
+            (box[1:], volume.geometry),
+        ):
+            with pytest.raises(ExportError) as error:
+                store_result(array, geometry=geometry, source=series.uid, database=database)
+            assert error.value.reason == "bad-source"
+        assert len(database.series()) == 3

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.linking import linked, source_series
-from napari_dicomdb.export.source import ExportSource
-from napari_dicomdb.loading.volume import Volume
-from napari_dicomdb.viewer.export_source import source_of
+from napari_dicomdb.export.source import ExportSource, Label
+from napari_dicomdb.loading.volume import Volume, VolumeGeometry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_dicomdb.api import Database
     from napari_dicomdb.export.result_report import ResultReport
     from napari_dicomdb.progress import Progress
@@ -24,6 +27,11 @@ def store_result(
     study: Any = None,
     source: str | None = None,
     database: Database | None = None,
+    geometry: Any = None,
+    name: str = "Result",
+    role: str = "image",
+    labels: Mapping[int, Any] | None = None,
+    units: str = "",
     folder: Any = None,
     into_database: bool = True,
     node: Any = None,
@@ -32,30 +40,48 @@ def store_result(
 ) -> ResultReport:
     """Store a result as DICOM: it appears in the browser, linked to what it was made from.
 
+    May be called from any thread, and does all its work there: not on that of the window.
+
     Parameters
     ----------
-    result : napari layer, Volume, ExportSource or Exportable
+    result : napari layer, Volume, ExportSource, Exportable or array_like
         Image or labels. A layer that copied ``metadata["dicomdb"]`` of the layer it was
-        made from knows its study, its place and its sources by that.
+        made from knows its study, its place and its sources by that. An array is
+        (slice, row, column), with leading axes before and, where the last of four or more
+        axes has a length of 3 and `geometry` has one axis less, colours after it.
     study : StudyRecord, StudyTarget, StudyForm or str, optional
-        By default the study it came from.
+        By default the study it came from, or that of `source`.
     source : str, optional
         SeriesInstanceUID of the images that it was made from, where it does not say.
     database : Database, optional
         The default database of the settings otherwise.
+    geometry : VolumeGeometry or (4, 4) array_like, optional
+        Of an array: ``volume.geometry`` of what it was made from, or what maps voxel
+        centres (slice, row, column) to LPS millimetres.
+    name, role, units : str
+        Of an array: name; "image" or "labels"; unit of the values ("HU", ...).
+    labels : mapping of int to str or Label, optional
+        Of an array of labels: what its values stand for.
     folder, into_database, node, progress, **options
         As for `Database.write`; ``description="..."`` names the series.
+
+    Returns
+    -------
+    ResultReport
+        ``series_uids``, ``instance_uids``, ``files``, ``losses``, and in ``rejected`` what
+        the node did not take.
 
     Raises
     ------
     ExportError
-        "no-study": neither it nor you say which study it belongs to; else as
-        `Database.write`.
+        "no-study": neither it nor you say which study it belongs to; "bad-source": no
+        image can be made of it; else as `Database.write`.
 
     Examples
     --------
     >>> from napari_dicomdb import store_result
     >>> store_result(layer, description="Denoised")  # doctest: +SKIP
+    >>> store_result(array, geometry=volume.geometry, source=uid)  # doctest: +SKIP
     """
     if database is None:
         from napari_dicomdb.api import Database as Opened
@@ -66,6 +92,11 @@ def store_result(
                 study=study,
                 source=source,
                 database=opened,
+                geometry=geometry,
+                name=name,
+                role=role,
+                labels=labels,
+                units=units,
                 folder=folder,
                 into_database=into_database,
                 node=node,
@@ -75,7 +106,13 @@ def store_result(
     if isinstance(result, Volume):
         result = ExportSource.of_volume(result)
     elif hasattr(result, "data_to_world"):
+        from napari_dicomdb.viewer.export_source import source_of
+
         result = source_of(result, database)
+    elif not isinstance(result, ExportSource) and hasattr(result, "dtype"):
+        result = _of_array(result, geometry, name, role, units, labels or {})
+    if study is None and source is not None:
+        study = database.find_series(source).study_uid
     if isinstance(result, ExportSource):
         study = study or result.study_uid
         if not study:
@@ -97,3 +134,43 @@ def store_result(
         progress=progress,
         **options,
     )
+
+
+def _of_array(
+    array: Any, geometry: Any, name: str, role: str, units: str, labels: Mapping[int, Any]
+) -> ExportSource:
+    shape = tuple(array.shape)
+    is_rgb = role == "image" and len(shape) > 3 and shape[-1] in (3, 4)
+    if isinstance(geometry, VolumeGeometry):
+        is_rgb = is_rgb and shape[-4:-1] == geometry.shape
+    grid = shape[-4:-1] if is_rgb else shape[-3:]
+    if len(grid) < 3:
+        raise ExportError(
+            f"an array of shape {shape} has no slices, rows and columns: add axes of length 1",
+            reason="bad-source",
+        )
+    if geometry is not None and not isinstance(geometry, VolumeGeometry):
+        affine = np.asarray(geometry, float)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise ExportError(
+                "the geometry is a VolumeGeometry or a (4, 4) matrix of numbers",
+                reason="bad-source",
+            )
+        geometry = VolumeGeometry(affine, grid)
+    elif geometry is not None and geometry.shape != grid:
+        raise ExportError(
+            f"the array has {grid} slices, rows and columns, its geometry {geometry.shape}",
+            reason="bad-source",
+        )
+    named = {
+        int(value): label if isinstance(label, Label) else Label(int(value), str(label))
+        for value, label in labels.items()
+    }
+    lead = tuple(f"axis_{k}" for k in range(len(shape) - 3 - is_rgb))
+    try:
+        return ExportSource(
+            name, array, (*lead, "slice", "row", "column"), role, geometry,
+            units=units, is_rgb=is_rgb, labels=named,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ExportError(str(error), reason="bad-source") from error
