@@ -315,3 +315,20 @@ def test_ages_above_89_are_not_told() -> None:
     cleaned = _deidentified(dataset, Profile.retaining(["characteristics"]))
     assert cleaned.PatientAge == "090Y"
     assert cleaned.PatientWeight == 61
+
+
+def test_words_where_a_uid_belongs_go_even_when_uids_stay() -> None:
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.FrameOfReferenceUID = CT, UID
+    with pydicom.config.disable_value_validation():
+        dataset.SOPInstanceUID = "Doe^Jane"
+        cleaned = _deidentified(_raw(dataset), Profile.retaining(["uids"]))
+    assert cleaned.FrameOfReferenceUID == UID
+    assert cleaned.SOPInstanceUID.startswith("2.25.")
+
+
+def test_attributes_of_a_dicomdir_go_elsewhere() -> None:
+    dataset = Dataset()
+    dataset.SOPClassUID = CT
+    dataset.ReferencedFileID = ["DOE", "JANE"]
+    assert "ReferencedFileID" not in _deidentified(dataset)

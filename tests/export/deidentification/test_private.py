@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
+import pydicom
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
@@ -62,6 +65,21 @@ def test_a_value_of_another_kind_goes() -> None:
     block = dataset.private_block(0x0019, SIEMENS, create=True)
     block.add_new(0x0C, "LO", "Jane Doe")
     assert _private(_deidentified(dataset, retain_safe_private=True)) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "stays"),
+    [(b"1000", True), (b" 15\\-2 ", True), (b"", True), (b"Jane Doe", False), (b"1;x", False)],
+)
+def test_words_under_the_name_of_a_number_go(value: bytes, stays: bool) -> None:
+    dataset = Dataset()
+    block = dataset.private_block(0x0019, SIEMENS, create=True)
+    block.add_new(0x0C, "UN", value)
+    raw = io.BytesIO()
+    pydicom.dcmwrite(raw, dataset, implicit_vr=False, little_endian=True)
+    raw.seek(0)
+    read = pydicom.dcmread(raw, force=True)
+    assert bool(_private(_deidentified(read, retain_safe_private=True))) is stays
 
 
 def test_items_of_kept_sequences_are_cleaned() -> None:

@@ -62,7 +62,16 @@ def test_what_stays_has_no_row() -> None:
 
 
 def test_repeating_groups_and_the_unknown() -> None:
-    for tag in (0x60003000, 0x601E4000, 0x60020010, 0x50000005, 0x501E3000, 0x00180003):
+    for tag in (
+        0x60003000,
+        0x601E4000,
+        0x60020010,
+        0x60FE0022,
+        0x503A0022,
+        0x50000005,
+        0x501E3000,
+        0x00180003,
+    ):
         row = row_of(tag)
         assert row is not None
         assert row.basic == "X"
@@ -74,6 +83,8 @@ def test_names_and_days_that_the_table_lacks() -> None:
         ("ExpiryDate", "X/Z/D"),
         ("RadiopharmaceuticalAdministrationEventUID", "U"),
         ("TextValue", "D"),
+        ("RetrieveURL", "X"),
+        ("CommentsOnTheScheduledProcedureStep", "X"),
     ):
         tag = tag_for_keyword(keyword)
         assert tag is not None

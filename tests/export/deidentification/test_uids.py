@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import UID
 
-from napari_dicomdb.export.deidentification.project import Project
-from napari_dicomdb.export.deidentification.uids import UidMapper
+from napari_dicomdb.export.deidentification.project import Project, open_project
+from napari_dicomdb.export.deidentification.uids import UidMapper, is_uid
 
 KEY = bytes(range(32))
 UIDS = st.from_regex(r"1\.3(\.[1-9][0-9]{0,8}){1,5}", fullmatch=True)
@@ -32,3 +32,11 @@ def test_registered_uids_and_nothing_stay() -> None:
     for uid in ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.4.1.1", ""):
         assert mapper(uid) == uid
     assert mapper.made == {}
+
+
+def test_words_are_no_uids() -> None:
+    mapper = UidMapper(open_project())
+    for text in ("Doe^Jane", "1.2.840.10008.Jane"):
+        assert not is_uid(text)
+        assert mapper(text).startswith("2.25.")
+    assert is_uid("1.2.840.10008.1.2 \0")

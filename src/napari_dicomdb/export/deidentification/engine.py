@@ -20,10 +20,11 @@ from napari_dicomdb.export.deidentification.private import (
     CSA_IMAGE_HEADER,
     allowed_vr,
     filtered_csa,
+    is_of,
 )
 from napari_dicomdb.export.deidentification.subject import hide_characteristic, name_words
 from napari_dicomdb.export.deidentification.table import Row, attribute_type, row_of
-from napari_dicomdb.export.deidentification.uids import UidMapper
+from napari_dicomdb.export.deidentification.uids import UidMapper, is_uid
 from napari_dicomdb.export.deidentification.values import capped_age, dummy
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Deidentifier:
             if tag not in dataset or group % 2:
                 continue
             # Lengths that will not hold, groups that are foreign here, padding.
-            if element == 0 or group in (0, 2, 0xFFFC):
+            if element == 0 or group in (0, 2, 4, 0xFFFC):
                 del dataset[tag]
                 continue
             self._one(dataset, tag, place)
@@ -158,6 +159,9 @@ class Deidentifier:
             return
         action = self.profile.action(row)
         if action == "C" and self._clean(dataset, tag, vr, place):
+            return
+        if action == "K" and vr == "UI" and not self._are_uids(dataset, tag):
+            self._renew_uid(dataset, tag)
             return
         if action == "K":
             self._count(tag, "kept")
@@ -267,6 +271,11 @@ class Deidentifier:
         self._set(dataset, tag, "UI", new[0] if len(new) == 1 else new or None)
         self._count(tag, "new UID")
 
+    @staticmethod
+    def _are_uids(dataset: Dataset, tag: int) -> bool:
+        values = text.values_of(dataset.get_item(tag), "UI", ())
+        return not isinstance(values, bytes) and all(is_uid(str(one)) for one in values)
+
     def _clean(self, dataset: Dataset, tag: int, vr: str, place: _Place) -> bool:
         """Clean one value; return whether that was possible and left anything."""
         if vr == "SQ":
@@ -357,7 +366,8 @@ class Deidentifier:
         told = text.vr_of(dataset, element)
         if vr != "SQ" and told != "SQ":
             # Text where a number is expected may say anything.
-            return told in (vr, "UN") or {told, vr} <= {"SH", "LO", "CS"}
+            same = told in (vr, "UN") or {told, vr} <= {"SH", "LO", "CS"}
+            return same and is_of(element, vr)
         if dataset[tag].VR != "SQ" or vr != "SQ":
             return False
         for item in dataset[tag].value or ():

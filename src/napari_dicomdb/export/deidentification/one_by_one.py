@@ -25,6 +25,7 @@ from napari_dicomdb.export.deidentification.rewriting import (
     write_copy,
     write_decoded,
 )
+from napari_dicomdb.export.deidentification.uids import is_uid
 from napari_dicomdb.export.files import cannot_write
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class Deidentification:
 
     def new_uid(self, uid: str) -> str:
         """Return what the copies have instead of a UID."""
-        return uid if self._profile.retain_uids else self._engine.new_uid(uid)
+        kept = self._profile.retain_uids and is_uid(uid)
+        return uid if kept else self._engine.new_uid(uid)
 
     def run(
         self, found: Sequence[InstanceRecord], folder: Path | None, progress: Progress

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import struct
 from functools import cache
+from typing import Any
 
+from napari_dicomdb.dicom import _attribute_values as text
 from napari_dicomdb.dicom.csa import CSA_KEYWORDS, csa_elements
 from napari_dicomdb.export.deidentification.table import safe_private_rows
 
-__all__ = ["CSA_IMAGE_HEADER", "EXTENDED", "allowed_vr", "filtered_csa"]
+__all__ = ["CSA_IMAGE_HEADER", "EXTENDED", "allowed_vr", "filtered_csa", "is_of"]
+
+_NUMBER = re.compile(r"|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_WIDTHS = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8, "SV": 8}
 
 CSA_IMAGE_HEADER = (0x0029, 0x10, "SIEMENS CSA HEADER")
 """Kept by the extended list, but for all of it that is not about geometry and diffusion."""
@@ -63,6 +68,25 @@ def allowed_vr(tag: int, creator: str, *, safe: bool, extended: bool) -> str:
     if not creator or tag & 0xFFFF < 0x1000:
         return ""
     return _allowed(safe, extended).get((tag >> 16, tag & 0xFF, creator), "")
+
+
+def is_of(element: Any, vr: str) -> bool:
+    """Tell whether a private value is what its VR asks for: numbers, where numbers are listed.
+
+    Parameters
+    ----------
+    element : DataElement or RawDataElement
+    vr : str
+        Of the list that it is on.
+    """
+    raw = text.raw_bytes(element)
+    if vr in ("DS", "IS"):
+        value = element.value if raw is None else raw.decode("latin_1")
+        values = value.split("\\") if isinstance(value, str) else value
+        parts = [values] if isinstance(values, int | float) else list(values or ())
+        return all(_NUMBER.fullmatch(str(part).strip(" \0")) for part in parts)
+    width = _WIDTHS.get(vr, 0)
+    return raw is None or not width or len(raw) % width == 0
 
 
 def filtered_csa(raw: bytes) -> bytes:

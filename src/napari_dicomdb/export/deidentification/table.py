@@ -47,7 +47,13 @@ class Row:
 
 # Attributes that dictionaries know and the table does not (yet): by their VR, as the
 # table treats their kind. Nothing that names a person or tells a day passes unnoticed.
-_BY_VR = {"PN": "X/Z/D", "DA": "X/Z/D", "DT": "X/Z/D", "AS": "X"}
+_BY_VR = {"PN": "X/Z/D", "DA": "X/Z/D", "DT": "X/Z/D", "AS": "X", "AE": "X", "UR": "X"}
+_SAFE_URLS = frozenset((0x0008010E, 0x00080120))  # of coding schemes
+# Free text that the table lacks, in which people write what they like; never required.
+_COMMENTS = frozenset(
+    (0x00080402, 0x00080418, 0x0018003A, 0x00240044, 0x00281351, 0x00400400, 0x0040A16A,
+     0x0040A224, 0x0040A33A, 0x00440003, 0x00620006, 0x01000424)
+)  # fmt: skip
 # In the table only as part of sequences that may be dropped, which we keep.
 _BY_TAG = {0x0040A160: Row("Text Value", "D", {"structured": "C"}, listed=False)}
 _CLASS_LIKE = ("ClassUID", "TransferSyntaxUID", "ClassesInStudy", "ClassesInSeries",
@@ -95,9 +101,9 @@ def row_of(tag: int) -> Row | None:
     table = _table()
     if text in table:
         return table[text]
-    if tag >> 24 == 0x50 and tag >> 16 < 0x5020:
+    if tag >> 24 == 0x50:  # in groups that no standard allows as well
         return table["50xxxxxx"]
-    if tag >> 24 == 0x60 and tag >> 16 < 0x6020:
+    if tag >> 24 == 0x60:
         # Where the overlay goes all of its group does: without data it means nothing.
         return Row("Overlay", "X", {"graphics": "C"}, f"60xx{text[4:]}" in table)
     return _unlisted(tag)
@@ -108,10 +114,14 @@ def _unlisted(tag: int) -> Row | None:
 
     if tag in _BY_TAG:
         return _BY_TAG[tag]
+    if tag in _SAFE_URLS:
+        return None
     try:
         vr, name = dictionary_VR(tag), dictionary_description(tag)
     except KeyError:  # no dictionary knows it: who can tell what it says
         return Row("Unknown", "X", {}, listed=False)
+    if tag in _COMMENTS:
+        return Row(name, "X", {"descriptors": "C"}, listed=False)
     if vr in _BY_VR:
         dates = {"full_dates": "K", "modified_dates": "C"} if vr in ("DA", "DT") else {}
         return Row(name, _BY_VR[vr], dates, listed=False)

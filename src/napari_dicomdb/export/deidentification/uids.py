@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_dicomdb.export.deidentification.project import Project
 
-__all__ = ["UidMapper"]
+__all__ = ["UidMapper", "is_uid"]
 
 _REGISTERED = "1.2.840.10008."  # SOP classes, well-known frames of reference, coding schemes
+
+
+_UID = re.compile(r"[0-9.]{0,64}")
+
+
+def is_uid(text: str) -> bool:
+    """Tell whether a value may be a UID, or is none at all: it holds no words.
+
+    Examples
+    --------
+    >>> is_uid("1.2.840"), is_uid("Doe^Jane")
+    (True, False)
+    """
+    return _UID.fullmatch(text.strip(" \0")) is not None
 
 
 class UidMapper:
@@ -27,7 +42,7 @@ class UidMapper:
     def __call__(self, uid: str) -> str:
         """Return the new UID; those that DICOM itself registered stay."""
         uid = uid.strip(" \0")
-        if not uid or uid.startswith(_REGISTERED):
+        if not uid or (uid.startswith(_REGISTERED) and is_uid(uid)):
             return uid
         new = self.made.get(uid)
         if new is None:
