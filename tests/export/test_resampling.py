@@ -62,3 +62,19 @@ def test_too_oblique() -> None:
     assert error.value.reason == "too-large"
     with pytest.raises(ExportError):
         resampled_at_right_angles(made_up(np.zeros((3, 9, 9)), geometry=None))
+
+
+def test_uneven_slices_are_taken_from_where_they_are() -> None:
+    # They were interpolated as if they were even, and written as if that were right.
+    affine = np.diag([1.0, 1, 1, 1])[:, [2, 1, 0, 3]] * (2, 1, 1, 1)
+    heights = np.array([0.0, 2.0, 5.0, 6.5, 10.0])
+    array = np.broadcast_to(heights[:, None, None] * 10, (5, 4, 3)).astype(np.float32)
+    positions = np.stack([0 * heights, 0 * heights, heights], axis=1)
+    source = made_up(array, affine)
+    made = resampled_at_right_angles(source, fill=-1, positions=positions)
+    assert made.geometry.is_regular
+    places = [(made.geometry.affine @ (k, 0, 0, 1))[2] for k in range(made.grid[0])]
+    np.testing.assert_allclose(places, [0, 2, 4, 6, 8, 10])
+    np.testing.assert_allclose(made.numpy()[:, 1, 1], [0, 20, 40, 60, 80, 100], atol=1e-4)
+    with pytest.raises(ExportError, match="order"):
+        resampled_at_right_angles(source, positions=positions[::-1])

@@ -39,8 +39,17 @@ def test_each_plane_knows_the_image_it_was_made_from(pet) -> None:
     between = replace(planes, positions=planes.positions + planes.normal * planes.thickness / 2)
     assert len(images.at(between, 3)) == 2
     assert len(images.at(None, 0)) == min(100, len(images.records))
-    assert images.real_positions(len(planes)).shape == (len(planes), 3)
-    assert images.real_positions(3) is None
+    np.testing.assert_allclose(images.real_positions(source), planes.positions, atol=1e-3)
+    backwards = np.asarray(source.geometry.affine).copy()
+    backwards[:3, 3] += (source.grid[0] - 1) * backwards[:3, 0]
+    backwards[:3, 0] *= -1
+    turned = replace(source, geometry=replace(source.geometry, affine=backwards))
+    np.testing.assert_allclose(images.real_positions(turned), planes.positions[::-1], atol=1e-3)
+    few = replace(source.geometry, is_regular=False, shape=(3, *source.grid[1:]))
+    few = source.with_array(source.numpy()[:3], few)
+    assert images.real_positions(few) is None
+    with pytest.raises(ExportError, match="not evenly spaced"):
+        images.planes(few)
 
 
 def test_acquisition_is_copied_from_images_of_the_same_modality(pet) -> None:
@@ -85,13 +94,19 @@ def test_references_and_frames_of_reference(pet) -> None:
 def test_each_step_of_an_axis_knows_its_own_image(reference_data: Path) -> None:
     # All steps had the time of the first: a dynamic PET lost its times.
     with Database.in_memory() as database:
-        source, target = of_data(database, reference_data / "4d_fmri/dcm_qa_nih__EPI_PEAP_3")
+        source, target = of_data(database, reference_data / "multiecho")
+    with Database.in_memory() as database:
+        folder = reference_data / "4d_fmri/dcm_qa_nih__EPI_PEAP_3"
+        mosaics, of_mosaics = of_data(database, folder)
     images, planes = SourceImages.of(source, target), Planes.of(source)
     assert len(images.at(planes, 2)) == source.leading[0] == 2
     for lead in ((0,), (1,)):
         (record,) = images.at(planes, 2, source.leading, lead)
         shown = pydicom.dcmread(record.path)
         np.testing.assert_array_equal(shown.pixel_array, source.plane(lead, 2))
+    images, planes = SourceImages.of(mosaics, of_mosaics), Planes.of(mosaics)
+    named = [images.at(planes, 2, (2,), (k,))[0].uid for k in (0, 1)]
+    assert named == list(mosaics.references)
 
 
 def test_a_pet_image_without_what_it_must_say_is_refused(pet, tmp_path: Path) -> None:

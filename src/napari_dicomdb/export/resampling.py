@@ -22,7 +22,11 @@ _GROWTH = 8
 
 
 def resampled_at_right_angles(
-    source: ExportSource, *, fill: float = 0.0, progress: Progress = no_progress
+    source: ExportSource,
+    *,
+    fill: float = 0.0,
+    positions: NDArray[np.float64] | None = None,
+    progress: Progress = no_progress,
 ) -> ExportSource:
     """Return `source` on the right-angled grid that holds all of it, in its own planes.
 
@@ -35,6 +39,8 @@ def resampled_at_right_angles(
         In the patient.
     fill : float
         Value where there is nothing.
+    positions : (K, 3) ndarray, optional
+        Where the slices really are, LPS mm, when they are not where the affine says.
     progress : Progress
         May raise `Cancelled`.
 
@@ -55,7 +61,11 @@ def resampled_at_right_angles(
         normal = -normal
     axes = np.stack([normal, down, along], axis=1)
     spacing = np.abs(np.sum(axes * affine[:3, :3], axis=0))
-    corners = np.array(np.meshgrid(*([0, n - 1] for n in source.grid), indexing="ij"))
+    slices = None if positions is None else _slice_indices(affine, positions)
+    ends = [[0.0, n - 1.0] for n in source.grid]
+    if slices is not None:
+        ends[0] = [float(slices[0]), float(slices[-1])]
+    corners = np.array(np.meshgrid(*ends, indexing="ij"))
     places = (affine[:3, :3] @ corners.reshape(3, -1)).T @ axes / spacing
     low, high = np.floor(places.min(axis=0) + 1e-6), np.ceil(places.max(axis=0) - 1e-6)
     shape = tuple(int(n) for n in (high - low + 1))
@@ -75,6 +85,7 @@ def resampled_at_right_angles(
         (shape[0], shape[1], shape[2]),
         nearest=source.role == "labels",
         fill=fill,
+        slices=slices,
         progress=progress,
     )
     placed = replace(geometry, affine=grid, shape=(shape[0], shape[1], shape[2]), is_regular=True)
@@ -88,6 +99,7 @@ def resampled_planes(
     *,
     nearest: bool,
     fill: float = 0.0,
+    slices: NDArray[np.float64] | None = None,
     progress: Progress = no_progress,
 ) -> NDArray[Any]:
     """Return the values of `source` at the voxels of another grid.
@@ -103,6 +115,8 @@ def resampled_planes(
         False interpolates linearly; integers are rounded.
     fill : float
         Value outside.
+    slices : (K,) ndarray, optional
+        Of uneven slices: the index that the affine would give each; rising.
     """
     tail = source.shape[len(source.dims) :]
     result = np.empty((*source.leading, *shape, *tail), source.dtype)
@@ -117,8 +131,30 @@ def resampled_planes(
             axis[0] * where[-1] + axis[1] * row + axis[2] * column + axis[3]
             for axis in source_from_grid[:3]
         ]
+        if slices is not None:
+            at[0] = _between(at[0], slices)
         result[where] = _at(values[where[:-1]], at, nearest, fill)
     return result
+
+
+def _slice_indices(
+    affine: NDArray[np.float64], positions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    homogeneous = np.vstack([positions.T, np.ones(len(positions))])
+    found: NDArray[np.float64] = np.linalg.solve(affine, homogeneous)[0]
+    if (np.diff(found) <= 0).any():
+        raise ExportError(
+            "its slices are not in the order of their places: it cannot be resampled",
+            reason="bad-geometry",
+        )
+    return found
+
+
+def _between(index: NDArray[np.float64], slices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the fractional number of slices at an index of the affine, beyond the ends too."""
+    found: NDArray[np.float64] = np.interp(index, slices, np.arange(len(slices), dtype=np.float64))
+    found += np.minimum(index - slices[0], 0) + np.maximum(index - slices[-1], 0)
+    return found
 
 
 def _at(

@@ -9,7 +9,6 @@ from napari_dicomdb.export.leading_axes import LeadingAxis, leading_axes
 from napari_dicomdb.export.numbers import decimal_string
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.pixel_encoding import set_pixels
-from napari_dicomdb.export.planes import Planes
 from napari_dicomdb.export.source_attributes import (
     SourceImages,
     frame_of_reference,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom import Dataset
 
+    from napari_dicomdb.export.planes import Planes
     from napari_dicomdb.export.source import ExportSource
     from napari_dicomdb.export.stored_values import StoredValues
     from napari_dicomdb.export.study import NewSeries, StudyTarget
@@ -116,9 +116,7 @@ def single_frames(drawing: Drawing) -> Iterator[tuple[Dataset, NDArray[Any]]]:
 
     source, target = drawing.source, drawing.target
     images = SourceImages.of(source, target)
-    regular = source.geometry is None or source.geometry.is_regular
-    real = None if regular else images.real_positions(source.grid[0])
-    planes = Planes.of(source, real)
+    planes = images.planes(source)
     axes = leading_axes(source)
     order = planes.order() if planes is not None else list(range(source.grid[0]))
     common = target.dataset(drawing.sop_class_uid, drawing.series)

@@ -117,6 +117,9 @@ class SourceImages:
             Lengths of the axes beside space, and the step along each: where the images
             have as many at a place, only the one of that step counts.
         """
+        if lead and len(self.records) == np.prod(leading):
+            # A file for each step: mosaics, multi-frame objects.
+            return [self.records[int(np.ravel_multi_index(lead, leading))]]
         if planes is None or self._positions is None:
             return list(self.records[:_MOST])
         away = np.linalg.norm(self._positions - planes.positions[k], axis=1)
@@ -131,10 +134,51 @@ class SourceImages:
         nearest = sorted(np.argsort(along, kind="stable")[:2].tolist())
         return [self.records[i] for i in nearest]
 
-    def real_positions(self, count: int) -> NDArray[np.float64] | None:
-        """Return the positions of the images, where there is one for each of `count` slices."""
-        positions = self._positions
-        return positions if positions is not None and len(positions) == count else None
+    def real_positions(self, source: ExportSource) -> NDArray[np.float64] | None:
+        """Return where each slice really is, None when the images do not tell.
+
+        Needed where slices are not evenly spaced: there the affine only says about where.
+        """
+        positions, count = self._positions, source.grid[0]
+        lengths = (count, count * int(np.prod(source.leading, dtype=int)))
+        if positions is None or len(positions) not in lengths or source.geometry is None:
+            return None
+        positions = positions[:count]
+        along = np.asarray(source.geometry.affine, dtype=np.float64)[:3, 0]
+        if count > 1 and (positions[-1] - positions[0]) @ along < 0:
+            positions = positions[::-1]  # the view had turned the stack around
+        return positions
+
+    def planes(self, source: ExportSource) -> Planes | None:
+        """Return the planes of a source, at their real positions where they are uneven.
+
+        Raises
+        ------
+        ExportError
+            "no-source": slices are uneven, and nothing says where they are.
+        """
+        from napari_dicomdb.export.planes import Planes
+
+        if source.geometry is None or source.geometry.is_regular or source.grid[0] == 1:
+            return Planes.of(source)
+        return Planes.of(source, self.needed_positions(source))
+
+    def needed_positions(self, source: ExportSource) -> NDArray[np.float64]:
+        """Return `real_positions`.
+
+        Raises
+        ------
+        ExportError
+            "no-source": nothing says where the slices are.
+        """
+        real = self.real_positions(source)
+        if real is None:
+            raise ExportError(
+                "its slices are not evenly spaced, and the images that say where each is are "
+                "not there: load it again with its slices resampled",
+                reason="no-source",
+            )
+        return real
 
     def copy_series(self, dataset: Dataset, modality: str) -> None:
         """Copy what all images of the new series share.

@@ -342,3 +342,30 @@ def test_the_window_is_kept(tmp_path: Path) -> None:
     low = window.center - 0.5 - (window.width - 1) / 2
     high = window.center - 0.5 + (window.width - 1) / 2
     assert (low, high) == pytest.approx((0.25, 0.75))
+
+
+@pytest.mark.parametrize(
+    ("array", "rgb", "words"),
+    [
+        (np.zeros((1, 4, 5), np.complex64), False, "magnitude and phase"),
+        (np.zeros((1, 4, 5), "U3"), False, "numbers can"),
+        (np.zeros((1, 4, 5, 3), np.int16), True, "uint8"),
+        (np.zeros((1, 0, 5)), False, "empty"),
+        (np.broadcast_to(np.uint8(1), (1, 1, 70000)), False, "65535"),
+    ],
+)
+def test_values_that_cannot_be_written_are_said(array, rgb: bool, words: str) -> None:
+    (one,) = ImageExporter().examine(made_up(array, is_rgb=rgb, geometry=None))
+    assert words in one.refusal
+    with pytest.raises(ExportError) as error:
+        one.check()
+    assert error.value.reason == "cannot-be-written"
+
+
+def test_any_name_becomes_a_description(tmp_path: Path, program) -> None:
+    name = "a\\b\ud800\n  Größe\x07"
+    one = offers(made_up(np.zeros((1, 4, 5), np.uint8), name=name))["secondary-capture"]
+    assert any("characters of its name" in loss for loss in one.losses)
+    (path,) = written(one, anybody(), tmp_path)
+    assert errors_of(program, path) == []
+    assert pydicom.dcmread(path).SeriesDescription == "a/b? Größe"

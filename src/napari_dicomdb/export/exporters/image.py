@@ -26,6 +26,7 @@ from napari_dicomdb.export.single_frames import (
     Drawing,
     write_single_frames,
 )
+from napari_dicomdb.export.source_attributes import SourceImages
 from napari_dicomdb.export.stored_values import StoredValues, ValueRange, plan_stored, value_range
 from napari_dicomdb.export.study import NewSeries, value_problem
 
@@ -46,6 +47,7 @@ _NAMES = {"CT": "CT", "MR": "MR", "PT": "PET"}
 _KEEP, _RESAMPLE = "keep", "resample"
 _COSINE = 1e-4
 _LONGEST_NAME = 64
+_MOST_PIXELS = 65535
 
 
 class ImageExporter:
@@ -58,6 +60,9 @@ class ImageExporter:
         """Return the forms in which `source` can be written; looks at all values once."""
         if source.role != "image":
             return []
+        refusal = _unwritable(source)
+        if refusal is not None:
+            return [self._refused(source, refusal)]
         found = value_range(source) if not source.is_rgb else ValueRange(0, 255, True)
         forms = ["secondary-capture", "multi-frame"]
         if not source.is_rgb and source.modality in IMAGE_CLASSES and _is_placed(source):
@@ -75,7 +80,7 @@ class ImageExporter:
         progress: Progress,
     ) -> list[Path]:
         """Write the series."""
-        source = prepared(exportable.source, options, progress)
+        source = prepared(exportable.source, options, target, progress)
         form = str(options["form"])
         found = value_range(source) if not source.is_rgb else ValueRange(0, 255, True)
         modality = _modality(source, form)
@@ -102,6 +107,20 @@ class ImageExporter:
         if form == "multi-frame":
             return write_multi_frame_capture(drawing, folder, compression, progress)
         return write_single_frames(drawing, folder, compression, progress)
+
+    def _refused(self, source: ExportSource, finding: Finding) -> Exportable:
+        return Exportable(
+            name="Images",
+            kind="image",
+            confidence=0.0,
+            reasons=(finding.text,),
+            losses=(),
+            findings=(*source.findings, finding),
+            needs=(),
+            source=source,
+            exporter=self,
+            options=MappingProxyType({"form": "secondary-capture"}),
+        )
 
     def _offer(self, source: ExportSource, form: str, found: ValueRange) -> Exportable | None:
         stored = _plan(source, form, found)
@@ -134,6 +153,28 @@ class ImageExporter:
         )
 
 
+def _unwritable(source: ExportSource) -> Finding | None:
+    """Return why no image can be made of values of this kind."""
+    kind, size = source.dtype.kind, source.dtype.itemsize
+    text = ""
+    if kind == "c":
+        text = "complex numbers cannot be written: write their magnitude and phase"
+    elif kind not in "biuf":
+        text = f"values of the type {source.dtype} cannot be written: numbers can"
+    elif source.is_rgb and (kind == "i" or (kind == "u" and size > 2)):
+        text = f"colours of the type {source.dtype} cannot be written: uint8, uint16, floats can"
+    elif 0 in source.shape:
+        text = "it is empty"
+    elif max(source.grid[1:]) > _MOST_PIXELS:
+        text = (
+            f"an image of {source.grid[1]} x {source.grid[2]} pixels is too large: DICOM has at "
+            f"most {_MOST_PIXELS} rows and columns"
+        )
+    if not text:
+        return None
+    return Finding(FindingCode.VALUES_CLIPPED, Severity.ERROR, text)
+
+
 def common_needs(source: ExportSource) -> tuple[Need, ...]:
     """Return what every exporter of images wants to be told."""
     needs = [
@@ -141,7 +182,7 @@ def common_needs(source: ExportSource) -> tuple[Need, ...]:
             "description",
             "Series description",
             "text",
-            source.name[:_LONGEST_NAME].strip(),
+            _described(source.name),
             tip="At most 64 characters.",
         ),
         Need(
@@ -174,9 +215,17 @@ def common_needs(source: ExportSource) -> tuple[Need, ...]:
     return tuple(needs)
 
 
+def _described(name: str) -> str:
+    """Return a name as SeriesDescription can hold it."""
+    text = "".join(c if c.isprintable() else " " for c in name.replace("\\", "/"))
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return " ".join(text.split())[:_LONGEST_NAME].strip()
+
+
 def prepared(
     source: ExportSource,
     options: Mapping[str, Any],
+    target: StudyTarget,
     progress: Progress,
     *,
     fill: float | None = None,
@@ -187,6 +236,8 @@ def prepared(
     ----------
     source : ExportSource
     options : mapping
+    target : StudyTarget
+        Whose images say where uneven slices are.
     progress : Progress
     fill : float, optional
         Of floats, where a resampled grid has nothing; by default the padding of the images,
@@ -206,7 +257,10 @@ def prepared(
             fill = float(padding[0]) if padding else 0.0
             if not padding and source.units == "HU":
                 fill = -1000.0  # air
-        return resampled_at_right_angles(source, fill=fill, progress=progress)
+        uneven = source.geometry is not None and not source.geometry.is_regular
+        images = SourceImages.of(source, target)
+        real = images.needed_positions(source) if uneven else None
+        return resampled_at_right_angles(source, fill=fill, positions=real, progress=progress)
     return source
 
 
@@ -279,8 +333,10 @@ def _losses(
         losses.append("transparency is not kept")
     if source.is_rgb and source.dtype.kind == "f":
         losses.append("colours are kept to within 1/510 of full brightness")
-    if len(source.name) > _LONGEST_NAME:
+    if len(source.name.strip()) > _LONGEST_NAME:
         losses.append(f"its name is cut to {_LONGEST_NAME} characters")
+    elif _described(source.name) != source.name.strip():
+        losses.append("characters of its name that DICOM has no place for are left out")
     for axis in leading_axes(source):
         if form == "multi-frame":
             losses.append(f"the values of the axis {axis.name!r} are not kept, only its order")

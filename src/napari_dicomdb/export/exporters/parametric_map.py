@@ -13,7 +13,7 @@ from napari_dicomdb.export.exporters.image import common_needs, prepared
 from napari_dicomdb.export.frame_dimensions import FrameDimensions
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.parametric_map_object import QUANTITY_AXIS, MapContent, parametric_map
-from napari_dicomdb.export.planes import Planes, geometry_findings
+from napari_dicomdb.export.planes import geometry_findings
 from napari_dicomdb.export.quantities import QUANTITIES, UNITS, quantity_code, unit_code
 from napari_dicomdb.export.source_attributes import SourceImages, frame_of_reference
 from napari_dicomdb.export.study import NewSeries, value_problem
@@ -96,8 +96,9 @@ class ParametricMapExporter:
         progress: Progress,
     ) -> list[Path]:
         """Write the map."""
-        source = prepared(exportable.source, options, progress, fill=float("nan"))
-        planes = Planes.of(source)
+        source = prepared(exportable.source, options, target, progress, fill=float("nan"))
+        images = SourceImages.of(source, target)
+        planes = images.planes(source)
         if planes is None:
             raise ExportError("it has no place in the patient", reason="no-geometry")
         several = _quantities(source)
@@ -121,7 +122,7 @@ class ParametricMapExporter:
             content,
             target,
             series,
-            SourceImages.of(source, target),
+            images,
             frame_of_reference(source, target),
             progress=progress,
         )
