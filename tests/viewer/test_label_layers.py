@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_dicomdb import Database, examine
@@ -37,7 +38,8 @@ def test_names_colours_and_volumes_of_labels():
     assert layer.get_color(4).tolist() == [0, 0, 1, 1]
     assert layer.features["name"].tolist() == ["background", "Red", "Blue"]
     assert layer.features["index"].tolist() == [0, 1, 4]
-    assert layer.features["volume_ml"].tolist() == pytest.approx([0, 0.024, 0.144])
+    assert layer.features["volume_ml"].tolist()[1:] == pytest.approx([0.024, 0.144])
+    assert layer.features["voxels"].tolist() == [10, 2, 12]
     assert [s["name"] for s in layer.metadata["dicomdb"]["segments"]] == ["Red", "Blue"]
     assert layer.metadata["dicomdb"]["frame_of_reference_uid"] == "1.2.3"
     world = layer.data_to_world((1, 1, 2))
@@ -121,3 +123,26 @@ def test_a_layer_is_written_as_it_was_read(reference_data, tmp_path):
     known = ["name", "type_code", "category_code", "colour", "algorithm_type"]
     assert after.features[known].equals(layer.features[known])
     assert after.metadata["dicomdb"]["references"] == layer.metadata["dicomdb"]["references"]
+
+
+def test_the_status_line_names_what_is_under_the_pointer(reference_data):
+    (best,) = examine(reference_data / "seg" / "liver.dcm")
+    ((data, kwargs, kind),) = best.to_layers()
+    layer = Layer.create(data, kwargs, kind)
+    viewer = ViewerModel()
+    viewer.add_layer(layer)
+
+    def told(point):
+        where = layer.data_to_world(point)
+        viewer.dims.set_point(range(3), where)
+        return layer.get_status(where, dims_displayed=[1, 2], world=True)["value"]
+
+    inside = np.argwhere(layer.data)[7]
+    status = told(inside)
+    assert status.startswith("1; name: Liver, number: 1")
+    assert "type_code: SRT T-62000" in status or "type_code: SCT 10200004" in status
+    voxels = int(np.count_nonzero(data))
+    assert f"voxels: {voxels}" in status
+    assert ": ," not in status  # what nobody said is not listed
+    outside = told(np.argwhere(layer.data == 0)[0])
+    assert outside == f"0; name: background, number: 0, voxels: {data.size - voxels}"

@@ -144,8 +144,18 @@ def _features(part: Volume, segments: Sequence[Segment]) -> dict[str, Any]:
         rows.append(row)
     if not rows:
         return {"index": np.array([0], np.int64), "name": [_BACKGROUND]}
-    first = {key: "" if isinstance(value, str) else 0 for key, value in rows[0].items()}
+    first: dict[str, Any] = {
+        key: None if isinstance(value, str) else 0 for key, value in rows[0].items()
+    }
     first["name"] = _BACKGROUND
-    columns: dict[str, Any] = {key: [first[key], *(r[key] for r in rows)] for key in rows[0]}
+    if voxels:
+        first["voxels"] = int(np.prod(part.shape)) - sum(row["voxels"] for row in rows)
+        if part.geometry.in_patient:
+            first["volume_ml"] = np.nan  # nobody asks how much air there is
+    # napari's status line passes over what is None.
+    columns: dict[str, Any] = {
+        key: [first[key], *(None if row[key] == "" else row[key] for row in rows)]
+        for key in rows[0]
+    }
     columns["index"] = np.array(columns["index"], np.int64)
     return columns
