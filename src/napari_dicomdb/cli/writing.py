@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +16,9 @@ from napari_dicomdb.errors import ExportError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_dicomdb.api import Database
     from napari_dicomdb.export.exporter import Exportable
-    from napari_dicomdb.export.source import ExportSource
+    from napari_dicomdb.export.source import ExportSource, Label
 
 __all__ = ["register", "write"]
 
@@ -63,6 +65,16 @@ def write(
     description: Annotated[
         str | None, typer.Option("--description", metavar="TEXT", help="Of the new series.")
     ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            "--names",
+            metavar="FILE",
+            parser=named_path,
+            help="With --as seg: what labels are, as JSON (of dcmqi, nnU-Net or a list) or "
+            "ITK-SNAP's text. Said in the header of .seg.nrrd and by TotalSegmentator.",
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Another option; --dry-run lists them."),
@@ -74,6 +86,7 @@ def write(
     json_: JsonOption = False,
 ) -> None:
     """Write a NIfTI or NRRD file as DICOM images, parametric map or segmentation."""
+    from napari_dicomdb.export.label_names import read_label_names
     from napari_dicomdb.export.linking import linked, source_series
     from napari_dicomdb.export.read_source import read_source
     from napari_dicomdb.network.nodes import find_node
@@ -84,19 +97,23 @@ def write(
         raise typer.BadParameter("say where to write: --into-db, --to DIR or --node NAME")
     if form is not None and as_ != "image":
         raise typer.BadParameter("--form goes with --as image")
+    if names is not None and as_ != "seg":
+        raise typer.BadParameter("--names goes with --as seg")
     options = _options(set_ or [], description)
     receiver = find_node(node) if node is not None else None
     with progress_bar() as progress, open_database(db, read_only=not into_db) as database:
         series = source_series(database, study, source)
         role = "labels" if as_ == "seg" else "image"
         made = linked(read_source(file, role=role), database, series)
+        if names is not None:
+            made = _named(made, read_label_names(names))
         if not made.geometry or not made.geometry.in_patient:
             made = replace(made, references=())
         offers = _offers(made, _KIND_OF[as_], form)
         if dry_run:
-            _tell(offers, json_)
+            _tell([(o, _foreseen(o, options, database, study)) for o in offers], json_)
             return
-        chosen = _with_options(offers[0], options)
+        chosen = _with_options(_of_type(offers, options), options)
         report = database.write(
             chosen, study, folder=to, into_database=into_db, node=receiver, progress=progress
         )
@@ -110,6 +127,29 @@ def write(
         say_error(f"{uid}: {text}", reason)
     if report.rejected:
         raise typer.Exit(1)
+
+
+def _named(source: ExportSource, labels: dict[int, Label]) -> ExportSource:
+    """Return labels with what a file says of them; of names without a label nothing is kept."""
+    together = tuple(_named(one, labels) for one in source.together)
+    return replace(source, labels={**source.labels, **labels}, together=together)
+
+
+def _foreseen(
+    offer: Exportable, options: dict[str, str], database: Database, study: str
+) -> tuple[str, ...]:
+    """Return what would happen to it on the way to the study; what stands against it."""
+    from napari_dicomdb.export.study import StudyTarget
+
+    if offer.refusal:
+        return ()
+    try:
+        uids = [u for one in (offer.source, *offer.source.together) for u in one.references]
+        target = StudyTarget.of_study(database, study, uids)
+        known = {k: v for k, v in options.items() if k in {need.key for need in offer.needs}}
+        return _with_options(offer, known).foresee(target)
+    except ExportError as error:
+        return (f"{error} ({error.reason})",)
 
 
 def _options(given: list[str], description: str | None) -> dict[str, str]:
@@ -145,6 +185,22 @@ def _offers(source: ExportSource, kind: str, form: str | None) -> list[Exportabl
     return offers
 
 
+def _of_type(offers: list[Exportable], options: dict[str, str]) -> Exportable:
+    """Return the offer of the type asked for with --set type=LABELMAP, else the best."""
+    wanted = options.get("type", "").upper()
+    if not wanted or not any("type" in offer.options for offer in offers):
+        return offers[0]
+    found = [offer for offer in offers if offer.options.get("type") == wanted]
+    if not found:
+        types = sorted({str(offer.options["type"]) for offer in offers if "type" in offer.options})
+        raise ExportError(
+            f"it cannot be written as type {wanted}, only as {', '.join(types)}",
+            reason="bad-option",
+        )
+    del options["type"]
+    return found[0]
+
+
 def _with_options(offer: Exportable, options: dict[str, str]) -> Exportable:
     needs = {need.key: need for need in offer.needs}
     unknown = sorted(set(options) - set(needs))
@@ -168,16 +224,21 @@ def _truth(text: str) -> bool:
     return text.lower() in ("yes", "true")
 
 
-_READ: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _truth}
+_READ: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": _truth,
+    "segments": json.loads,
+}
 
 
-def _tell(offers: list[Exportable], json_: bool) -> None:
+def _tell(offers: list[tuple[Exportable, tuple[str, ...]]], json_: bool) -> None:
     if json_:
-        print_json([offer.to_json() for offer in offers])
+        print_json([{**offer.to_json(), "foreseen": list(told)} for offer, told in offers])
         return
-    for offer in offers:
+    for offer, told in offers:
         say(f"{offer.name} (confidence {offer.confidence:.2f})")
-        for text in (*offer.reasons, *offer.losses, *(f.text for f in offer.findings)):
+        for text in (*offer.reasons, *offer.losses, *told, *(f.text for f in offer.findings)):
             say(f"  {text}")
         for need in offer.needs:
             choices = " | ".join(str(value) for value, _ in need.choices)

@@ -169,6 +169,20 @@ class Exportable:
                     f"{need.label} cannot be {value!r}: use one of {known}", reason="bad-option"
                 )
 
+    def foresee(self, target: StudyTarget) -> tuple[str, ...]:
+        """Return what else happens to it on the way to a target: resampling, for one.
+
+        Only some exporters can say: those with a method ``foresee(exportable, target,
+        options)``.
+
+        Raises
+        ------
+        ExportError
+            What will stand against writing it there.
+        """
+        tell = getattr(self.exporter, "foresee", None)
+        return tuple(tell(self, target, self.answers)) if tell is not None else ()
+
     def write(self, target: StudyTarget, folder: Path, *, progress: Progress) -> list[Path]:
         """Write it into an empty folder; see `export.results` for the whole way.
 

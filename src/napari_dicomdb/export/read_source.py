@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import LoadError, MissingLibraryError
-from napari_dicomdb.export.source import ExportSource, Label
+from napari_dicomdb.export.label_names import (
+    labels_of_extensions,
+    labels_of_nrrd,
+    layers_of_nrrd,
+)
+from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 
 if TYPE_CHECKING:
@@ -72,8 +77,40 @@ def read_source(
         if source.is_rgb or not _is_whole(array):
             raise LoadError(f"{path} holds no labels: its values are no whole numbers",
                             reason="no-labels")  # fmt: skip
-        source = replace(source, array=array.astype(np.int32), role="labels")
-    return replace(source, meta={**source.meta, "modality": modality})
+        if array.size and max(abs(int(array.min())), abs(int(array.max()))) >= 2**31:
+            raise LoadError(f"{path} holds no labels: its numbers are too large",
+                            reason="no-labels")  # fmt: skip
+        source = _apart(replace(source, array=array.astype(np.int32), role="labels"))
+    return replace(source, meta={"modality": modality})
+
+
+def _apart(source: ExportSource) -> ExportSource:
+    """Return labels that 3D Slicer keeps in layers, as they overlap, as sources of their own."""
+    layers = list(source.meta.get("layers") or ())
+    if len(source.leading) != 1 or len(layers) < 2 or len(layers) != source.leading[0]:
+        return source
+    taken: set[int] = set()
+    found = []
+    for k, labels in enumerate(layers):
+        array, named = source.array[k], {}
+        for value, label in labels.items():
+            # Labels of different layers may have the same number.
+            free = value if value not in taken else max(taken) + 1
+            taken.add(free)
+            named[value] = replace(label, value=free)
+        numbers = {value: label.value for value, label in named.items()}
+        if any(value != free for value, free in numbers.items()):
+            array = np.select([array == v for v in numbers], list(numbers.values()), 0)
+        found.append(
+            replace(
+                source,
+                array=array.astype(np.int32),
+                dims=source.dims[1:],
+                labels={label.value: label for label in named.values()},
+                meta={},
+            )
+        )
+    return replace(found[0], together=tuple(found[1:]))
 
 
 def _is_whole(array: NDArray[Any]) -> bool:
@@ -124,7 +161,8 @@ def _read_nifti(path: Path) -> ExportSource:
         if unit:
             step = float(image.header.get_zooms()[3]) * factor
             coords["time"] = Coord(tuple(step * k for k in range(array.shape[lead - 1])), unit)
-    return _source(path, array, dims, affine, coords, is_rgb, in_patient)
+    source = _source(path, array, dims, affine, coords, is_rgb, in_patient)
+    return replace(source, labels=labels_of_extensions(image.header.extensions))
 
 
 def _read_nrrd(path: Path) -> ExportSource:
@@ -174,26 +212,11 @@ def _read_nrrd(path: Path) -> ExportSource:
     if others:
         dims[-1] = "time"
     source = _source(path, array, dims, affine, {}, is_rgb, in_patient)
-    labels = _segments(header)
-    return replace(source, labels=labels) if labels else source
+    return replace(source, labels=labels_of_nrrd(header), meta={"layers": layers_of_nrrd(header)})
 
 
 def _is_nothing(row: Any) -> bool:
     return row is None or not np.isfinite(np.asarray(row, dtype=float)).all()
-
-
-def _segments(header: dict[str, Any]) -> dict[int, Label]:
-    """Return the segments that 3D Slicer names in a ``.seg.nrrd``."""
-    found = {}
-    k = 0
-    while f"Segment{k}_LabelValue" in header:
-        value = int(header[f"Segment{k}_LabelValue"])
-        parts = [float(x) for x in str(header.get(f"Segment{k}_Color", "")).split()]
-        colour = (parts[0], parts[1], parts[2]) if len(parts) == 3 else None
-        if value:
-            found[value] = Label(value, str(header.get(f"Segment{k}_Name", "")), colour)
-        k += 1
-    return found
 
 
 def _source(

@@ -149,7 +149,8 @@ def write_results(
     check_results(database, exportables, target, folder=folder, into_database=into_database)
     report = ResultReport(study_uid=target.study_uid, losses=list(target.remarks))
     for one in exportables:
-        report.losses += [loss for loss in one.losses if loss not in report.losses]
+        told = (*one.losses, *one.foresee(target))
+        report.losses += [loss for loss in told if loss not in report.losses]
     place = None if folder is None else absolute(folder)
     home = database if into_database else None
     with _stage(place, home) as stage:
