@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QDialogButtonBox
 from tests.export.deidentification.conftest import write_ultrasound
 
 from napari_dicomdb.export.deidentification.profile import Profile
@@ -30,7 +29,7 @@ def tick(qtbot, row):
 
 
 def press(qtbot, dialog, kind):
-    qtbot.mouseClick(dialog.buttons.button(getattr(QDialogButtonBox.StandardButton, kind)), LEFT)
+    qtbot.mouseClick(dialog.ok_button if kind == "Ok" else dialog.cancel_button, LEFT)
 
 
 def test_choices_are_asked_and_kept(qtbot, row):

@@ -158,13 +158,15 @@ class DeidentifyForm(QWidget):
     def _build_preview(self) -> None:
         self.warned = QLabel()
         self.warned.setWordWrap(True)
+        # Else the rows above are squeezed when it appears: Qt does not ask its height.
+        self.warned.setMinimumHeight(2 * self.warned.fontMetrics().lineSpacing() + 4)
         self.warned.setText(
             "These images may show names, burned into their pixels. They are left out, unless "
             "you black out rectangles, or tick those that you have looked at:"
         )
         self.blocked = QListWidget()
         self.blocked.setAccessibleName("Series that may show names")
-        self.blocked.setMaximumHeight(90)
+        self.blocked.setMaximumHeight(70)
         self.table = QTableWidget(0, 3)
         self.table.setAccessibleName("What happens to each attribute")
         self.table.setHorizontalHeaderLabels(["Tag", "Attribute", "What happens"])
@@ -181,7 +183,7 @@ class DeidentifyForm(QWidget):
             left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             columns.setDefaultAlignment(left)
             columns.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        self.table.setMinimumHeight(150)
+        self.table.setMinimumHeight(110)
         self.seen = QLabel("Looking…")
         self.seen.setObjectName("dim")
         self.seen.setWordWrap(True)
@@ -204,8 +206,8 @@ class DeidentifyForm(QWidget):
         rows.addRow("Black out", black)
         ways = QGridLayout()
         ways.addWidget(self.outside_regions, 0, 0)
-        ways.addWidget(self.presets, 0, 1)
-        ways.addWidget(self.recompress, 1, 0)
+        ways.addWidget(self.recompress, 0, 1)
+        ways.addWidget(self.presets, 1, 0)
         rows.addRow("", ways)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
