@@ -154,9 +154,8 @@ def narrow(stage: Stage) -> None:
     dock = export_dock(stage)
     dock.show_layers([draw(stage)])
     settled(stage, dock)
-    dock.setParent(None)
-    dock.resize(NARROW, 900)
-    dock.show()
+    stage.browser.setMinimumWidth(0)
+    width(stage, dock, NARROW)
     for page in ("layers", "study", "preview", "view"):
         dock.show_page(page)
         stage.both(f"export-narrow-{page}", dock)

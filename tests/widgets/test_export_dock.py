@@ -8,11 +8,12 @@ from threading import Event
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from pydicom import dcmread, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QLabel, QLineEdit
+from qtpy.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
 
 from napari_dicomdb import Database
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
@@ -354,9 +355,14 @@ def test_several_layers_become_a_series_each(qtbot, viewer, dock, database):
     assert len(layers.checked()) == 2, place
     assert second in layers.checked()
     qtbot.waitUntil(dock.export_button.isEnabled, timeout=20_000)
+    click(qtbot, dock.preview_button)
+    qtbot.waitUntil(lambda: dock.preview.preview is not None, timeout=20_000)
+    numbers = [row.number for row in dock.preview.preview.rows]
     click(qtbot, dock.export_button)
     qtbot.waitUntil(is_idle(dock), timeout=20_000)
     assert len(new_series(database)) == 2
+    assert sorted(s.number for s in new_series(database)) == sorted(numbers)
+    assert len(set(numbers)) == 2
 
 
 def test_labels_layers_together(qtbot, viewer, dock, exporter, database):
@@ -600,6 +606,28 @@ def test_every_control_has_a_name(dock):
     for line in dock.findChildren(QLineEdit):
         if "spinbox" not in line.objectName():
             assert line.accessibleName(), line.placeholderText()
+
+
+@pytest.mark.parametrize("size", [9, 18])
+def test_the_pages_fit_a_narrow_dock(qtbot, dock, exporter, viewer, size):
+    """At 300 pixels nothing is cut, with letters of the usual size; twice as large scroll."""
+    get_settings().appearance.font_size = size
+    long = "Write it although the image is in quite another frame of reference"
+    exporter.needs = (*NEEDS, Need("long", long, "bool", False))
+    layer = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn" * 20)
+    qtbot.waitUntil(lambda: dock.plans.plan(layer) is not None, timeout=20_000)
+    widest = 300 - 12 if size == 9 else 480
+    for page in (dock.page, dock.where, dock.preview, dock.view):
+        wide = {
+            f"{type(one).__name__} {one.accessibleName()}": one.minimumSizeHint().width()
+            for one in page.findChildren(QWidget)
+        }
+        assert page.minimumSizeHint().width() <= widest, max(wide.items(), key=lambda x: x[1])
+    field = dock.page.options.fields["long"]
+    words = field.parentWidget().findChild(QLabel)
+    click(qtbot, words)
+    assert field.isChecked()
+    assert dock.plans.plan(layer).way.answers["long"] is True
 
 
 def test_without_a_viewer(qtbot, database, exporter):

@@ -10,7 +10,7 @@ import copy
 import datetime
 import re
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,7 @@ def new_uid() -> str:
     return str(generate_uid(prefix=None))
 
 
+@lru_cache(maxsize=32_768)  # asked at each key of a form, of all its fields
 def value_problem(keyword: str, value: str) -> str:
     """Return what is wrong with a value of an attribute, "" when it can be written.
 

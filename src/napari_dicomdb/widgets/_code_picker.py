@@ -24,6 +24,7 @@ from napari_dicomdb.export.terminology import (
     search_terms,
     types,
 )
+from napari_dicomdb.widgets._remembered import recall, remember
 from napari_dicomdb.widgets._text import one_line, tool_tip
 from napari_dicomdb.widgets._theme import style_sheet
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label
@@ -37,6 +38,7 @@ __all__ = ["CodeButton", "CodePicker", "find_codes"]
 
 _CODE = Qt.ItemDataRole.UserRole
 _LISTED = 200
+_RECENT, _REMEMBERED = "recent_codes", 8
 
 
 def find_codes(kind: str, words: str, category: str = "") -> list[Term]:
@@ -63,6 +65,22 @@ def find_codes(kind: str, words: str, category: str = "") -> list[Term]:
     return search_terms(words, terms)
 
 
+def _recent(kind: str) -> list[Term]:
+    """Return what was picked last, the latest first."""
+    found = []
+    for entry in recall(f"{_RECENT}_{kind}", []) if kind else []:
+        if isinstance(entry, list) and len(entry) == 3:
+            found.append(Term(*map(str, entry)))
+    return found
+
+
+def _remember(kind: str, term: Term) -> None:
+    if kind:
+        kept = [term, *(one for one in _recent(kind) if one != term)][:_REMEMBERED]
+        entries = [[one.value, one.scheme, one.meaning] for one in kept]
+        remember(f"{_RECENT}_{kind}", entries)
+
+
 class CodePicker(QDialog):
     """A line to type into, and the concepts that it finds.
 
@@ -71,6 +89,10 @@ class CodePicker(QDialog):
     title : str
     find : callable
         Given words, returns concepts.
+    optional : bool
+        Whether none may be picked.
+    kind : str
+        Under which those picked last are remembered; they come first.
     """
 
     picked = Signal(object)  # Term, or None
@@ -83,10 +105,12 @@ class CodePicker(QDialog):
         parent: QWidget | None = None,
         *,
         optional: bool = False,
+        kind: str = "",
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
         self._find = find
+        self._kind = kind
         self.search = QLineEdit()
         self.search.setPlaceholderText("Words of the name, or a code")
         self.search.setAccessibleName("Search for a concept")
@@ -119,17 +143,25 @@ class CodePicker(QDialog):
 
     def _fill(self, *_: object) -> None:
         found = list(self._find(self.search.text().strip()))
+        recent = [term for term in _recent(self._kind) if term in found]
+        shown = list(dict.fromkeys([*recent, *found]))
         self.list.clear()
-        for code in found[:_LISTED]:
+        for place, code in enumerate(shown[:_LISTED]):
             item = QListWidgetItem(one_line(code.meaning))
             item.setData(_CODE, code)
-            item.setToolTip(tool_tip(f"{code.meaning}\n{code.scheme} {code.value}"))
+            used = "\nUsed before" if place < len(recent) else ""
+            item.setToolTip(tool_tip(f"{code.meaning}\n{code.scheme} {code.value}{used}"))
+            if used:
+                font = item.font()
+                font.setItalic(True)
+                item.setFont(font)
             self.list.addItem(item)
-        if found:
+        if shown:
             self.list.setCurrentRow(0)
-        rest = len(found) - _LISTED
-        self.more.setText(f"and {rest} more: type to narrow it down" if rest > 0 else "")
-        self.more.setVisible(rest > 0)
+        rest = len(shown) - _LISTED
+        nothing = "Nothing has these words" if not shown else ""
+        self.more.setText(f"and {rest} more: type to narrow it down" if rest > 0 else nothing)
+        self.more.setVisible(bool(self.more.text()))
 
     def _take_none(self) -> None:
         self.picked.emit(None)
@@ -138,7 +170,9 @@ class CodePicker(QDialog):
     def _take(self) -> None:
         item = self.list.currentItem()
         if item is not None:
-            self.picked.emit(item.data(_CODE))
+            term = item.data(_CODE)
+            _remember(self._kind, term)
+            self.picked.emit(term)
             self.accept()
 
 
@@ -172,6 +206,7 @@ class CodeButton(QPushButton):
         self._palette: Palette | None = None
         self.dialog: CodePicker | None = None
         self.setAccessibleName(f"Choose the {name}")
+        self.setMinimumWidth(60)  # a long name is cut, and in the tool tip
         self.clicked.connect(self.choose)
         self.show_code("", "")
 
@@ -192,6 +227,7 @@ class CodeButton(QPushButton):
             self._palette,
             self.window(),
             optional=self._optional,
+            kind=self._name,
         )
         self.dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.dialog.picked.connect(self.picked)

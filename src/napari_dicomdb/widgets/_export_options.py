@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QLocale, Signal
-from qtpy.QtGui import QDoubleValidator, QIntValidator
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QWidget
+from qtpy.QtCore import QLocale, Qt, Signal
+from qtpy.QtGui import QDoubleValidator, QIntValidator, QMouseEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QWidget,
+)
 
 from napari_dicomdb.widgets._text import tool_tip
 
@@ -61,7 +69,7 @@ class OptionsForm(QWidget):
         field.setAccessibleName(need.label)
         field.setToolTip(tool_tip(need.tip) if need.tip else "")
         if need.kind == "bool":
-            self._layout.addRow(field)
+            self._layout.addRow(_with_words(field, need.label))
             return field
         words = f"{need.label[:1].upper()}{need.label[1:]}"
         label = QLabel(f"{words} *" if need.required else words)
@@ -76,7 +84,7 @@ def _choice(need: Need, tell: Any) -> QComboBox:
     for value, text in need.choices:
         box.addItem(text, value)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
+    box.setMinimumContentsLength(8)
     box.currentIndexChanged.connect(lambda _: tell(box.currentData()))
     return box
 
@@ -87,9 +95,40 @@ def _set_choice(box: Any, value: Any) -> None:
 
 
 def _bool(need: Need, tell: Any) -> QCheckBox:
-    box = QCheckBox(need.label)
+    box = QCheckBox()
     box.toggled.connect(tell)
     return box
+
+
+def _with_words(box: QWidget, text: str) -> QWidget:
+    """Return a check box with words that wrap, which those of a check box do not."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    words = _Words(text)
+    words.setToolTip(box.toolTip())
+    words.clicked.connect(box.click)
+    layout.addWidget(box, 0, Qt.AlignmentFlag.AlignTop)
+    layout.addWidget(words, 1)
+    return row
+
+
+class _Words(QLabel):
+    """Words beside a check box: a click on them is one on the box."""
+
+    clicked = Signal()
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Tell of the click."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit()
+        event.accept()
 
 
 def _set_bool(box: Any, value: Any) -> None:

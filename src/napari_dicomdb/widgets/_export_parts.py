@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_dicomdb.widgets._export_layers import LayerList
 from napari_dicomdb.widgets._export_options import OptionsForm
@@ -21,7 +22,7 @@ from napari_dicomdb.widgets._export_places import PlaceChooser
 from napari_dicomdb.widgets._export_segments import SegmentTable
 from napari_dicomdb.widgets._export_study import StudyChooser
 from napari_dicomdb.widgets._export_ways import WayCards
-from napari_dicomdb.widgets._text import one_line
+from napari_dicomdb.widgets._text import one_line, tool_tip
 from napari_dicomdb.widgets._upkeep_page import make_label
 
 if TYPE_CHECKING:
@@ -55,10 +56,14 @@ class LayersPage(QWidget):
         self.layers = LayerList(viewer)
         self.together = QCheckBox("All labels layers in one object")
         self.together.setToolTip("Their segments may overlap, where the kind of object allows")
-        self.title = make_label("", "title")
+        self.title = QElidingLabel("")  # a name may be long, and without a space
+        self.title.setObjectName("title")
         self.note = make_label("", "dim")
         self.made_on = QComboBox()
         self.made_on.setAccessibleName("Made on")
+        adjust = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.made_on.setSizeAdjustPolicy(adjust)
+        self.made_on.setMinimumContentsLength(8)
         self.made_on.setToolTip("The images that the object refers to, and their study")
         self.made_on.activated.connect(
             lambda _: self.made_on_chosen.emit(self.made_on.currentData())
@@ -102,6 +107,7 @@ class LayersPage(QWidget):
         self.title.setVisible(plan is not None)
         self.base.hide()
         self.title.setText("" if plan is None else f"Write {one_line(plan.name)} as")
+        self.title.setToolTip("" if plan is None else tool_tip(plan.name))
         trouble = plan.trouble if plan is not None and not plan.ways else ""
         self.note.setText(note or trouble)
         self.note.setVisible(bool(note or trouble))

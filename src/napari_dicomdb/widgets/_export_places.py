@@ -53,7 +53,11 @@ class PlaceChooser(QWidget):
         self.to_node.setChecked("node" in chosen)
         self.node = QComboBox()
         self.node.setAccessibleName("Node to send to")
-        self.node.setPlaceholderText("No node yet: add one in DICOM network > Nodes")
+        self.node.setPlaceholderText("No node yet")
+        self.node.setToolTip("Add nodes in DICOM network > Nodes")
+        adjust = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.node.setSizeAdjustPolicy(adjust)
+        self.node.setMinimumContentsLength(8)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)

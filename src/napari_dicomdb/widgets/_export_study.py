@@ -85,6 +85,8 @@ class StudyChooser(QWidget):
         self.search.setClearButtonEnabled(True)
         self.list = QListWidget()
         self.list.setAccessibleName("Studies found")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setMinimumHeight(90)
         self.list.setMaximumHeight(170)
         self.known = QWidget()
@@ -255,7 +257,7 @@ class StudyChooser(QWidget):
         for study, patient in found:
             item = QListWidgetItem(_named(study, patient))
             item.setData(_RECORD, (study, patient))
-            item.setToolTip(tool_tip(study.uid))
+            item.setToolTip(tool_tip(f"{_named(study, patient)}\n{study.uid}"))
             self.list.addItem(item)
             if self.study is not None and study.key == self.study.key:
                 self.list.setCurrentItem(item)

@@ -253,7 +253,10 @@ def make_preview(
             folder = Path(made.folder.name) / str(number)
             folder.mkdir()
             files = one.write(target, folder, progress=progress)
-            made.rows.append(_row(one, files))
+            row = _row(one, files)
+            made.rows.append(row)
+            if row.number is not None:  # the next one gets another, as when it is written
+                target = replace(target, series_numbers=(*target.series_numbers, row.number))
             if made.tree is None and files:
                 made.tree = read_attributes(files[0])
                 made.top = made.tree.top()

@@ -62,6 +62,7 @@ class LayerPlan:
     answers: dict[WayKey, dict[str, Any]] = field(default_factory=dict)
     segments: dict[int, dict[str, Any]] = field(default_factory=dict)
     colours: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    _meanings: tuple[Any, tuple[SegmentMeaning, ...]] | None = None  # of a need, until said anew
 
     @property
     def bare(self) -> Exportable | None:
@@ -96,7 +97,10 @@ class LayerPlan:
         need = self.segments_need
         if need is None:
             return ()
-        return meanings_from(self._said_of_segments, [_meaning(row) for row in need.default or ()])
+        if self._meanings is None or self._meanings[0] is not need:
+            known = [_meaning(row) for row in need.default or ()]
+            self._meanings = need, meanings_from(self._said_of_segments, known)
+        return self._meanings[1]
 
     @property
     def _said_of_segments(self) -> dict[int, dict[str, Any]]:
@@ -112,6 +116,7 @@ class LayerPlan:
     def say(self, value: int, **said: Any) -> None:
         """Say something of a segment, by fields of `SegmentMeaning`."""
         self.segments[value] = {**self.segments.get(value, {}), **said}
+        self._meanings = None
 
     @property
     def needs(self) -> tuple[Need, ...]:
@@ -143,6 +148,7 @@ class LayerPlan:
         """Take over choice and answers of an earlier plan of the same layer."""
         self.answers = {key: dict(said) for key, said in old.answers.items()}
         self.segments = {value: dict(said) for value, said in old.segments.items()}
+        self._meanings = None
         if old.is_touched and old.bare is not None:
             names = [_key(way) for way in self.ways]
             if _key(old.bare) in names:
