@@ -5,7 +5,8 @@ from napari.layers import Image, Labels, Points
 
 from napari_dicomdb.export.scene_archive import SceneLayer
 from napari_dicomdb.export.scenes.values import encode
-from napari_dicomdb.viewer.scene_state import apply_extra, apply_view, capture, layer_arguments
+from napari_dicomdb.viewer.scene_layers import apply_extra, layer_arguments
+from napari_dicomdb.viewer.scene_state import apply_view, capture
 
 
 def test_everything_kept_is_plain(make_napari_viewer):

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import ExportError
-from napari_dicomdb.export.scenes.reading import read_manifest, read_scene
+from napari_dicomdb.export.scenes.reading import MANIFEST_LIMIT, read_manifest, read_scene
 from napari_dicomdb.export.scenes.scene import (
     FORMAT,
     LAYER_TYPES,
@@ -51,14 +51,17 @@ __all__ = [
 ]
 
 _CHUNK = 8 * 2**20
+_WRITING = "Writing the scene"
 
 
 class _Writer:
     """Puts arrays into a zip, in chunks along their first axis."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+    def __init__(self, archive: zipfile.ZipFile, tell: Progress) -> None:
         self._archive = archive
+        self._tell = tell
         self._count = 0
+        self.step = (0, 1)  # layers written, of how many
 
     def store(self, array: Any) -> dict[str, Any]:
         shape = tuple(int(n) for n in array.shape)
@@ -69,6 +72,7 @@ class _Writer:
         self._count += 1
         # A scalar is a single row.
         for k, start in enumerate(range(0, shape[0] if shape else 1, step)):
+            self._tell(*self.step, _WRITING)
             part = np.asarray(array[start : start + step] if shape else array)
             with self._archive.open(f"{place}/{k}", "w", force_zip64=True) as member:
                 # As much as fits, for a row may be a whole volume.
@@ -84,10 +88,11 @@ def write_scene(scene: Scene, path: str | Path, *, progress: Progress | None = N
     Parameters
     ----------
     scene : Scene
+        What cannot be kept is added to its notes.
     path : path-like
         Replaced when it exists.
     progress : Progress, optional
-        Called layer by layer; may raise `Cancelled`.
+        Called chunk by chunk; may raise `Cancelled`.
 
     Raises
     ------
@@ -117,9 +122,10 @@ def write_scene(scene: Scene, path: str | Path, *, progress: Progress | None = N
 
 def _write(scene: Scene, file: IO[bytes], tell: Progress) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        writer, layers, notes = _Writer(archive), [], list(scene.notes)
+        writer, layers, notes = _Writer(archive, tell), [], scene.notes
         for k, layer in enumerate(scene.layers):
-            tell(k, len(scene.layers), "Writing the scene")
+            writer.step = (k, len(scene.layers))
+            tell(*writer.step, _WRITING)
             layers.append(_layer_entry(layer, writer, notes))
         manifest = {
             "format": FORMAT,
@@ -132,14 +138,23 @@ def _write(scene: Scene, file: IO[bytes], tell: Progress) -> None:
         }
         if scene.picture is not None:
             archive.writestr(PICTURE, _png(scene.picture), zipfile.ZIP_STORED)
-        archive.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, allow_nan=False))
-        tell(len(scene.layers), len(scene.layers), "Writing the scene")
+        text = json.dumps(manifest, ensure_ascii=False, allow_nan=False).encode()
+        if len(text) > MANIFEST_LIMIT:
+            raise ExportError(
+                f"what layers are drawn with takes {len(text) / 1e6:.0f} MB, a scene has room for "
+                f"{MANIFEST_LIMIT / 1e6:.0f} MB: fewer shapes, or fewer texts in features",
+                reason="not-in-scenes",
+            )
+        archive.writestr(MANIFEST, text)
+        tell(len(scene.layers), len(scene.layers), _WRITING)
 
 
 def _layer_entry(layer: SceneLayer, writer: _Writer, notes: list[str]) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": layer.kind, "name": layer.name}
     entry["state"] = _kept(layer.state, writer, notes, f"layer {layer.name!r}")
     entry["extra"] = _kept(layer.extra, writer, notes, f"layer {layer.name!r}")
+    if layer.world is not None:
+        entry["world"] = encode(layer.world, writer.store)
     if layer.reference is not None:
         entry["reference"] = encode(layer.reference, writer.store)
         return entry
@@ -159,7 +174,9 @@ def _kept(values: Mapping[str, Any], writer: _Writer, notes: list[str], of: str)
         try:
             kept[key] = encode(value, writer.store)
         except TypeError as error:
-            notes.append(f"{key} of {of} is not kept: {error}")
+            note = f"{key} of {of} is not kept: {error}"
+            if note not in notes:
+                notes.append(note)
     return kept
 
 

@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.errors import DicomDbError, ExportError
+from napari_dicomdb.errors import DicomDbError, LoadError
 from napari_dicomdb.export.exporters.scene import open_archive
 from napari_dicomdb.export.scene_archive import Scene, read_scene
 from napari_dicomdb.export.scenes.captured import write_captured
-from napari_dicomdb.export.scenes.references import layer_of
-from napari_dicomdb.viewer.scene_state import apply_extra, apply_view, capture, layer_arguments
+from napari_dicomdb.export.scenes.references import is_as_noted, layer_of
+from napari_dicomdb.viewer.scene_layers import apply_extra, layer_arguments, make_layer
+from napari_dicomdb.viewer.scene_state import apply_view, capture
 from napari_dicomdb.viewer.sliders import slider_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_dicomdb.api import Database
+    from napari_dicomdb.export.scene_archive import SceneLayer
     from napari_dicomdb.loading.loadable import LayerData
     from napari_dicomdb.progress import Progress
 
@@ -165,15 +167,8 @@ def load_scene(
     with open_archive(source) as archive:
         loaded = LoadedScene(read_scene(archive, progress=progress))
     for layer in loaded.scene.layers:
-        arguments, data = layer_arguments(layer), layer.data
         try:
-            if layer.reference is not None:
-                data, fresh, kind = layer_of(layer.reference, database)
-                if kind != layer.kind:
-                    raise ExportError("it is a layer of another kind now")
-                metadata = {**fresh.get("metadata", {}), **(arguments.get("metadata") or {})}
-                arguments = {**fresh, **arguments, "metadata": metadata}
-            loaded.layers.append((data, arguments, layer.kind))
+            loaded.layers.append(_layer_data(layer, database, loaded.problems))
         except DicomDbError as error:
             if error.reason == "cancelled":
                 raise
@@ -182,10 +177,29 @@ def load_scene(
     return loaded
 
 
+def _layer_data(layer: SceneLayer, database: Database | None, problems: list[str]) -> LayerData:
+    # What is in an archive is anybody's.
+    try:
+        arguments = layer_arguments(layer)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise LoadError(f"it is damaged ({type(error).__name__})", reason="bad-scene") from error
+    if layer.reference is None:
+        return layer.data, arguments, layer.kind
+    data, fresh, kind = layer_of(layer.reference, database)
+    if kind != layer.kind:
+        raise LoadError("it is a layer of another kind now", reason="not-in-database")
+    if not is_as_noted(layer.reference, data):
+        problems.append(
+            f"{layer.name}: its images are not those it was saved with; they are shown as they "
+            "are now"
+        )
+    own = arguments.get("metadata")
+    metadata = {**fresh.get("metadata", {}), **(own if isinstance(own, dict) else {})}
+    return data, {**fresh, **arguments, "metadata": metadata}, kind
+
+
 def show_scene(viewer: Any, loaded: LoadedScene) -> OpenedScene:
     """Add the layers of a loaded scene to a viewer, and bring the view to what it was."""
-    from napari.layers import Layer
-
     # Dock widgets are handed a proxy, which hides what napari does not call public.
     viewer = getattr(viewer, "__wrapped__", viewer)
     slider_values(viewer)
@@ -197,7 +211,7 @@ def show_scene(viewer: Any, loaded: LoadedScene) -> OpenedScene:
             continue
         # What is in an archive is anybody's: napari refuses it in many ways.
         try:
-            added[-1] = viewer.add_layer(Layer.create(*made))
+            added[-1] = viewer.add_layer(make_layer(*made))
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             problems.append(f"{layer.name}: napari does not take it ({type(error).__name__})")
             continue

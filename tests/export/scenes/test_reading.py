@@ -28,7 +28,7 @@ def test_an_empty_scene():
 
 
 def test_a_manifest_larger_than_any_scene_needs(monkeypatch):
-    monkeypatch.setattr(reading, "_MANIFEST_LIMIT", 1000)
+    monkeypatch.setattr(reading, "MANIFEST_LIMIT", 1000)
     with pytest.raises(LoadError, match="larger than announced"):
         reading.read_manifest(_archive(json.dumps({**GOOD, "name": "x" * 1000})))
 

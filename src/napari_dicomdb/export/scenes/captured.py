@@ -21,6 +21,7 @@ from napari_dicomdb.export.exporters.scene import (
 )
 from napari_dicomdb.export.files import cannot_write
 from napari_dicomdb.export.scene_archive import write_scene
+from napari_dicomdb.export.scenes.measurements import measure_layer
 from napari_dicomdb.export.scenes.references import find_reference
 from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.loading.loaders.scene import SCENE
@@ -61,7 +62,13 @@ def write_captured(
         for k, layer in enumerate(scene.layers):
             tell(k, 2 * len(scene.layers), "Looking for the layers' files")
             layers.append(_referring(layer, database))
-        written = replace(scene, layers=layers, notes=list(scene.notes))
+        measured = [one for layer in scene.layers for one in measure_layer(layer)]
+        written = replace(
+            scene,
+            layers=layers,
+            notes=list(scene.notes),
+            measurements=[*scene.measurements, *measured],
+        )
         write_scene(written, path, progress=_second_half(tell))
     return written
 

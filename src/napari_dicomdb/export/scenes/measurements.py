@@ -10,9 +10,40 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["measure_points", "measure_shape"]
+    from napari_dicomdb.export.scenes.scene import SceneLayer
+
+__all__ = ["measure_layer", "measure_points", "measure_shape"]
+
+MOST = 10_000
+"""Shapes or points of a layer; beyond, it is no list for people."""
 
 _OPEN = frozenset({"line", "path"})
+
+
+def measure_layer(layer: SceneLayer) -> list[dict[str, Any]]:
+    """Return what is drawn in a layer of shapes or points that lies in millimetres.
+
+    Nothing for other layers, and for those of more than `MOST` shapes.
+    """
+    units, world = layer.state.get("units") or (), layer.world
+    if layer.kind not in ("shapes", "points") or world is None or len(layer.data) > MOST:
+        return []
+    if not units or any(unit != "millimeter" for unit in units[-3:]):
+        return []
+
+    def placed(points: Any) -> Any:
+        found = np.asarray(points, dtype=np.float64) @ world[:-1, :-1].T + world[:-1, -1]
+        return found[:, -3:]
+
+    if layer.kind == "shapes":
+        kinds = layer.state.get("shape_type") or ()
+        found = [
+            measure_shape(str(kind), placed(corners))
+            for kind, corners in zip(kinds, layer.data, strict=False)
+        ]
+    else:
+        found = measure_points(placed(layer.data)) if len(layer.data) else []
+    return [{"layer": layer.name, "number": k, **one} for k, one in enumerate(found)]
 
 
 def measure_shape(kind: str, corners: ArrayLike) -> dict[str, Any]:

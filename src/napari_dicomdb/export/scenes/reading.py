@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.progress import Progress
 
-__all__ = ["read_manifest", "read_scene"]
+__all__ = ["MANIFEST_LIMIT", "read_manifest", "read_scene"]
 
-_MANIFEST_LIMIT = 64 * 2**20
+MANIFEST_LIMIT = 64 * 2**20
 _MEMBERS_LIMIT = 1_000_000
 _LAYERS_LIMIT = 10_000
 _PICTURE_LIMIT = 100_000_000  # pixels
@@ -122,7 +122,7 @@ class _opened:
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
-        value = json.loads(_member(archive, MANIFEST, _MANIFEST_LIMIT))
+        value = json.loads(_member(archive, MANIFEST, MANIFEST_LIMIT))
     except ValueError as error:
         if isinstance(error, LoadError):
             raise
@@ -200,6 +200,7 @@ def _layer_of(entry: Any, reader: _Reader) -> SceneLayer:
     if not isinstance(entry, dict) or entry.get("type") not in LAYER_TYPES:
         raise bad_scene("it has a layer of no known kind")
     reference = decode(entry.get("reference"), reader.load)
+    world = decode(entry.get("world"), reader.load)
     return SceneLayer(
         kind=entry["type"],
         name=str(entry.get("name") or ""),
@@ -207,6 +208,7 @@ def _layer_of(entry: Any, reader: _Reader) -> SceneLayer:
         extra=_mapping(decode(entry.get("extra", {}), reader.load)),
         data=decode(entry.get("data"), reader.load),
         reference=None if reference is None else _mapping(reference),
+        world=world if isinstance(world, np.ndarray) else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.loading.loadable import LayerData, Loadable
 
-__all__ = ["find_reference", "layer_of", "referenced_instances"]
+__all__ = ["find_reference", "is_as_noted", "layer_of", "referenced_instances"]
 
 
 def find_reference(
@@ -54,7 +55,8 @@ def find_reference(
                 there = (kwargs.get("metadata") or {}).get("dicomdb") or {}
                 alike = other_kind == kind and there.get("kind") == metadata.get("kind")
                 if alike and _same_place(metadata, there) and _same(data, other):
-                    return _reference(loadable, metadata, index)
+                    found = _reference(loadable, metadata, index)
+                    return {**found, "shape": _shape(other), "digest": _digest(other)}
     except DicomDbError as error:
         if error.reason == "cancelled":
             raise
@@ -122,6 +124,48 @@ def layer_of(reference: Mapping[str, Any], database: Database | None) -> LayerDa
     )
 
 
+def is_as_noted(reference: Mapping[str, Any], data: Any) -> bool:
+    """Return whether what a reference led to has the values that were noted with it.
+
+    Shape, type, and the first, middle and last plane are compared: not all is read.
+
+    Raises
+    ------
+    LoadError
+        They cannot be read.
+    """
+    noted = reference.get("digest")
+    if not isinstance(noted, str):
+        return True
+    return reference.get("shape") == _shape(data) and noted == _digest(data)
+
+
+def _shape(data: Any) -> list[int]:
+    return [int(n) for n in _levels(data)[0].shape]
+
+
+def _digest(data: Any) -> str:
+    """Return the SHA-256 of three planes, of the smallest level of a pyramid."""
+    level = _levels(data)[-1]
+    hashed = hashlib.sha256(np.dtype(level.dtype).newbyteorder("<").str.encode())
+    for plane in _planes(level):
+        values = np.ascontiguousarray(plane, dtype=np.dtype(plane.dtype).newbyteorder("<"))
+        hashed.update(values.tobytes())
+    return hashed.hexdigest()
+
+
+def _planes(level: Any) -> Iterator[NDArray[Any]]:
+    """Give the first, middle and last plane along the slices, of the middle of other axes."""
+    axis = max(0, len(level.shape) - (4 if level.shape[-1] in (3, 4) else 3))
+    if len(level.shape) < 3:
+        yield np.asarray(level)
+        return
+    lead = tuple(n // 2 for n in level.shape[:axis])
+    length = level.shape[axis]
+    for k in sorted({0, length // 2, length - 1}) if length else ():
+        yield np.asarray(level[(*lead, k)])
+
+
 def referenced_instances(references: Sequence[Mapping[str, Any] | None]) -> list[str]:
     """Return the SOP Instance UIDs that references name, each once."""
     found: dict[str, None] = {}
@@ -169,13 +213,14 @@ def _same(one: Any, other: Any) -> bool:
     if [(x.shape, x.dtype) for x in levels[0]] != [(x.shape, x.dtype) for x in levels[1]]:
         return False
     a, b = levels[0][-1], levels[1][-1]
-    if not isinstance(a, np.ndarray):
-        # Read when looked at, hence as the files have it: one slice tells which.
-        middle = tuple(n // 2 for n in a.shape[:-3])
-        a, b = a[middle], b[middle]
-        a, b = (x[len(x) // 2] if len(x.shape) > 2 else x for x in (a, b))
-    a, b = np.asarray(a), np.asarray(b)
-    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+    if isinstance(a, np.ndarray):
+        b = np.asarray(b)
+        return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+    # Read when looked at, hence as the files have it: some planes tell which.
+    return all(
+        np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
+        for x, y in zip(_planes(a), _planes(b), strict=True)
+    )
 
 
 def _levels(data: Any) -> list[Any]:

@@ -44,6 +44,8 @@ class SceneLayer:
         Array, list or tuple of arrays; None where `reference` says where it is.
     reference : dict or None
         See `export.scenes.references`.
+    world : (D+1, D+1) ndarray or None
+        World from the layer's data: scale, rotation and all in one.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class SceneLayer:
     extra: dict[str, Any] = field(default_factory=dict)
     data: Any = None
     reference: dict[str, Any] | None = None
+    world: NDArray[np.float64] | None = None
 
 
 @dataclass(slots=True)
