@@ -17,5 +17,10 @@ def test_a_line_for_people_and_json_for_machines() -> None:
     )
     assert report.summary() == (
         "2 objects written to /out, added to the database, 1 sent, 1 not sent"
+        " (send the series again, they are in the database)"
     )
     assert json.loads(json.dumps(report.to_json()))["rejected"] == [["1.3", "network", "no"]]
+    report.imported = 0
+    assert report.summary().endswith("(send the files again, they are in the folder)")
+    report.files = []
+    assert report.summary().endswith("(they are kept nowhere, write them again)")

@@ -62,4 +62,10 @@ class ResultReport:
             line += f", {self.sent} sent"
         if self.rejected:
             line += f", {len(self.rejected)} not sent"
+            if self.imported:
+                line += " (send the series again, they are in the database)"
+            elif self.files:
+                line += " (send the files again, they are in the folder)"
+            else:
+                line += " (they are kept nowhere, write them again)"
         return line
