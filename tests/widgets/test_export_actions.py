@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pydicom
 import pytest
+from browser_hands import pick_row
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMenu
+from qtpy.QtWidgets import QApplication, QMenu
 
+from napari_dicomdb.viewer.browse import find_dock
 from napari_dicomdb.widgets.deidentify_dialog import DeidentifyDialog
 from napari_dicomdb.widgets.export_dialog import ExportDialog
 
@@ -70,8 +73,42 @@ def test_a_series_is_anonymised_and_comes_back(browser, choose, qtbot, phantom, 
     qtbot.mouseClick(dialog.cancel_button, LEFT)
 
 
-def test_patients_and_studies_have_the_entries(browser):
+LEVELS = {
+    "patients": ("patient_model", "1 patient", "Write layers to a new study…"),
+    "studies": ("study_model", "1 study", "Write layers to this study…"),
+    "series": ("series_model", "1 series", "Write layers to this study…"),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_menu_of_each_level(browser, qtbot, level):
+    """By the right button on a row: copies, anonymised copies, layers."""
+    model, named, writing = LEVELS[level]
+    view, index = getattr(browser.lists, level), getattr(browser.lists, model).index(0, 0)
+    browser.window().show()
+    for label, kind in (("Export…", ExportDialog), ("Anonymise…", DeidentifyDialog)):
+        pick_row(qtbot, view, index, label)
+        dialog = browser.menus.exports.dialog
+        assert isinstance(dialog, kind)
+        assert named in dialog.heading.text()
+        dialog.reject()
+    with pytest.raises(AssertionError):
+        pick_row(qtbot, view, index, writing)  # nothing to write yet
+    QApplication.activePopupWidget().close()
+    viewer = browser._viewer
+    viewer.add_image(np.zeros((4, 8, 8), np.uint8), name="result")
+    pick_row(qtbot, view, index, writing)
+    dock = find_dock(viewer, "DICOM export")
+    study = dock.where.study
     (patient,) = browser.database.patients()
-    for records in ([patient], browser.database.studies(), browser.database.series()):
-        labels = [e.label for group in browser.actions_.entries(records) for e in group]
-        assert {"Export…", "Anonymise…"} <= set(labels)
+    if level == "patients":
+        assert study.new.isChecked()
+        assert study.fields["patient_name"].text() == patient.name
+        assert study.fields["patient_id"].text() == patient.patient_id
+        assert study.sex.currentData() == patient.sex
+        assert study.problem() == ""
+    else:
+        qtbot.waitUntil(lambda: study.study is not None, timeout=20_000)
+        assert study.study.uid == browser.database.studies()[0].uid
+    qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
+    assert [layer.name for layer in dock.page.layers.checked()] == ["result"]

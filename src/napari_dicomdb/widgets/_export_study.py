@@ -31,7 +31,7 @@ from napari_dicomdb.widgets._upkeep_page import make_label
 
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
-    from napari_dicomdb.database.records import StudyRecord
+    from napari_dicomdb.database.records import PatientRecord, StudyRecord
     from napari_dicomdb.widgets._tasks import Task, TaskRunner
 
 __all__ = ["StudyChooser"]
@@ -198,6 +198,18 @@ class StudyChooser(QWidget):
         self.is_picked = True
         self._wanted = study_uid
         self.look_up(study_uid)
+
+    def fill_patient(self, patient: PatientRecord) -> None:
+        """Begin a new study of a patient of the database."""
+        self.new.setChecked(True)
+        known = {
+            "patient_name": patient.name,
+            "patient_id": patient.patient_id,
+            "patient_birth_date": patient.birth_date,
+        }
+        for name, field in self.fields.items():
+            field.setText(known.get(name, ""))
+        self.sex.setCurrentIndex(max(self.sex.findData(patient.sex), 0))
 
     def look_up(self, uid: str) -> None:
         """Choose the study `uid`, if the database has it."""

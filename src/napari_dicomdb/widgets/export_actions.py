@@ -62,23 +62,28 @@ class ExportActions(QObject):
                 tip="Copies that do not tell who the patient is; the originals stay",
             ),
         ]
-        if self._viewer is None or len(records) != 1 or isinstance(records[0], PatientRecord):
+        if self._viewer is None or len(records) != 1:
             return entries
-        writes = not getattr(self._session.database, "read_only", False)
+        is_patient = isinstance(records[0], PatientRecord)
+        there = len(self._viewer.layers) > 0
+        tip = "Images, segmentations and results as DICOM, in the dock DICOM export"
         return [
             *entries,
             MenuEntry(
-                "Write layers to this study…",
+                f"Write layers to {'a new' if is_patient else 'this'} study…",
                 lambda: self.write_layers(records[0]),
-                tip="Images, segmentations and results as DICOM, in the dock DICOM export",
-                enabled=writes and len(self._viewer.layers) > 0,
+                tip=tip if there else "Open or draw something first",
+                enabled=there,
             ),
         ]
 
-    def write_layers(self, record: StudyRecord | SeriesRecord) -> None:
-        """Open the export dock with the study of `record` chosen."""
-        uid = record.uid if isinstance(record, StudyRecord) else record.study_uid
-        show_export(self._viewer).choose_study(uid)
+    def write_layers(self, record: PatientRecord | StudyRecord | SeriesRecord) -> None:
+        """Open the export dock with the study of `record` chosen, or a new one of a patient."""
+        dock = show_export(self._viewer)
+        if isinstance(record, PatientRecord):
+            dock.fill_patient(record)
+        else:
+            dock.choose_study(record.uid if isinstance(record, StudyRecord) else record.study_uid)
 
     def show(
         self, kind: type[ExportDialog] | type[DeidentifyDialog], records: Sequence[Any]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_dicomdb.api import Database
+    from napari_dicomdb.database.records import PatientRecord
     from napari_dicomdb.widgets._export_work import Preview
     from napari_dicomdb.widgets._theme import Palette
 
@@ -206,6 +207,11 @@ class DicomExport(QWidget):
     def choose_study(self, study_uid: str) -> None:
         """Choose the study of the database that is written to."""
         self.where.study.choose(study_uid)
+
+    def fill_patient(self, patient: PatientRecord) -> None:
+        """Begin a new study of a patient of the database."""
+        self.where.study.fill_patient(patient)
+        self.show_page("study")
 
     def show_page(self, name: str) -> None:
         """Turn to "layers", "study", "preview" or "view"."""
