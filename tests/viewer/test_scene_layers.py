@@ -62,7 +62,7 @@ def test_flat_layers_are_the_same_to_the_pixel(make_napari_viewer, tmp_path):
 
 def test_deep_layers_are_the_same_to_the_pixel(make_napari_viewer, tmp_path):
     viewer = make_napari_viewer(show=True)
-    cases = ("surface_colors", "shapes_3d", "clipping", "plane3d", "axes")
+    cases = ("surface_colors", "shapes_3d", "clipping", "plane3d")
     for case in cases:
         CASES[case](viewer)
     _same_pixels(viewer, tmp_path)

@@ -13,6 +13,7 @@ from napari_dicomdb.export.exporters import scene as module
 from napari_dicomdb.export.exporters.scene import open_archive, scene_exportable
 from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.scene_archive import Scene, SceneLayer, write_scene
+from napari_dicomdb.export.scenes import private_block
 from napari_dicomdb.export.study import StudyTarget
 from napari_dicomdb.viewer.phantom import write_phantom_study
 
@@ -44,7 +45,7 @@ def archive(tmp_path, database):
 
 @pytest.fixture
 def written(archive, database, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 10_002)  # several chunks
+    monkeypatch.setattr(private_block, "CHUNK", 10_002)  # several chunks
     exportable = scene_exportable(archive[0])
     uids = exportable.source.references
     target = StudyTarget.of_study(database, database.studies()[0], uids)

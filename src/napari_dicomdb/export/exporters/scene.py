@@ -6,8 +6,6 @@ docs/scenes.md.
 
 from __future__ import annotations
 
-import hashlib
-import io
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +15,14 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError, LoadError
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.object_file import write_object
-from napari_dicomdb.export.scene_archive import FORMAT, VERSION, Scene, read_scene
+from napari_dicomdb.export.scene_archive import Scene, read_scene
+from napari_dicomdb.export.scenes.private_block import (
+    CREATOR,
+    GROUP,
+    LARGEST,
+    archive_in,
+    hide_archive,
+)
 from napari_dicomdb.export.scenes.references import referenced_instances
 from napari_dicomdb.export.scenes.values import bad_scene
 from napari_dicomdb.export.source import ExportSource
@@ -25,10 +30,9 @@ from napari_dicomdb.export.study import NewSeries
 from napari_dicomdb.loading.loaders.scene import SCENE, SCENE_IMAGE_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydicom import Dataset
-    from pydicom.dataset import PrivateBlock
 
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress
@@ -42,13 +46,6 @@ __all__ = [
     "open_archive",
     "scene_exportable",
 ]
-
-GROUP = 0x0099
-CREATOR = "NAPARI-DICOMDB SCENE"
-CHUNK = 16 * 2**20
-_FORMAT, _VERSION, _LENGTH, _DIGEST, _FIRST = 0x01, 0x02, 0x03, 0x04, 0x10
-LARGEST = 2**31 - 1
-"""Bytes of an archive: many programs cannot read objects beyond 2 GB."""
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _ARCHIVE = "scene_archive"
@@ -140,7 +137,7 @@ class SceneExporter:
         _refer(made, target, source.references)
         archive = Path(source.meta[_ARCHIVE])
         try:
-            _hide(made, archive.read_bytes())
+            hide_archive(made, archive, lambda: progress(0, 2, "Writing the scene"))
         except OSError as error:
             raise ExportError(
                 f"{archive} cannot be read: {error.strerror or error}", reason="file-missing"
@@ -159,7 +156,6 @@ def open_archive(path: str | Path) -> IO[bytes]:
     LoadError
         "bad-scene": there is none in it, or it is damaged; "file-missing".
     """
-    from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
@@ -167,12 +163,11 @@ def open_archive(path: str | Path) -> IO[bytes]:
             is_archive = file.read(4) == b"PK\x03\x04"
         if is_archive:
             return open(path, "rb")
-        data_set = dcmread(path, stop_before_pixels=True)
+        return archive_in(Path(path))
     except FileNotFoundError as error:
         raise LoadError(f"{path} is not there any more", reason="file-missing") from error
     except (InvalidDicomError, OSError, ValueError, EOFError) as error:
         raise bad_scene("it is neither an archive nor a DICOM object") from error
-    return io.BytesIO(_found(data_set))
 
 
 def description_need(name: str) -> Need:
@@ -214,48 +209,3 @@ def _refer(made: Dataset, target: StudyTarget, references: Sequence[str]) -> Non
             items.append(item)
     if items:
         made.ReferencedImageSequence = items
-
-
-def _hide(made: Dataset, archive: bytes) -> None:
-    block = made.private_block(GROUP, CREATOR, create=True)
-    block.add_new(_FORMAT, "LO", FORMAT)
-    block.add_new(_VERSION, "IS", VERSION)
-    block.add_new(_LENGTH, "LO", str(len(archive)))
-    block.add_new(_DIGEST, "LO", hashlib.sha256(archive).hexdigest())
-    for k, start in enumerate(range(0, len(archive), CHUNK)):
-        part = archive[start : start + CHUNK]
-        block.add_new(_FIRST + k, "OB", part + b"\0" * (len(part) % 2))
-
-
-def _found(data_set: Dataset) -> bytes:
-    try:
-        block = data_set.private_block(GROUP, CREATOR)
-    except KeyError as error:
-        raise bad_scene(
-            "the object holds no scene (private data may have been removed)"
-        ) from error
-    try:
-        length = int(_plain(block[_LENGTH].value))
-        digest = _plain(block[_DIGEST].value)
-        whole = b"".join(_chunks(block))
-    except (KeyError, TypeError, ValueError) as error:
-        raise bad_scene("the archive in the object is incomplete") from error
-    whole = whole[:length]
-    if not 0 < length <= LARGEST or len(whole) != length:
-        raise bad_scene("the archive in the object is incomplete")
-    if hashlib.sha256(whole).hexdigest() != digest:
-        raise bad_scene("the archive in the object was changed on its way")
-    return whole
-
-
-def _chunks(block: PrivateBlock) -> Iterator[bytes]:
-    for element in range(_FIRST, 0x100):
-        if element not in block:
-            return
-        yield bytes(block[element].value)
-
-
-def _plain(value: Any) -> str:
-    # Through a transfer syntax of implicit VR it has come as UN: bytes.
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
-    return text.strip(" \0")
