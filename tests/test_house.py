@@ -126,6 +126,8 @@ def test_manifest_is_valid_and_its_commands_exist() -> None:
     used |= {r.command for r in manifest.contributions.readers or ()}
     used |= {w.command for w in manifest.contributions.writers or ()}
     used |= {s.command for s in manifest.contributions.sample_data or ()}
+    menus = manifest.contributions.menus or {}
+    used |= {i.command for items in menus.values() for i in items if hasattr(i, "command")}
     assert used == described
 
 
