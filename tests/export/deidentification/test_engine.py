@@ -332,3 +332,31 @@ def test_attributes_of_a_dicomdir_go_elsewhere() -> None:
     dataset.SOPClassUID = CT
     dataset.ReferencedFileID = ["DOE", "JANE"]
     assert "ReferencedFileID" not in _deidentified(dataset)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "value", "stays"),
+    [
+        ("Rows", "LO", b"Jane Doe", False),
+        ("PixelSpacing", "DS", b"0.5\\0,5 ", True),
+        ("PixelSpacing", "LO", b"0.5\\0.5 ", True),
+        ("InstanceNumber", "IS", b"Jane", False),
+        ("InstanceNumber", "IS", b"12", True),
+        ("SliceThickness", "PN", b"Doe^Jane", False),
+        ("Modality", "LO", b"CT", True),
+        ("Manufacturer", "ST", b"ACME", True),
+        ("LUTData", "OW", b"\1\2", True),
+        ("SmallestImagePixelValue", "SS", b"\1\2", True),
+    ],
+)
+def test_words_where_a_number_belongs_go(keyword: str, vr: str, value: bytes, stays: bool) -> None:
+    tag = pydicom.datadict.tag_for_keyword(keyword)
+    assert tag is not None
+    dataset = Dataset()
+    dataset.SOPClassUID = CT
+    raw = pydicom.dataelem.RawDataElement(Tag(tag), vr, len(value), value, 0, False, True)
+    dataset[tag] = raw
+    cleaned = _deidentified(dataset)
+    assert (tag in cleaned) is stays
+    if stays:
+        assert cleaned.get_item(tag).value == value
