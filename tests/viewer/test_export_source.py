@@ -122,3 +122,68 @@ def test_labels_bring_names_and_colours() -> None:
     assert {v: one.name for v, one in source.labels.items()} == {1: "liver", 2: "spleen"}
     np.testing.assert_allclose(source.labels[1].colour, layer.get_color(1)[:3])
     assert source.window is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "units", "dims"),
+    [
+        (("t", "y", "x"), ("pixel",) * 3, ("time", "slice", "row", "column")),
+        (("a", "y", "x"), ("s", "mm", "mm"), ("a", "slice", "row", "column")),
+        (("t", "c", "y", "x"), ("s", "pixel", "um", "um"), ("time", "channel")),
+        (("z", "y", "x"), ("pixel",) * 3, ("slice", "row", "column")),
+        (("t", "t", "z", "y", "x"), ("mm",) * 5, ("time", "time_1")),
+    ],
+)
+def test_axes_that_are_none_of_space(labels, units, dims) -> None:
+    # A time series (t, y, x) was written as a stack of slices.
+    array = np.arange(2 * 3 * 4 * 5 * 6).reshape(2, 3, 4, 5, 6)[(0,) * (5 - len(labels))]
+    layer = Image(array, axis_labels=labels, units=units, scale=(1,) * (len(labels) - 2) + (2, 3))
+    source = source_of(layer)
+    assert source.dims[: len(dims)] == dims
+    assert source.numpy().size == array.size
+    np.testing.assert_array_equal(source.numpy().reshape(array.shape), array)
+    if "y" in labels[-2:] and labels[-3] != "z":
+        assert source.grid[0] == 1
+        assert not source.geometry.in_patient
+        scale = 0.001 if "um" in units else 1
+        np.testing.assert_allclose(source.geometry.spacing[1:], (2 * scale, 3 * scale))
+
+
+def test_what_is_lazy_stays_lazy() -> None:
+    dask = pytest.importorskip("dask.array")
+    picture = dask.ones((40, 50), chunks=20, dtype="u1")
+    source = source_of(Image(picture, contrast_limits=(0, 2)))
+    assert hasattr(source.array, "dask")
+    pyramid = [dask.ones((4, 64, 64), chunks=16), dask.ones((4, 32, 32), chunks=16)]
+    source = source_of(
+        Image(pyramid, multiscale=True, units=("mm",) * 3, scale=(2, 1, 1), contrast_limits=(0, 2))
+    )
+    assert (source.grid, hasattr(source.array, "dask")) == ((4, 64, 64), True)
+    assert source.geometry.spacing == pytest.approx((2, 1, 1))
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+def test_layers_mirrored_or_with_an_affine_are_where_they_are_shown() -> None:
+    matrix = np.eye(4)
+    matrix[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    matrix[:3, 3] = (5, 6, 7)
+    for layer in (
+        Image(np.zeros((3, 4, 5)), scale=(1, -2, 3), units=("mm",) * 3),
+        Image(np.zeros((3, 4, 5)), scale=(1, 2, 3), affine=matrix, units=("mm",) * 3),
+    ):
+        affine = source_of(layer).geometry.affine
+        for point in ((0, 0, 0), (2, 3, 1)):
+            inferior, posterior, left = layer.data_to_world(point)
+            np.testing.assert_allclose(
+                (affine @ (*point, 1))[:3], (left, posterior, -inferior), atol=1e-9
+            )
+
+
+def test_pixels_beside_images_in_millimetres() -> None:
+    result = Image(np.zeros((3, 4, 5)), scale=(3, 0.5, 0.5), translate=(10, 0, 0))
+    assert not source_of(result).geometry.in_patient
+    source = source_of(result, frame=np.eye(4))
+    assert source.geometry.in_patient
+    assert [f.code for f in source.findings] == ["no-spacing"]
+    # Nobody gave this one a place.
+    assert not source_of(Image(np.zeros((3, 4, 5))), frame=np.eye(4)).geometry.in_patient

@@ -19,6 +19,7 @@ __all__ = ["COMPRESSIONS", "COMPRESSION_NAMES", "encoded_frame", "set_pixels"]
 
 COMPRESSIONS = {
     "none": "1.2.840.10008.1.2.1",
+    "deflated": "1.2.840.10008.1.2.1.99",
     "rle": "1.2.840.10008.1.2.5",
     "jpeg-ls": "1.2.840.10008.1.2.4.80",
     "jpeg-2000": "1.2.840.10008.1.2.4.90",
@@ -27,6 +28,7 @@ COMPRESSIONS = {
 
 COMPRESSION_NAMES = {
     "none": "Not compressed",
+    "deflated": "Deflated (the whole file, as zip does)",
     "rle": "RLE",
     "jpeg-ls": "JPEG-LS lossless",
     "jpeg-2000": "JPEG 2000 lossless",
@@ -41,7 +43,7 @@ def set_pixels(dataset: Dataset, frames: Sequence[NDArray[Any]], compression: st
     dataset : Dataset
         Gets PixelData, Rows, Columns, bits, samples, photometric interpretation.
     frames : sequence of (rows, columns) or (rows, columns, 3) ndarray
-        uint8, int16 or uint16; all alike.
+        uint8, or int and uint of 16 or 32 bits; all alike.
     compression : str
         A key of `COMPRESSIONS`.
 
@@ -53,7 +55,8 @@ def set_pixels(dataset: Dataset, frames: Sequence[NDArray[Any]], compression: st
     Raises
     ------
     ExportError
-        "bad-option": no such compression; "too-large": a frame or object beyond 4 GB.
+        "bad-option": no such compression, or not of 32 bits; "too-large": a frame or
+        object beyond 4 GB.
     MissingLibraryError
         If the library that compresses is not installed.
     """
@@ -81,7 +84,7 @@ def set_pixels(dataset: Dataset, frames: Sequence[NDArray[Any]], compression: st
     dataset.BitsAllocated = dataset.BitsStored = bits
     dataset.HighBit = bits - 1
     dataset.PixelRepresentation = int(first.dtype.kind == "i")
-    if compression == "none":
+    if compression in ("none", "deflated"):
         size = first.nbytes * len(frames)
         if size >= 2**32 - 1:
             raise ExportError(
@@ -94,6 +97,12 @@ def set_pixels(dataset: Dataset, frames: Sequence[NDArray[Any]], compression: st
         )
         dataset.add_new(0x7FE00010, "OW" if bits > 8 else "OB", raw + b"\0" * (len(raw) % 2))
         return COMPRESSIONS[compression]
+    if bits > 16:
+        # GDCM reads no RLE of 32 bits, JPEG-LS has none.
+        raise ExportError(
+            "pixels of 32 bits cannot be compressed so: use deflated or none",
+            reason="bad-option",
+        )
     if compression == "jpeg-2000" and samples == 3:
         dataset.PhotometricInterpretation = "YBR_RCT"
     encoded = [encoded_frame(frame, compression) for frame in frames]

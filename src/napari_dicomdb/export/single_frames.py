@@ -261,7 +261,8 @@ def _image(
     for axis, step in zip(axes, lead, strict=True):
         if axis.keyword != "InstanceNumber":
             axis.put(made, step)
-    if drawing.stored.padding is not None:
+    if drawing.stored.padding is not None and drawing.stored.dtype.itemsize < 4:
+        # US and SS have no room for those of 32 bits.
         vr = "SS" if drawing.stored.is_signed else "US"
         made.add_new(0x00280120, vr, drawing.stored.padding)
     return made

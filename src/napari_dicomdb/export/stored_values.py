@@ -121,8 +121,9 @@ def plan_stored(
     no_intercept: bool = False,
     identity_only: bool = False,
     unsigned_only: bool = False,
+    wide: bool = False,
 ) -> StoredValues:
-    """Choose how to store values that `value_range` looked at, in 16 bits at most.
+    """Choose how to store values that `value_range` looked at, in 16 bits, or 32 where told.
 
     Parameters
     ----------
@@ -134,12 +135,17 @@ def plan_stored(
         PET: the intercept is always 0 (PS3.3 Section C.8.9.4).
     identity_only, unsigned_only : bool
         Multi-frame secondary captures store nothing else.
+    wide : bool
+        Take 32 bits for whole numbers that 16 do not hold exactly.
     """
     padded = found.strange > 0
     if found.is_whole or source.dtype.kind in "biu":
         exact = _exact(source, found, at_least_16, no_intercept, unsigned_only, padded)
         if exact is not None and (exact.is_identity or not identity_only):
             return exact
+        longer = _exact_in_32_bits(found, padded) if wide else None
+        if longer is not None:
+            return longer
     again = _as_it_was(source, found)
     if again is not None and not identity_only and not (no_intercept and again.intercept):
         return again
@@ -163,6 +169,17 @@ def _exact(
     if no_intercept or found.high - found.low > 65535 - padded or abs(found.low) > 1e15:
         return None
     return StoredValues(np.dtype(np.uint16), 1.0, found.low, padding=65535 if padded else None)
+
+
+def _exact_in_32_bits(found: ValueRange, padded: bool) -> StoredValues | None:
+    for name in ("u4", "i4"):
+        dtype = np.dtype(name)
+        limits = np.iinfo(dtype)
+        padding = limits.max if name == "u4" else limits.min
+        low, high = limits.min + padded * (name == "i4"), limits.max - padded * (name == "u4")
+        if low <= found.low and found.high <= high:
+            return StoredValues(dtype, padding=int(padding) if padded else None)
+    return None
 
 
 def _as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
@@ -193,27 +210,24 @@ def _as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
 
 def _scaled(found: ValueRange, no_intercept: bool, padded: bool) -> StoredValues:
     levels = 65535 - padded
+    biggest = max(abs(found.low), abs(found.high))
+    rounding = biggest * 2.0**-24  # programs compute the product in float32
     if no_intercept:
         signed = found.low < 0
         levels = (32767 if signed else 65535) - padded
-        slope = _above(max(abs(found.low), abs(found.high)) / levels)
+        slope = _above(biggest / levels)
         padding = None if not padded else (-32768 if signed else 65535)
-        return StoredValues(
-            np.dtype(np.int16 if signed else np.uint16), slope, 0.0, slope / 2, padding
-        )
+        dtype = np.dtype(np.int16 if signed else np.uint16)
+        return StoredValues(dtype, slope, 0.0, slope / 2 + rounding, padding)
     intercept = float(decimal_string(found.low))
+    padding = 65535 if padded else None
     if found.low == found.high:
         # One value everywhere: the intercept says it.
         error = abs(found.low - intercept)
-        return StoredValues(np.dtype(np.uint16), 1.0, intercept, error, 65535 if padded else None)
+        return StoredValues(np.dtype(np.uint16), 1.0, intercept, error, padding)
     slope = _above((found.high - intercept) / levels)
-    return StoredValues(
-        np.dtype(np.uint16),
-        slope,
-        intercept,
-        slope / 2 + abs(found.low - intercept),
-        65535 if padded else None,
-    )
+    error = slope / 2 + abs(found.low - intercept) + rounding
+    return StoredValues(np.dtype(np.uint16), slope, intercept, error, padding)
 
 
 def _above(slope: float) -> float:

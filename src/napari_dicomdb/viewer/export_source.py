@@ -37,6 +37,11 @@ _TIMES = {
     "second": "s", "s": "s", "millisecond": "ms", "ms": "ms", "minute": "min", "min": "min",
     "hour": "h", "h": "h",
 }  # fmt: skip
+# Labels of the third axis from the end that say that it is none of space.
+_NO_SPACE = frozenset(
+    ("t", "time", "trigger_time", "frame", "frames", "c", "ch", "channel", "channels", "band")
+)
+_SHORT = {"t": "time", "c": "channel", "ch": "channel"}
 
 
 def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = None) -> ExportSource:
@@ -65,12 +70,13 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
         raise ExportError(
             f"the layer {layer.name!r} has fewer than two axes", reason="not-an-image"
         )
-    lps_from_data, findings, in_patient, unit = _place(layer, meta, ndim, frame)
-    dims = _dims(layer, ndim, meta)
-    if ndim == 2:
-        data = _with_slice(data)
-    shape = tuple(int(n) for n in data.shape)
+    spatial = _axes_of_space(layer, ndim, meta)
+    lps_from_data, findings, in_patient, unit = _place(layer, meta, ndim, spatial, frame)
+    dims = _dims(layer, ndim, spatial)
     lead = len(dims) - 3
+    if spatial == 2:
+        data = _with_slice(data, lead)
+    shape = tuple(int(n) for n in data.shape)
     grid = (shape[lead], shape[lead + 1], shape[lead + 2])
     geometry = None
     if lps_from_data is not None:
@@ -111,17 +117,30 @@ def _role(layer: Any) -> str:
     return kind
 
 
+def _axes_of_space(layer: Any, ndim: int, meta: Mapping[str, Any]) -> int:
+    """Return how many of the last axes are of space: 2 for a picture, a loop, channels."""
+    if ndim < 3:
+        return 2
+    if meta.get("lps_from_data") is not None:
+        return 3
+    labels = [str(one).lower() for one in getattr(layer, "axis_labels", ())]
+    units = [str(one) for one in getattr(layer, "units", ())]
+    label = labels[-3] if len(labels) == ndim else ""
+    unit = units[-3] if len(units) == ndim else ""
+    return 2 if label in _NO_SPACE or unit in _TIMES or unit == "dimensionless" else 3
+
+
 def _place(
-    layer: Any, meta: Mapping[str, Any], ndim: int, frame: ArrayLike | None
+    layer: Any, meta: Mapping[str, Any], ndim: int, spatial: int, frame: ArrayLike | None
 ) -> tuple[NDArray[np.float64] | None, list[Finding], bool, str]:
     """Return LPS from (slice, row, column), findings, whether in the patient, spacing label."""
     findings: list[Finding] = []
-    shown, unit = _shown(layer, ndim, meta.get("frame") if meta else frame)
+    shown, unit = _shown(layer, ndim, spatial, meta.get("frame") if meta else frame)
     exact = meta.get("lps_from_data")
     if meta and exact is None and meta.get("frame") is None and "native" in meta:
         label = str(meta.get("spacing_label") or "pixel")
         return shown, findings, False, label
-    if exact is not None and ndim >= 3:
+    if exact is not None and spatial == 3:
         exact = np.asarray(exact, dtype=np.float64)
         if meta.get("native") is False:
             text = "the view had resampled it on a grid along its axes"
@@ -131,9 +150,22 @@ def _place(
         text = "it was moved, cropped or scaled since it was loaded: its place as shown is taken"
         findings.append(Finding(FindingCode.DRIFT, Severity.INFO, text))
         return shown, findings, True, "mm"
+    if unit == "pixel" and spatial == 3:
+        if frame is None or _is_untouched(layer, ndim):
+            return _in_pixels(shown, findings)
+        text = "its units are pixels: taken for millimetres, as those of the images beside it"
+        findings.append(Finding(FindingCode.NO_SPACING, Severity.WARNING, text))
+        return shown, findings, True, "mm"
     if unit == "pixel":
-        return (shown, findings, False, "pixel") if ndim == 2 else _in_pixels(shown, findings)
-    return shown, findings, ndim >= 3, "mm"
+        return shown, findings, False, "pixel"
+    return shown, findings, spatial == 3, "mm"
+
+
+def _is_untouched(layer: Any, ndim: int) -> bool:
+    """Whether nobody gave the layer a place: its axes of space are counted in voxels from 0."""
+    origin = np.asarray(layer.data_to_world((0.0,) * ndim), dtype=np.float64)
+    one = np.asarray(layer.data_to_world((1.0,) * ndim), dtype=np.float64)
+    return bool(np.allclose(origin[-3:], 0) and np.allclose(one[-3:], 1))
 
 
 def _in_pixels(
@@ -148,21 +180,23 @@ def _in_pixels(
     )
 
 
-def _shown(layer: Any, ndim: int, frame: ArrayLike | None) -> tuple[NDArray[np.float64], str]:
-    """Return LPS millimetres from the last three axes of the data, as napari shows them."""
+def _shown(
+    layer: Any, ndim: int, spatial: int, frame: ArrayLike | None
+) -> tuple[NDArray[np.float64], str]:
+    """Return LPS millimetres from the axes of space of the data, as napari shows them."""
     origin = np.asarray(layer.data_to_world((0.0,) * ndim), dtype=np.float64)
     linear = np.stack(
         [np.asarray(layer.data_to_world(row), float) - origin for row in np.eye(ndim)], axis=1
     )
     factors, units = [], [str(u) for u in getattr(layer, "units", ())]
-    for name in units[-min(ndim, 3) :] or ["pixel"]:
+    for name in units[-spatial:] or ["pixel"]:
         factors.append(_MM.get(name))
     unit = "pixel" if None in factors else "mm"
     scale = np.array([f or 1.0 for f in factors])
     physical = np.eye(4)
-    if ndim == 2:
-        physical[1:3, 1:3] = linear * scale[:, None]
-        physical[1:3, 3] = origin * scale
+    if spatial == 2:
+        physical[1:3, 1:3] = linear[-2:, -2:] * scale[:, None]
+        physical[1:3, 3] = origin[-2:] * scale
         # A picture has no place in the patient: rows and columns as they are.
         affine = np.eye(4)
         affine[:3, :3] = physical[:3, :3][::-1]
@@ -185,19 +219,23 @@ def _is_same_place(
     return bool(np.abs(back - corners).max() < _MOVED)
 
 
-def _dims(layer: Any, ndim: int, meta: Mapping[str, Any]) -> tuple[str, ...]:
+def _dims(layer: Any, ndim: int, spatial: int) -> tuple[str, ...]:
     labels = [str(one) for one in getattr(layer, "axis_labels", ())]
-    lead = max(ndim - 3, 0)
+    lead = ndim - spatial
     names = labels[:lead] if len(labels) == ndim else [f"axis {k}" for k in range(lead)]
-    named = [
-        (re.sub(r"\W+", "_", name).strip("_") or f"axis_{k}").lower()
-        for k, name in enumerate(names)
-    ]
+    named: list[str] = []
+    for k, name in enumerate(names):
+        plain = (re.sub(r"\W+", "_", name).strip("_") or f"axis_{k}").lower()
+        plain = _SHORT.get(plain, plain)
+        named.append(f"{plain}_{k}" if plain in (*named, "slice", "row", "column") else plain)
     return (*named, "slice", "row", "column")
 
 
-def _with_slice(data: Any) -> Any:
-    return np.asarray(data)[None]
+def _with_slice(data: Any, lead: int) -> Any:
+    """Add an axis of one slice; what is lazy stays so where it can."""
+    if hasattr(data, "dask") or isinstance(data, np.ndarray):
+        return data[(*(slice(None),) * lead, None)]
+    return np.expand_dims(np.asarray(data), lead)
 
 
 def _coords(layer: Any, dims: tuple[str, ...], meta: Mapping[str, Any]) -> dict[str, Coord]:
@@ -264,6 +302,7 @@ def _as_acquired(source: ExportSource, axes: Any) -> ExportSource:
     lead = len(source.dims) - 3
     every = [*range(lead), *(lead + k for k in order), *range(lead + 3, len(source.shape))]
     affine = np.asarray(geometry.affine)[:, [*order, 3]]
-    array = source.numpy().transpose(every)
+    array = source.array if hasattr(source.array, "transpose") else source.numpy()
+    array = array.transpose(every)
     grid = (source.grid[order[0]], source.grid[order[1]], source.grid[order[2]])
     return replace(source, array=array, geometry=replace(geometry, affine=affine, shape=grid))

@@ -84,7 +84,7 @@ class ImageExporter:
         form = str(options["form"])
         found = value_range(source) if not source.is_rgb else ValueRange(0, 255, True)
         modality = _modality(source, form)
-        stored = _plan(source, form, found)
+        stored = _plan(source, form, found, wide=str(options.get("bits", "32")) == "32")
         if stored is None:
             raise ExportError(f"{exportable.name}: its values do not fit", reason="bad-value")
         series = NewSeries(
@@ -146,7 +146,7 @@ class ImageExporter:
             reasons=reasons,
             losses=_losses(source, stored, found, form),
             findings=(*source.findings, *geometry_findings(source), *_value_findings(found)),
-            needs=common_needs(source),
+            needs=(*common_needs(source), *_bits(source, form, found, stored)),
             source=source,
             exporter=self,
             options=MappingProxyType({"form": form}),
@@ -173,6 +173,19 @@ def _unwritable(source: ExportSource) -> Finding | None:
     if not text:
         return None
     return Finding(FindingCode.VALUES_CLIPPED, Severity.ERROR, text)
+
+
+def _bits(
+    source: ExportSource, form: str, found: ValueRange, stored: StoredValues
+) -> tuple[Need, ...]:
+    """Ask how many bits a pixel has, where it is not said otherwise."""
+    if stored.dtype.itemsize < 4:
+        return ()
+    shorter = _plan(source, form, found, wide=False)
+    error = 0.0 if shorter is None else shorter.error
+    choices = (("32", "32, exactly"), ("16", f"16, to within {error:.3g}"))
+    tip = "Every program reads 16 bits a pixel; not all read 32."
+    return (Need("bits", "Bits a pixel", "choice", "32", choices, tip=tip),)
 
 
 def common_needs(source: ExportSource) -> tuple[Need, ...]:
@@ -275,7 +288,9 @@ def _modality(source: ExportSource, form: str) -> str:
     return known if known and not value_problem("Modality", known) else "OT"
 
 
-def _plan(source: ExportSource, form: str, found: ValueRange) -> StoredValues | None:
+def _plan(
+    source: ExportSource, form: str, found: ValueRange, *, wide: bool = True
+) -> StoredValues | None:
     if source.is_rgb:
         wide = source.dtype.kind == "u" and source.dtype.itemsize > 1
         if wide and (source.dtype.itemsize > 2 or form == "multi-frame"):
@@ -287,7 +302,9 @@ def _plan(source: ExportSource, form: str, found: ValueRange) -> StoredValues | 
         plan = plan_stored(source, found, at_least_16=False, unsigned_only=True)
         return plan
     if form == "secondary-capture":
-        return plan_stored(source, found, at_least_16=False)
+        # Not of voxels that are no number: their padding has no room in the header.
+        wide = wide and not found.strange
+        return plan_stored(source, found, at_least_16=False, wide=wide)
     return plan_stored(source, found, no_intercept=source.modality == "PT")
 
 
@@ -308,6 +325,8 @@ def _reasons(
         confidence -= 0.1
         if source.is_rgb and source.leading and source.grid[0] == 1:
             confidence += 0.2
+    if stored.dtype.itemsize == 4:
+        reasons.append("pixels have 32 bits, which not every program reads")
     if stored.error == 0:
         reasons.append("all values are kept exactly")
         confidence += 0.05
