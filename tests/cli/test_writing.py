@@ -70,6 +70,12 @@ def test_told_before_anything_is_written(
     path, study = result
     outcome = dicomdb("write", path, "--study", study, "--dry-run", "--json")
     assert [one["exporter"] for one in outcome.json] == ["image"] * 4
+    assert [one["is_chosen"] for one in outcome.json] == [True, False, False, False]
+    # What stands against it is said now, not only when it is written in earnest.
+    (tmp_path / "taken").write_text("")
+    taken = dicomdb("write", path, "--study", study, "--dry-run", "--to", tmp_path / "taken")
+    assert (taken.code, "file-exists" in taken.err) == (1, True)
+    assert "this is what is written" in taken.out
     assert "--set compression=" in dicomdb("write", path, "--study", study, "--dry-run").out
     to = ("--to", tmp_path / "out")
     for words, code, text in (

@@ -80,7 +80,11 @@ def write(
         typer.Option("--set", metavar="KEY=VALUE", help="Another option; --dry-run lists them."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell how it could be written.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only tell how it could be written, what is lost, and what stands against it.",
+        ),
     ] = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
@@ -89,6 +93,8 @@ def write(
     from napari_dicomdb.export.label_names import read_label_names
     from napari_dicomdb.export.linking import linked, source_series
     from napari_dicomdb.export.read_source import read_source
+    from napari_dicomdb.export.results import check_results
+    from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.network.nodes import find_node
 
     if as_ not in KINDS:
@@ -110,10 +116,15 @@ def write(
         if not made.geometry or not made.geometry.in_patient:
             made = replace(made, references=())
         offers = _offers(made, _KIND_OF[as_], form)
+        chosen = _of_type(offers, options)
         if dry_run:
-            _tell([(o, _foreseen(o, options, database, study)) for o in offers], json_)
+            told = [(o, _foreseen(o, options, database, study)) for o in offers]
+            _tell(told, chosen, json_)
+            target = StudyTarget.of_study(database, study, made.references)
+            chosen = _with_options(chosen, options)
+            check_results(database, [chosen], target, folder=to, into_database=into_db)
             return
-        chosen = _with_options(_of_type(offers, options), options)
+        chosen = _with_options(chosen, options)
         report = database.write(
             chosen, study, folder=to, into_database=into_db, node=receiver, progress=progress
         )
@@ -232,17 +243,29 @@ _READ: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _tell(offers: list[tuple[Exportable, tuple[str, ...]]], json_: bool) -> None:
+def _tell(
+    offers: list[tuple[Exportable, tuple[str, ...]]], chosen: Exportable, json_: bool
+) -> None:
     if json_:
-        print_json([{**offer.to_json(), "foreseen": list(told)} for offer, told in offers])
+        print_json(
+            [
+                {**offer.to_json(), "foreseen": list(told), "is_chosen": offer is chosen}
+                for offer, told in offers
+            ]
+        )
         return
     for offer, told in offers:
-        say(f"{offer.name} (confidence {offer.confidence:.2f})")
+        which = "" if offer is not chosen or len(offers) == 1 else ": this is what is written"
+        say(f"{offer.name} (confidence {offer.confidence:.2f}){which}")
         for text in (*offer.reasons, *offer.losses, *told, *(f.text for f in offer.findings)):
             say(f"  {text}")
         for need in offer.needs:
             choices = " | ".join(str(value) for value, _ in need.choices)
-            say(f"  --set {need.key}={choices or need.kind.upper()}  {need.label}")
+            told_default = f" (default: {need.default})" if need.default not in (None, "") else ""
+            if need.kind == "segments":
+                told_default = ""
+            what = choices or need.kind.upper()
+            say(f"  --set {need.key}={what}  {need.label}{told_default}")
 
 
 def register(app: typer.Typer) -> None:
