@@ -128,6 +128,21 @@ def test_suv_factor_is_unchanged(
         assert copy.PixelData == original.PixelData
 
 
+def test_suv_factor_that_a_maker_keeps_apart_is_safe(
+    load: Callable[..., Database], reference_data: Path, tmp_path: Path
+) -> None:
+    """Philips writes it into a private attribute that the standard lists as safe."""
+    database = load(reference_data / "pet_suv" / "suv_factor_PHILIPS_CNTS_AND_SUV")
+    originals = {i.number: pydicom.dcmread(i.path) for i in _instances(database)}
+    profile = Profile(dates="shift", retain_characteristics=True, retain_safe_private=True)
+    _run(database, tmp_path / "out", profile)
+    copies = _read(tmp_path / "out")
+    assert len(copies) == len(originals)
+    for copy in copies:
+        assert copy[0x70531000].value == originals[copy.InstanceNumber][0x70531000].value
+        assert copy.PatientWeight == originals[copy.InstanceNumber].PatientWeight
+
+
 def _errors(path: Path, program: str) -> set[str]:
     """Error lines of dciodvfy, without the UIDs in them."""
     done = subprocess.run([program, str(path)], capture_output=True, check=False, timeout=60)
