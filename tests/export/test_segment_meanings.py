@@ -67,3 +67,13 @@ def test_what_does_not_fit_is_refused(answer):
     with pytest.raises(ExportError) as refused:
         meanings_from(answer, [LIVER])
     assert refused.value.reason == "bad-value"
+
+
+def test_a_new_name_takes_its_region_along_unless_a_person_chose_one():
+    known = [meaning_of(Label(1, "liver_tumor"))]
+    assert known[0].region.meaning == "Liver"
+    (renamed,) = meanings_from([{"value": 1, "label": "kidney_cyst_left"}], known)
+    assert (renamed.region.meaning, renamed.region_modifier.meaning) == ("Kidney", "Left")
+    (chosen,) = meanings_from([{"value": 1, "region": "SCT 78961009"}], known)
+    (kept,) = meanings_from([{"value": 1, "label": "cyst"}], [chosen])
+    assert kept.region.value == "78961009"

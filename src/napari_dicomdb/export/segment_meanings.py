@@ -94,8 +94,10 @@ def meaning_of(label: Label) -> SegmentMeaning:
         type=codes["type"] or guess.type,
         colour=colour,
         type_modifier=codes["type_modifier"] if codes["type"] else guess.modifier,
-        region=codes["region"],
-        region_modifier=codes["region_modifier"],
+        region=codes["region"] if codes["type"] or codes["region"] else guess.region,
+        region_modifier=codes["region_modifier"]
+        if codes["type"] or codes["region"]
+        else guess.region_modifier,
         description=_said(told, "description"),
         algorithm_type=_algorithm(_said(told, "algorithm_type")),
         algorithm_name=_said(told, "algorithm_name")[:_LONGEST],
@@ -165,6 +167,10 @@ def _changed(known: SegmentMeaning, row: Mapping[str, Any]) -> SegmentMeaning:
             changes[key] = str(value)
     if changes.get("label") and "type" not in row and known.label != changes["label"]:
         guess = suggest(changes["label"])
+        if known.region == suggest(known.label).region:  # of the name, not of a person
+            changes = {
+                "region": guess.region, "region_modifier": guess.region_modifier,
+            } | changes  # fmt: skip
         changes = {
             "category": guess.category, "type": guess.type, "type_modifier": guess.modifier,
         } | changes  # fmt: skip

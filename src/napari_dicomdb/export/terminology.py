@@ -78,11 +78,17 @@ class Suggestion:
     category, type : Term
     modifier : Term or None
         Laterality.
+    region : Term or None
+        Where it is, of what may be in several organs.
+    region_modifier : Term or None
+        Its laterality.
     """
 
     category: Term
     type: Term
     modifier: Term | None = None
+    region: Term | None = None
+    region_modifier: Term | None = None
 
 
 @cache
@@ -100,7 +106,10 @@ def categories() -> tuple[Term, ...]:
 
 @cache
 def types(category: Term | None = None) -> tuple[Term, ...]:
-    """Return the property types of a category (CID 7191 to 7198), of all by default."""
+    """Return the property types of a category (CID 7191 to 7198), of all by default.
+
+    With some of SNOMED that the standard has elsewhere, which programs segment.
+    """
     tables: dict[str, list[list[str]]] = _tables()["types"]
     chosen = tables.values() if category is None else [tables.get(category.value, [])]
     found = {tuple(code): Term(*code) for codes in chosen for code in codes}
@@ -161,49 +170,90 @@ def search_terms(text: str, terms: tuple[Term, ...]) -> list[Term]:
 def suggest(name: str) -> Suggestion:
     """Return what a segment of this name probably is; tissue when nothing fits.
 
-    Knows meanings of the standard, sides ("kidney_left") and the names of
-    TotalSegmentator; never guesses from a part of a name alone.
+    Knows meanings of the standard, sides ("kidney_left", "Lung_R"), plurals, the names of
+    TotalSegmentator, and what is in an organ ("liver_tumor"); never guesses from a part
+    of a name alone.
 
     Examples
     --------
     >>> suggest("kidney_left").type.meaning, suggest("kidney_left").modifier.meaning
     ('Kidney', 'Left')
+    >>> suggest("liver_tumor").region.meaning
+    'Liver'
     """
-    words = _words(name)
+    words = [_SIDES.get(word, word) for word in _words(name)]
+    if len(words) > 1 and words[-1] in _SHORT_SIDES:
+        words[-1] = _SHORT_SIDES[words[-1]]
     side = next((s for s in ("left", "right") if s in words), "")
     modifier = next((m for m in modifiers() if m.meaning.lower() == side), None)
-    bare = [word for word in words if word != side]
-    unnumbered = [word for word in bare if not word.isdigit()]
-    for candidate in (words, bare, _other_words(bare), _other_words(unnumbered)):
-        kind = _by_words().get(frozenset(candidate))
-        if kind is not None:
-            said = bool(side) and side in _words(kind.meaning)
-            return Suggestion(category_of(kind), kind, None if said else modifier)
+    kind = _kind_of(words)
+    if kind is not None:
+        said = bool(side) and side in _words(kind.meaning)
+        return Suggestion(category_of(kind), kind, None if said else modifier)
+    for k, word in enumerate(words):
+        what = _LESIONS.get(word) or _LESIONS.get(_singular(word))
+        where = _kind_of([*words[:k], *words[k + 1 :]]) if what else None
+        kind = _by_words().get(frozenset([what])) if what else None
+        if kind is not None and where is not None:
+            said = bool(side) and side in _words(where.meaning)
+            return Suggestion(category_of(kind), kind, None, where, None if said else modifier)
     return Suggestion(TISSUE, TISSUE)
 
 
+def _kind_of(words: list[str]) -> Term | None:
+    bare = [word for word in words if word not in ("left", "right")]
+    singular = [_singular(word) for word in bare]
+    for candidate in (
+        words, bare, singular, _other_words(bare), _other_words(singular),
+        [word for word in _other_words(bare) if not word.isdigit()],
+        [word for word in _other_words(singular) if not word.isdigit()],
+    ):  # fmt: skip
+        kind = _by_words().get(frozenset(candidate))
+        if kind is not None:
+            return kind
+    return None
+
+
 _FILLERS = frozenset({"of", "the", "structure", "entire", "segment", "mask", "label", "and"})
+_SIDES = {"lt": "left", "rt": "right", "sin": "left", "dex": "right"}
+_SHORT_SIDES = {"l": "left", "r": "right"}
+# What may be in an organ, as the standard calls it.
+_LESIONS = {
+    "tumor": "neoplasm", "tumour": "neoplasm", "neoplasm": "neoplasm", "cancer": "neoplasm",
+    "cyst": "cyst", "nodule": "nodule", "lesion": "lesion", "mass": "mass", "edema": "edema",
+    "oedema": "edema", "necrosis": "necrosis", "hemorrhage": "hemorrhage",
+    "haemorrhage": "hemorrhage", "vessel": "vessel", "calcification": "calcification",
+}  # fmt: skip
 # As TotalSegmentator and people say it, and as SNOMED does.
 _SYNONYMS = {
     "vertebrae": "vertebra",
-    "tumour": "tumor",
+    "tumour": "neoplasm",
     "tumor": "neoplasm",
     "urinary": "",
     "bowel": "intestine",
     "adrenal": "adrenal gland",
-    "kidneys": "kidney",
-    "lungs": "lung",
-    "ribs": "rib",
-    "muscles": "muscle",
-    "eyes": "eye",
     "hip": "hip bone",
-    "autochthon": "erector spinae muscle",
     "oesophagus": "esophagus",
+    "oedema": "edema",
+    "intracerebral": "brain",
+    "ventricles": "ventricle",
+    "grey": "gray",
 }
 
 
 def _other_words(words: list[str]) -> list[str]:
     return [part for word in words for part in _SYNONYMS.get(word, word).split()]
+
+
+def _singular(word: str) -> str:
+    """Return a plural without its ending, as far as endings tell."""
+    if word.endswith("ies") and len(word) > 4:
+        return f"{word[:-3]}y"
+    if word.endswith(("uses", "xes", "ches", "shes", "sses")):
+        return word[:-2]
+    if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is", "as")):
+        return word[:-1]
+    return word
 
 
 def _words(text: str) -> list[str]:
@@ -214,8 +264,15 @@ def _words(text: str) -> list[str]:
 
 @cache
 def _by_words() -> dict[frozenset[str], Term]:
-    """Return types by the words of their meaning; the first of several is the shortest."""
+    """Return types by the words of their meaning; the first of several is the shortest.
+
+    Names that programs use come before.
+    """
+    by_value = {term.value: term for term in types()}
+    names: dict[str, str] = _tables()["names"]
     found: dict[frozenset[str], Term] = {}
+    for name, value in names.items():
+        found.setdefault(frozenset(_words(name)), by_value[value])
     for term in sorted(types(), key=lambda one: (len(one.meaning), one.meaning)):
         found.setdefault(frozenset(_words(term.meaning)), term)
     return found
