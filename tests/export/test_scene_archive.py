@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_dicomdb.errors import Cancelled, ExportError, LoadError
+from napari_dicomdb.export import scene_archive
 from napari_dicomdb.export.scene_archive import (
     Scene,
     SceneLayer,
@@ -207,3 +208,66 @@ def test_any_damaged_byte_is_an_error_or_harmless(tmp_path):
             assert error.reason in ("bad-scene", "scene-too-large", "scene-version")
         else:
             assert len(read.layers) == 1
+
+
+_WILD = (
+    None, True, -1, 0, 2**31, 2**63, 1e308, "", "x" * 300, "../../etc/passwd", [], {}, [[]],
+    {"$array": {}}, {"$array": {"dtype": "<f8", "shape": [2**47], "values": []}},
+    {"$array": {"dtype": "|O8", "shape": [1], "place": "data/0", "rows": 1}},
+    {"$array": {"dtype": "<i4", "shape": [2**40, 0], "place": "data/0", "rows": 1}},
+    {"$texts": {"shape": [2**40], "values": ["a"]}}, {"$dict": [[{"a": 1}, 2]]}, {"$float": "x"},
+    {"$tuple": {"$tuple": []}}, {"$pickle": "gASV"},
+)  # fmt: skip
+
+
+def _places(value, path=()):
+    """Every place of a manifest where something stands."""
+    yield path
+    for key in value if isinstance(value, dict) else range(len(value)):
+        inner = value[key]
+        yield from (
+            _places(inner, (*path, key)) if isinstance(inner, (dict, list)) else [(*path, key)]
+        )
+
+
+def test_wild_values_anywhere_are_an_error_or_harmless(tmp_path):
+    """Seeded: 1500 manifests, each with something else where it does not belong."""
+    scene = Scene(
+        [
+            SceneLayer("image", "a", {"scale": (1.0, 2.0), "texts": np.array(["a", "b"])},
+                       {"o": {"x": 1}}, np.arange(100.0)),
+            SceneLayer("shapes", "b", {}, {}, [np.eye(2)]),
+            SceneLayer("image", "c", {}, {}, None, {"loader": "x", "series": [{"uid": "1.2"}]}),
+        ],
+        viewer={"camera": {"zoom": 1.0, "center": (1, 2)}},
+        measurements=[{"layer": "b", "length_mm": 1.0}],
+    )  # fmt: skip
+    with zipfile.ZipFile(write_scene(scene, tmp_path / "x")) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    text = members.pop("manifest.json")
+    places = [p for p in _places(json.loads(text)) if p]
+    rng = np.random.default_rng(6)
+    for _ in range(1500):
+        manifest = json.loads(text)
+        place = places[rng.integers(len(places))]
+        inside = manifest
+        for key in place[:-1]:
+            inside = inside[key]
+        inside[place[-1]] = _WILD[rng.integers(len(_WILD))]
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as other:
+            for name, raw in members.items():
+                other.writestr(name, raw)
+            other.writestr("manifest.json", json.dumps(manifest))
+        try:
+            read_scene(made, limit=10**6)
+        except LoadError as error:
+            assert error.reason in ("bad-scene", "scene-too-large", "scene-version"), place
+
+
+def test_a_manifest_that_could_not_be_read_again_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(scene_archive, "MANIFEST_LIMIT", 1000)
+    many = [SceneLayer("shapes", "s", {}, {}, [np.eye(2)] * 100)]
+    with pytest.raises(ExportError, match="fewer shapes"):
+        write_scene(Scene(many), tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []

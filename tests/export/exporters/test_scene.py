@@ -9,6 +9,8 @@ import pytest
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError, LoadError
+from napari_dicomdb.export.deidentification.profile import Profile
+from napari_dicomdb.export.deidentification.running import deidentify
 from napari_dicomdb.export.exporters import scene as module
 from napari_dicomdb.export.exporters.scene import open_archive, scene_exportable
 from napari_dicomdb.export.results import write_results
@@ -142,3 +144,19 @@ def test_the_database_knows_it_as_a_scene(archive, database, tmp_path):
     assert np.array_equal(first.load().numpy(), archive[1])  # headless: its picture
     with open_archive(first.instances[0].path) as found:
         assert found.read() == archive[0].read_bytes()
+
+
+@pytest.mark.parametrize("keep", [(), ("safe-private",), ("safe-private", "extended-private")])
+def test_de_identification_takes_the_scene_out(written, tmp_path, keep):
+    """A scene holds names and pixels that no engine can look through."""
+    with Database.in_memory() as index:
+        index.import_paths([written], workers=0)
+        report = deidentify(index, index.patients(), tmp_path / "d", Profile.retaining(keep))
+    files = list((tmp_path / "d").rglob("*.dcm"))
+    assert len(files) == 1 or (not files and report.rejected)
+    for file in files:
+        read = pydicom.dcmread(file)
+        assert not read.group_dataset(0x0099)
+        assert b"PK\3\4" not in file.read_bytes()
+        with pytest.raises(LoadError, match="private data may have been removed"):
+            open_archive(file)

@@ -91,6 +91,8 @@ def read_scene(
             scene.layers.append(_layer_of(entry, reader))
         scene.viewer = _mapping(decode(manifest.get("viewer", {}), reader.load))
         measured = decode(manifest.get("measurements", []), reader.load)
+        if not isinstance(measured, list):
+            raise bad_scene("its manifest is damaged")
         scene.measurements = [m for m in measured if isinstance(m, dict)]
         scene.notes = [str(note) for note in manifest.get("notes", [])]
         scene.picture = _picture(archive)
