@@ -25,10 +25,12 @@ from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.export.study import NewSeries
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node
-from napari_dicomdb.viewer.browse import find_dock
+from napari_dicomdb.viewer.browse import find_dock, show_export
 from napari_dicomdb.viewer.phantom import write_phantom_study
 from napari_dicomdb.widgets import _export_strip, _export_work
 from napari_dicomdb.widgets._export_closing import ClosingDialog, _Guard
+from napari_dicomdb.widgets._export_study import StudyChooser
+from napari_dicomdb.widgets._tasks import TaskRunner
 
 KEY, LEFT = Qt.Key, Qt.MouseButton.LeftButton
 NEEDS = (
@@ -697,3 +699,89 @@ def test_drawn_labels_refer_to_the_image_below(qtbot, viewer, dock, phantom):
     dock.page.made_on.activated.emit(1)
     qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
     assert dock.plans.plan(layer).source.references == ()
+
+
+def menu_action(menu, *titles):
+    """Return an entry of the menu bar by its titles."""
+    for title in titles:
+        menu.aboutToShow.emit() if hasattr(menu, "aboutToShow") else None
+        (action,) = [a for a in menu.actions() if a.text().replace("&", "").startswith(title)]
+        menu = action.menu() or menu
+    return action
+
+
+def test_from_the_menu_of_layers(qtbot, make_napari_viewer, database, exporter):
+    viewer = make_napari_viewer()
+    viewer.add_image(np.zeros((2, 3, 4)), name="One")
+    viewer.add_image(np.zeros((2, 3, 4)), name="Two")
+    viewer.layers.selection = {viewer.layers["One"]}
+    bar = viewer.window._qt_window.menuBar()
+    menu_action(bar, "Layers", "Data", "DICOM export").trigger()
+    dock = find_dock(viewer, "DICOM export")
+    assert [layer.name for layer in dock.page.layers.checked()] == ["One"]
+    # What is selected in napari's list from now on is what will be written.
+    viewer.layers.selection = {viewer.layers["Two"]}
+    assert [layer.name for layer in dock.page.layers.checked()] == ["Two"]
+    # However it was opened, there is one.
+    assert show_export(viewer) is dock
+    assert len(viewer.window.dock_widgets) == 1
+    qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
+
+
+def test_a_sheared_image_is_resampled_only_when_told(qtbot, viewer, database, phantom):
+    loadable = next(x for x in database.examine(phantom["axial-ct"].series_uid) if x.selected)
+    data, kwargs, _ = loadable.to_layers(loadable.load())[0]
+    image = viewer.add_image(data, **kwargs)
+    image.shear = [0.0, 0.0, 0.3]  # rows against columns
+    _, dock = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM export")
+    plans = dock.plans
+    qtbot.waitUntil(
+        lambda: not plans.is_busy and dock.where.study.study is not None, timeout=20_000
+    )
+    (plan,) = plans.chosen()
+    asked = dock.page.options.fields["geometry"]
+    assert not dock.export_button.isEnabled()
+    assert "sheared" in dock.problem.text()
+    assert [asked.itemData(k) for k in range(asked.count())] == ["resample"]
+    qtbot.keyClick(asked, KEY.Key_Down)
+    assert dock.problem.isHidden()
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    (made,) = [
+        s for s in database.series() if s.uid not in {p.series_uid for p in phantom.values()}
+    ]
+    header = dcmread(database.instances(made.uid)[0].path)
+    row, column = np.reshape(np.array(header.ImageOrientationPatient, float), (2, 3))
+    assert abs(row @ column) < 1e-6
+    assert plan.source.geometry is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "problem"),
+    [
+        ("patient_name", "Yamada^Tarou=山田^太郎=やまだ^たろう", ""),
+        ("patient_name", "Müller^Änne^^Dr.", ""),
+        ("patient_name", "a=b=c=d", "at most 3 groups"),
+        ("patient_name", "a\\b", "backslash"),
+        ("patient_id", "x" * 65, "at most 64"),
+        ("patient_birth_date", "1980-02-31", "no such date"),
+        ("study_id", "x" * 17, "at most 16"),
+    ],
+)
+def test_the_form_checks_what_is_typed(qtbot, user_folders, field, text, problem):
+    runner = TaskRunner("form")
+    chooser = StudyChooser(runner)
+    qtbot.addWidget(chooser)
+    chooser.new.setChecked(True)
+    chooser.fields["patient_id"].setText("7")
+    line, words = chooser.fields[field], chooser.problems[field]
+    type_into(qtbot, line, text)
+    if problem:
+        assert problem in words.text()
+        assert not words.isHidden()
+        assert chooser.problem().endswith(words.text())
+        line.clear()
+        type_into(qtbot, chooser.fields["patient_id"], "7")
+    assert words.isHidden()
+    assert chooser.problem() == ""
+    runner.close()

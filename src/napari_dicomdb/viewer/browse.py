@@ -41,14 +41,30 @@ def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
     DicomBrowser
         The widget; the one already open when there is one.
     """
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
+    widget = _opened(viewer, BROWSER_WIDGET)
     widget.import_paths([str(path) for path in paths])
     return widget
 
 
 def find_dock(viewer: Any, name: str) -> Any:
     """Return the widget of a dock of ours that is open in `viewer`, None when it is not."""
-    return viewer.window.dock_widgets.get(f"{name} ({PLUGIN})")
+    # napari's menus and its calls have different names of the plugin behind the dock's.
+    found = viewer.window.dock_widgets.items()
+    return next((widget for title, widget in found if title.startswith(f"{name} (")), None)
+
+
+def _opened(viewer: Any, name: str, **how: Any) -> Any:
+    """Open a dock of ours, or bring the one that is open to the front; return its widget."""
+    widget = find_dock(viewer, name)
+    if widget is None:
+        dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, **how)
+    else:
+        dock = widget.parentWidget()
+        while not hasattr(dock, "setFloating"):
+            dock = dock.parentWidget()
+    dock.show()
+    dock.raise_()
+    return widget
 
 
 def show_browser(viewer: Any) -> Any:
@@ -59,10 +75,7 @@ def show_browser(viewer: Any) -> Any:
     DicomBrowser
         The widget; the one already open when there is one.
     """
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
-    dock.show()
-    dock.raise_()
-    return widget
+    return _opened(viewer, BROWSER_WIDGET)
 
 
 def show_content(viewer: Any, loadables: Sequence[Loadable]) -> Any:
@@ -73,7 +86,7 @@ def show_content(viewer: Any, loadables: Sequence[Loadable]) -> Any:
     DicomBrowser
         The widget; the one already open when there is one.
     """
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
+    widget = _opened(viewer, BROWSER_WIDGET)
     widget.show_content(loadables)
     return widget
 
@@ -92,9 +105,7 @@ def show_network(viewer: Any, page: str = "") -> Any:
     DicomNetwork
         The widget; the one already open when there is one.
     """
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, NETWORK_WIDGET, tabify=True)
-    dock.show()
-    dock.raise_()
+    widget = _opened(viewer, NETWORK_WIDGET, tabify=True)
     if page:
         widget.show_page(page)
     return widget
@@ -108,7 +119,4 @@ def show_export(viewer: Any) -> Any:
     DicomExport
         The widget; the one already open when there is one.
     """
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, EXPORT_WIDGET, tabify=True)
-    dock.show()
-    dock.raise_()
-    return widget
+    return _opened(viewer, EXPORT_WIDGET, tabify=True)
