@@ -55,6 +55,14 @@ def test_wrong_usage(wrong):
         profile_of(**wrong)
 
 
+def test_texts_that_are_allowed(tmp_path):
+    (tmp_path / "texts.txt").write_text("Head Routine\n\n  T1 MPRAGE \n")
+    made = profile_of(retain=["descriptors"], allowed_texts=tmp_path / "texts.txt")
+    assert made.allowed_texts == {"Head Routine", "T1 MPRAGE"}
+    with pytest.raises(typer.BadParameter):
+        profile_of(allowed_texts=tmp_path / "absent")
+
+
 def test_only_when_it_is_wanted():
     assert profile_when(False, retain=None, project="", presets=False) is None
     assert profile_when(True, project="P") == Profile(project="P")

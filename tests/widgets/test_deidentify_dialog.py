@@ -228,3 +228,17 @@ def test_mapping_is_encrypted(qtbot, dialog, tmp_path):
     made = read_mapping(tmp_path / "map", "correct horse")
     assert {c.SOPInstanceUID for c in copies} <= set(made.uids.values())
     assert len(copies) == report.written
+
+
+def test_the_report_is_saved_without_paths(qtbot, dialog, tmp_path, monkeypatch, database):
+    qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
+    assert not dialog.report_button.isVisible()
+    report = _write(qtbot, dialog)
+    target = tmp_path / "report.json"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    qtbot.mouseClick(dialog.report_button, LEFT)
+    saved = json.loads(target.read_text())
+    assert saved["written"] == report.written
+    assert saved["rejected"] == {}
+    assert {e["tag"] for e in saved["effects"]} >= {"(0010,0010)", "(0008,0018)"}
+    assert not any(p.name in target.read_text() for p in database.patients())

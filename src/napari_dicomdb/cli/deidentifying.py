@@ -18,6 +18,7 @@ from napari_dicomdb.cli.output import (
     say_error,
 )
 from napari_dicomdb.cli.profile_options import (
+    AllowedTextsOption,
     BlackoutOption,
     DefaceOption,
     NoRecompressOption,
@@ -80,6 +81,7 @@ def deidentify(
     presets: PresetsOption = False,
     no_recompress: NoRecompressOption = False,
     pixels_checked: PixelsCheckedOption = False,
+    allowed_texts: AllowedTextsOption = None,
     deface: DefaceOption = "",
     mapping: Annotated[
         Path | None,
@@ -125,7 +127,8 @@ def deidentify(
         retain=retain, retain_dates=retain_dates, shift_dates=shift_dates, project=project,
         patient_id=patient_id, patient_name=patient_name, pseudonyms=pseudonyms,
         blackout=blackout, outside_regions=outside_regions, presets=presets,
-        recompress=not no_recompress, pixels_checked=pixels_checked, deface=deface,
+        recompress=not no_recompress, pixels_checked=pixels_checked,
+        allowed_texts=allowed_texts, deface=deface,
     )  # fmt: skip
     passphrase = asked_passphrase(again=True) if encrypt and not dry_run else ""
     to = to or Path("anonymised")

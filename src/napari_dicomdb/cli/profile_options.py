@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PASSPHRASE_VARIABLE",
+    "AllowedTextsOption",
     "BlackoutOption",
     "DefaceOption",
     "DeidentifyOption",
@@ -114,6 +115,14 @@ NoRecompressOption = Annotated[
         help="Leave pixels uncompressed that had to be decoded to be blacked out.",
     ),
 ]
+AllowedTextsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--allowed-texts",
+        metavar="FILE.txt",
+        help="Descriptions kept as they are, one a line (with --retain descriptors).",
+    ),
+]
 PixelsCheckedOption = Annotated[
     bool,
     typer.Option("--pixels-checked", help="I have looked: no text is burned into the images."),
@@ -138,6 +147,7 @@ def profile_of(
     presets: bool = False,
     recompress: bool = True,
     pixels_checked: bool = False,
+    allowed_texts: Path | None = None,
     deface: str = "",
 ) -> Profile:
     """Return what the options ask for.
@@ -167,6 +177,7 @@ def profile_of(
             presets=blackout_presets() if presets else (),
             recompress=recompress,
             pixels_confirmed=pixels_checked,
+            allowed_texts=_lines(allowed_texts),
             deface=defacer_named(deface) if deface else None,
         )
     except ExportError as error:
@@ -189,6 +200,16 @@ def profile_when(wanted: bool, **options: Any) -> Profile | None:
             f"--{given[0].replace('_', '-')} is for anonymised copies: give --deidentify, too"
         )
     return None
+
+
+def _lines(path: Path | None) -> frozenset[str]:
+    if path is None:
+        return frozenset()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExportError(f"{path} cannot be read as a list of texts") from error
+    return frozenset(line.strip() for line in lines if line.strip())
 
 
 def _pseudonyms(path: Path | None) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import (
@@ -16,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.settings import write_whole
 from napari_dicomdb.widgets._writing_dialog import WritingDialog, free_zip
 from napari_dicomdb.widgets.deidentify_form import DeidentifyForm
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.api import Database
+    from napari_dicomdb.export.deidentification.report import DeidentificationReport
     from napari_dicomdb.widgets._theme import Palette
 
 __all__ = ["DeidentifyDialog"]
@@ -65,6 +70,14 @@ class DeidentifyDialog(WritingDialog):
             self.add_to.setEnabled(False)
             self.add_to.setToolTip("The database was opened read-only")
         self._build_mapping()
+        self._report: DeidentificationReport | None = None
+        self.report_button = QPushButton("Save report…")
+        self.report_button.setAutoDefault(False)
+        self.report_button.setToolTip("What was done to which attribute, in numbers, as JSON")
+        self.report_button.clicked.connect(self._save_report)
+        self.report_button.hide()
+        self.other_buttons.append(self.report_button)
+        self.exported.connect(self._keep_report)
         self._arrange()
         self.apply_palette(palette)
         self._adapt()
@@ -109,6 +122,24 @@ class DeidentifyDialog(WritingDialog):
         name, _ = QFileDialog.getSaveFileName(self, "Mapping", "mapping.json", "JSON (*.json)")
         if name:
             self.mapping.setText(name)
+
+    def _keep_report(self, report: DeidentificationReport) -> None:
+        self._report = report
+        self.report_button.show()
+
+    def _save_report(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Report", "report.json", "JSON (*.json)")
+        if not name or self._report is None:
+            return
+        told = self._report.to_json()
+        # Paths of originals may name patients: reasons are counted.
+        told["rejected"] = dict(Counter(reason for _, reason, _ in self._report.rejected))
+        try:
+            write_whole(Path(name), json.dumps(told, indent=1) + "\n")
+        except OSError as error:
+            self._tell(f"{name} cannot be written: {error.strerror or error}", "error")
+        else:
+            self._tell(f"Saved to {name}.", "info")
 
     def _start(self) -> None:
         try:
