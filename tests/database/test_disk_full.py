@@ -202,6 +202,31 @@ def test_import(copy: bool, trial: Trial, folder: Path) -> None:
     trial.run("import", None, paths=[str(folder)], copy=copy)
 
 
+def test_write_a_result(trial: Trial, act: Act) -> None:
+    how = {"study": "1.2.3.1", "slices": 30, "folder": None, "into_database": True}
+    act("write", trial.prepare(True), fatal=-1, **how)  # what is imported then, is for all
+    trial.run("write", True, **how)
+
+
+def test_write_a_result_to_a_folder(trial: Trial, act: Act) -> None:
+    """What does not fit leaves nothing in the folder; the database is elsewhere or here."""
+    refused = 0
+    for room in (8, 60, 150, 2000):
+        root = trial.prepare(False)
+        place = trial.disk / "out"
+        ballast = trial.leave(room)
+        answer = act("write", root, study="1.2.3.1", slices=60, folder=str(place),
+                     into_database=False)  # fmt: skip
+        told = answer.get("refused")
+        ballast.unlink()
+        assert told in (None, "disk-full"), answer
+        refused += told is not None
+        assert len(list(place.rglob("*.dcm"))) == (0 if told else 60)
+        assert not list(trial.disk.glob(".dicomdb*"))
+        assert place.exists() == (not told)
+    assert 1 <= refused < 4
+
+
 def test_merge(trial: Trial) -> None:
     trial.run("merge", False)
 

@@ -9,6 +9,7 @@ sent that was not written completely.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ResultReport", "check_results", "write_results"]
 
-_ROOM = 1.1  # headers, and what the file system itself needs
+_ROOM = 1.1  # what the file system itself needs
+_HEADER = 1500  # bytes of each slice
 
 
 class _Sends(Protocol):
@@ -208,10 +210,9 @@ def _estimated_size(one: Exportable) -> int:
     known = one.source.meta.get("bytes")  # of what is no array: a scene
     if isinstance(known, int):
         return int(known * _ROOM)
-    count = 1
-    for length in one.source.shape:
-        count *= length
-    return int(count * min(one.source.dtype.itemsize, 4) * _ROOM)
+    count = math.prod(one.source.shape)
+    planes = math.prod(one.source.leading) * one.source.grid[0]
+    return int((count * min(one.source.dtype.itemsize, 4) + planes * _HEADER) * _ROOM)
 
 
 def _require_room(places: Sequence[Path], needed: int) -> None:
@@ -229,10 +230,14 @@ def _require_room(places: Sequence[Path], needed: int) -> None:
         free = shutil.disk_usage(there).free
         if free < taken[disk]:
             raise ExportError(
-                f"the disk of {place} has {free / 1e6:.0f} MB free, {taken[disk] / 1e6:.0f} MB "
-                "are needed: nothing was written",
+                f"the disk of {place} is full: {_size(free)} free, {_size(taken[disk])} "
+                "needed; nothing was written",
                 reason="disk-full",
             )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e3:.0f} kB"
 
 
 @contextmanager
