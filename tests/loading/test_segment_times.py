@@ -90,8 +90,9 @@ def test_fractions_over_time(moving):
     assert np.array_equal(other.load().array, labels == 1)
 
 
-def test_frames_that_nothing_tells_apart_are_told(moving):
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_frames_that_nothing_tells_apart_are_told(moving, kind):
     labels, make = moving
-    (best,) = make("BINARY")
+    (best,) = make(kind)
     assert FindingCode.DUPLICATE_SLICES in {f.code for f in best.findings}
-    assert np.array_equal(best.load().array, (labels == 1).any(axis=0))
+    assert np.array_equal(np.asarray(best.load().array) == 1, (labels == 1).any(axis=0))

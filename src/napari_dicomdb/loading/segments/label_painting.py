@@ -291,6 +291,7 @@ def paint_label_map(
     array = np.zeros(shape, dtype)
     counted: NDArray[np.int64] = np.zeros(1 << bits, np.int64)
     rows, columns = stored.frame_shape
+    seen: set[tuple[int, int, int]] = set()
     progress(0, len(stored), "Reading labels")
     for done, (index, cells) in enumerate(stored.each(range(len(stored))), 1):
         if cells is None:
@@ -298,7 +299,12 @@ def paint_label_map(
         k, row, column = places[index].tolist()
         counted += np.bincount(cells.reshape(-1), minlength=1 << bits)
         painted = cells if same else table[cells]
-        array[k, row : row + rows, column : column + columns] = painted
+        part = array[k, row : row + rows, column : column + columns]
+        if (k, row, column) in seen:  # nothing tells both frames apart: what either has
+            np.copyto(part, painted, where=painted != 0)
+        else:
+            part[...] = painted
+            seen.add((k, row, column))
         if done % _AHEAD == 0 or done == len(stored):
             progress(done, len(stored), "Reading labels")
     counts = Counter({int(n): int(counted[n]) for n in np.flatnonzero(counted) if n != background})
