@@ -254,6 +254,7 @@ def make_preview(
             folder.mkdir()
             files = one.write(target, folder, progress=progress)
             row = _row(one, files)
+            row = replace(row, losses=(*row.losses, *one.foresee(target)))
             made.rows.append(row)
             if row.number is not None:  # the next one gets another, as when it is written
                 target = replace(target, series_numbers=(*target.series_numbers, row.number))
