@@ -9,8 +9,10 @@ from PIL import Image
 
 from napari_dicomdb.errors import Cancelled, ExportError
 from napari_dicomdb.viewer.picture import (
+    TURN,
     picture_of,
     pictures_along,
+    pictures_around,
     save_movie,
     save_picture,
     save_pictures,
@@ -94,3 +96,25 @@ def test_a_place_that_is_not_there(viewer, tmp_path):
         save_picture(viewer, tmp_path / "no" / "x.png")
     with pytest.raises(ExportError, match="frame rate"):
         save_movie(viewer, tmp_path / "x.mp4", 0, frame_rate=0)
+
+
+def test_once_around(viewer, tmp_path):
+    viewer.dims.ndisplay = 3
+    viewer.scene.camera.angles = before = (10, 20, 30)
+    up = viewer.scene.camera.up_direction
+    ahead = []
+    for _ in pictures_around(viewer, count=4):
+        ahead.append(viewer.scene.camera.view_direction)
+        assert np.allclose(viewer.scene.camera.up_direction, up, atol=1e-6)
+    assert np.allclose(ahead[0], np.negative(ahead[2]), atol=1e-6)
+    assert abs(np.dot(ahead[0], ahead[1])) < 1e-6
+    assert np.allclose(viewer.scene.camera.angles, before)
+    path = save_movie(viewer, tmp_path / "turn.mp4", TURN, step=40)
+    with av.open(str(path)) as file:
+        assert sum(1 for _ in file.decode(video=0)) == 3
+
+
+def test_only_what_is_in_3d_is_turned(viewer, tmp_path):
+    with pytest.raises(ExportError, match="3D"):
+        save_movie(viewer, tmp_path / "x.mp4", TURN)
+    assert list(tmp_path.iterdir()) == []

@@ -134,3 +134,34 @@ def test_damaged_values_are_told(tmp_path):
     assert apply_extra(layer, {"overlays": [1], "mode": "os.system"}) == ["mode"]
     with pytest.raises((TypeError, KeyError)):
         layer_arguments(SceneLayer("points", "x", {"features": [{"kind": "numbers"}]}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["layers"][0]["extra"].update(mode=[[]], selected_data=[[1], "x"]),
+        lambda m: m["layers"][0]["state"].update(features=[{"name": "a"}]),
+        lambda m: m["layers"][0]["state"].update(text={"color": {"colormap": {"colors": 1}}}),
+        lambda m: m["layers"][0]["state"].update(scale=[0, 0], affine="x"),
+        lambda m: m["viewer"].update(links=7, selected=["x"], overlay_tiling={"padding": "x"}),
+        lambda m: m["viewer"].update(links=[[0, 9, ["opacity"]]], background=[1, 2]),
+    ],
+)  # fmt: skip
+def test_damaged_state_is_told_and_the_rest_opens(tmp_path, change):
+    viewer = ViewerModel()
+    CASES["points_text_col"](viewer)
+    viewer.add_image(np.zeros((3, 3)), name="good")
+    save_scene(viewer, tmp_path / "x", embed=True)
+    with (
+        zipfile.ZipFile(tmp_path / "x") as archive,
+        zipfile.ZipFile(tmp_path / "y.dicomscene", "w") as made,
+    ):
+        manifest = json.loads(archive.read("manifest.json"))
+        change(manifest)
+        made.writestr("manifest.json", json.dumps(manifest))
+        for name in set(archive.namelist()) - {"manifest.json"}:
+            made.writestr(name, archive.read(name))
+    other = ViewerModel()
+    opened = open_scene(other, tmp_path / "y.dicomscene")
+    assert opened.problems
+    assert other.layers[-1].name == "good"

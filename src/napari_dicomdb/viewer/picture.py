@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +17,26 @@ from napari_dicomdb.progress import no_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
     from napari_dicomdb.progress import Progress
 
-__all__ = ["picture_of", "pictures_along", "save_movie", "save_picture", "save_pictures"]
+__all__ = [
+    "TURN",
+    "picture_of",
+    "pictures_along",
+    "pictures_around",
+    "save_movie",
+    "save_picture",
+    "save_pictures",
+]
+
+TURN = -1
+"""In place of an axis: once around, of a view in 3D."""
+
+_TURN_STEPS = 120
 
 
 def picture_of(viewer: Any, *, scale: float | None = None) -> NDArray[np.uint8] | None:
@@ -78,6 +94,41 @@ def pictures_along(
         dims.point = before
 
 
+def pictures_around(
+    viewer: Any, *, count: int = _TURN_STEPS, scale: float | None = None
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield pictures of the view in 3D, turned about what is up in it, once around.
+
+    The camera is where it was afterwards, also when stopped midway.
+    """
+    if viewer.dims.ndisplay != 3 or count < 1:
+        raise ExportError(
+            "only a view in 3D can be turned: switch to it first", reason="bad-option"
+        )
+    camera = viewer.scene.camera
+    before = camera.angles
+    ahead, up = np.array(camera.view_direction), np.array(camera.up_direction)
+    across = np.cross(up, ahead)
+    try:
+        for k in range(count):
+            angle = 2 * np.pi * k / count
+            if k:
+                turned = np.cos(angle) * ahead + np.sin(angle) * across
+                camera.set_view_direction(tuple(turned), tuple(up))
+            yield k, _shown(viewer, scale)
+    finally:
+        camera.angles = before
+
+
+def _pictures(
+    viewer: Any, axis: int, step: int, scale: float | None
+) -> tuple[int, Iterator[tuple[int, NDArray[np.uint8]]]]:
+    if axis == TURN:
+        count = max(1, _TURN_STEPS // max(1, step))
+        return count, pictures_around(viewer, count=count, scale=scale)
+    return _count(viewer, axis, step), pictures_along(viewer, axis, step=step, scale=scale)
+
+
 def save_pictures(
     viewer: Any,
     folder: str | Path,
@@ -87,7 +138,7 @@ def save_pictures(
     scale: float | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write one PNG for each step of a slider into a new folder, all or none.
+    """Write one PNG for each step of a slider (or of a `TURN`) into a new folder, all or none.
 
     Raises
     ------
@@ -99,13 +150,13 @@ def save_pictures(
     tell, place = progress or no_progress, Path(folder)
     if place.exists():
         raise ExportError(f"{place} exists: choose another folder", reason="file-exists")
-    total = _count(viewer, axis, step)
+    total, pictures = _pictures(viewer, axis, step, scale)
     names: list[str] = []
     try:
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".pictures-") as stage:
             inner = Path(stage) / "pictures"
             inner.mkdir()
-            for k, picture in pictures_along(viewer, axis, step=step, scale=scale):
+            for k, picture in pictures:
                 tell(len(names), total, "Writing pictures")
                 names.append(f"{k:05d}.png")
                 Image.fromarray(picture).save(inner / names[-1], "PNG")
@@ -127,6 +178,23 @@ def save_movie(
 ) -> Path:
     """Write an MP4 (H.264) of the view along a slider; an existing file is replaced.
 
+    Pictures are taken on the calling thread, that of the window, and packed on another.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    path : path-like
+    axis : int
+        Of the slider; `TURN` for once around a view in 3D.
+    frame_rate : float
+        Pictures a second.
+    step : int
+        Take every so-manieth step.
+    scale : float, optional
+        Larger than on the screen by this factor.
+    progress : Progress, optional
+        Called before each picture is packed; may raise `Cancelled`.
+
     Raises
     ------
     MissingLibraryError
@@ -140,29 +208,49 @@ def save_movie(
         raise MissingLibraryError(
             "writing MP4 needs PyAV: pip install 'napari-dicomdb[video]'"
         ) from error
-    from fractions import Fraction
-
     if not 0.1 <= frame_rate <= 120:
         raise ExportError("the frame rate is between 0.1 and 120 a second", reason="bad-option")
-    tell, total = progress or no_progress, _count(viewer, axis, step)
+    tell = progress or no_progress
+    total, pictures = _pictures(viewer, axis, step, scale)
     with _whole(Path(path)) as staged, av.open(str(staged), "w", format="mp4") as file:
-        stream = None
-        for done, (_, picture) in enumerate(pictures_along(viewer, axis, step=step, scale=scale)):
-            tell(done, total, "Writing the movie")
-            # Colours at half resolution want even numbers of rows and columns.
-            even = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
-            if stream is None:
-                rate = Fraction(frame_rate).limit_denominator(1000)
-                stream = file.add_stream("libx264", rate=rate)
-                stream.height, stream.width = even.shape[:2]
-                stream.pix_fmt = "yuv420p"
-                stream.options = {"crf": "18"}
-            even = np.ascontiguousarray(even[: stream.height, : stream.width])
-            for packet in stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")):
-                file.mux(packet)
-        for packet in stream.encode() if stream is not None else ():
-            file.mux(packet)
+        movie = _Movie(file, Fraction(frame_rate).limit_denominator(1000))
+        with ThreadPoolExecutor(1, thread_name_prefix="dicomdb-movie") as packer:
+            packing: Future[None] | None = None
+            for done, (_, picture) in enumerate(pictures):
+                tell(done, total, "Writing the movie")
+                if packing is not None:
+                    packing.result()  # no more than one waits
+                packing = packer.submit(movie.add, picture)
+            if packing is not None:
+                packing.result()
+            packer.submit(movie.finish).result()
     return Path(path)
+
+
+class _Movie:
+    """A stream of H.264 whose size is that of its first picture."""
+
+    def __init__(self, file: Any, rate: Fraction) -> None:
+        self._file, self._rate = file, rate
+        self._stream: Any = None
+
+    def add(self, picture: NDArray[np.uint8]) -> None:
+        from av import VideoFrame
+
+        # Colours at half resolution want even numbers of rows and columns.
+        even = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
+        if self._stream is None:
+            self._stream = self._file.add_stream("libx264", rate=self._rate)
+            self._stream.height, self._stream.width = even.shape[:2]
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.options = {"crf": "18"}
+        even = np.ascontiguousarray(even[: self._stream.height, : self._stream.width])
+        for packet in self._stream.encode(VideoFrame.from_ndarray(even, format="rgb24")):
+            self._file.mux(packet)
+
+    def finish(self) -> None:
+        for packet in self._stream.encode() if self._stream is not None else ():
+            self._file.mux(packet)
 
 
 def _shown(viewer: Any, scale: float | None) -> NDArray[np.uint8]:

@@ -257,10 +257,11 @@ def apply_extra(layer: Any, extra: Mapping[str, Any]) -> list[str]:
     failed = []
     keys = (*_EXTRA.get(type(layer).__name__.lower(), ()), *_EXTRA_OF_ALL)
     for key in keys:
+        value = extra.get(key)
+        if key == "selected_data" and isinstance(value, list):
+            value = {place for place in value if isinstance(place, int)}
         if key in extra and hasattr(layer, key):
-            value = set(extra[key]) if isinstance(extra[key], list) else extra[key]
-            given = extra[key] if key == "contrast_limits_range" else value
-            failed += set_values(layer, {key: given}, (key,))
+            failed += set_values(layer, {key: value}, (key,))
     overlays = extra.get("overlays")
     for key in _OVERLAYS:
         values = overlays.get(key) if isinstance(overlays, dict) else None

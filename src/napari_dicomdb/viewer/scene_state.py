@@ -92,6 +92,8 @@ def _links(layers: Sequence[Any]) -> list[list[Any]]:
 
 
 def _link(links: Any, layers: Sequence[Any]) -> list[str]:
+    if not isinstance(links, list):
+        return ["links of layers"]
     try:
         for a, b, attributes in links:
             if a >= 0 and b >= 0 and layers[a] is not None and layers[b] is not None:
@@ -118,7 +120,7 @@ def apply_view(viewer: Any, view: Mapping[str, Any], layers: Sequence[Any]) -> l
     if "background" in view:
         value = {"background_color_override": view["background"]}
         failed += [x and "background" for x in set_values(canvas, value, tuple(value))]
-    failed += _link(view.get("links") or (), layers)
+    failed += _link(view.get("links", []), layers)
     selected = view.get("selected")
     if isinstance(selected, list):
         places = [k for k in selected if isinstance(k, int) and 0 <= k < len(layers)]
