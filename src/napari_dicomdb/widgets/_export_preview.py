@@ -43,6 +43,7 @@ _STALE = "Something was changed since: preview again to see what will be written
 
 
 _PICTURE = 64
+_VR, _VM = 2, 3  # columns
 _LEAST = 110
 
 
@@ -142,6 +143,8 @@ class PreviewPage(QWidget):
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setMinimumSectionSize(24)
+        for column in (_VR, _VM):
+            self.tree.setColumnHidden(column, True)  # the values are what one looks for
         header.sectionResized.connect(self.tree.share_no_more)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 6, 2, 0)
