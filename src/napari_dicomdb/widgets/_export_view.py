@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.errors import Cancelled, DicomDbError
-from napari_dicomdb.viewer.picture import save_movie, save_picture, save_pictures
+from napari_dicomdb.viewer.picture import TURN, save_movie, save_picture, save_pictures
 from napari_dicomdb.widgets._actions import show_in_folder
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label
@@ -147,6 +147,8 @@ class ViewPage(QWidget):
             if dims.nsteps[axis] > 1:
                 text = f"{dims.axis_labels[axis]} ({int(dims.nsteps[axis])} steps)"
                 self.axis.addItem(text, int(axis))
+        if dims is not None and dims.ndisplay == 3:
+            self.axis.addItem("Once around (3D)", TURN)
         found = self.axis.findText(before)
         self.axis.setCurrentIndex(max(found, 0) if self.axis.count() else -1)
         self._set_busy(self.is_busy)
