@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.valuerep import DSfloat
 
-from napari_dicomdb.export.numbers import decimal_string, decimal_strings
+from napari_dicomdb.export.numbers import decimal_string, decimal_strings, window_strings
 
 
 @given(st.floats(min_value=-1e300, max_value=1e300))
@@ -28,3 +28,9 @@ def test_what_is_short_is_exact() -> None:
     assert decimal_strings([0.1, -0.0, 3, 1e15]) == ["0.1", "0", "3", "1000000000000000"]
     with pytest.raises(ValueError, match="nan"):
         decimal_string(float("nan"))
+
+
+def test_windows_of_no_use_are_not_written() -> None:
+    assert window_strings(-0.5, 0.5) == ("0.5", "2")
+    for low, high in ((-1.7e308, 1.7e308), (0, 2.0**63), (2, 0), (0, float("nan"))):
+        assert window_strings(low, high) is None

@@ -97,6 +97,11 @@ class FrameDimensions:
         """Names of the axes whose meaning is lost."""
         return tuple(one.axis.name for one in self.dimensions if not one.is_kept)
 
+    @property
+    def are_told_apart(self) -> bool:
+        """Whether every axis is said by something of its own."""
+        return all(one.keyword or one.group != _FRAME_CONTENT for one in self.dimensions)
+
     def describe(self, dataset: Dataset) -> None:
         """Put the Multi-frame Dimension module into a data set."""
         organization = new_uid()

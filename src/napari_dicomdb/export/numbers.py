@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["decimal_string", "decimal_strings"]
+__all__ = ["decimal_string", "decimal_strings", "window_strings"]
 
 _LONGEST = 16  # PS3.5 Table 6.2-1: DS
 _DIGITS = 17  # of a double
+_WIDEST = 1e15  # window: some programs read it as a whole number
 
 
 def decimal_string(value: float) -> str:
@@ -54,3 +55,20 @@ def decimal_string(value: float) -> str:
 def decimal_strings(values: Iterable[float]) -> list[str]:
     """Return numbers as DS values, as `decimal_string` does each."""
     return [decimal_string(value) for value in values]
+
+
+def window_strings(low: float, high: float) -> tuple[str, str] | None:
+    """Return centre and width of a LINEAR window from `low` to `high`.
+
+    None where no window of use can be written.
+
+    Examples
+    --------
+    >>> window_strings(0, 255)
+    ('128', '256')
+    """
+    # PS3.3 Section C.11.2.1.2: LINEAR ends half a unit within.
+    width = high - low + 1
+    if not (math.isfinite(width) and 1 <= width < _WIDEST):
+        return None
+    return decimal_string(low / 2 + high / 2 + 0.5), decimal_string(width)

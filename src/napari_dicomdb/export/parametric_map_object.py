@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.frame_dimensions import FrameDimensions, items
-from napari_dicomdb.export.numbers import decimal_string, decimal_strings
+from napari_dicomdb.export.numbers import decimal_string, decimal_strings, window_strings
 from napari_dicomdb.export.quantities import QUANTITIES
 from napari_dicomdb.export.source_attributes import reference_items
 
@@ -167,11 +167,9 @@ def _shared(made: Dataset, planes: Planes, ranges: dict[int, tuple[float, float]
     shared.PlaneOrientationSequence = items(
         ImageOrientationPatient=decimal_strings(planes.orientation)
     )
-    # PS3.3 Section C.11.2.1.2: LINEAR ends half a unit within.
-    shared.FrameVOILUTSequence = items(
-        WindowCenter=decimal_string((low + high) / 2 + 0.5),
-        WindowWidth=decimal_string(max(high - low, 0.0) + 1),
-    )
+    window = window_strings(low, high)
+    if window is not None:
+        shared.FrameVOILUTSequence = items(WindowCenter=window[0], WindowWidth=window[1])
     shared.PixelValueTransformationSequence = items(
         RescaleIntercept="0", RescaleSlope="1", RescaleType="US"
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.export.leading_axes import LeadingAxis, leading_axes
-from napari_dicomdb.export.numbers import decimal_string
+from napari_dicomdb.export.numbers import decimal_string, window_strings
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.pixel_encoding import set_pixels
 from napari_dicomdb.export.source_attributes import (
@@ -230,11 +230,9 @@ def _describe_values(dataset: Dataset, drawing: Drawing) -> None:
         dataset.RescaleSlope = decimal_string(stored.slope)
         if dataset.Modality != "PT" or drawing.is_secondary:
             dataset.RescaleType = source.units[:16] if source.units == "HU" else "US"
-    if source.window is not None and source.window[1] > source.window[0]:
-        low, high = source.window
-        # PS3.3 Section C.11.2.1.2: LINEAR ends half a unit within.
-        dataset.WindowCenter = decimal_string((low + high) / 2 + 0.5)
-        dataset.WindowWidth = decimal_string(high - low + 1)
+    window = None if source.window is None else window_strings(*source.window)
+    if window is not None and source.window is not None and source.window[1] > source.window[0]:
+        dataset.WindowCenter, dataset.WindowWidth = window
 
 
 def copied(dataset: Dataset) -> Dataset:

@@ -223,7 +223,7 @@ def _scaled(found: ValueRange, no_intercept: bool, padded: bool) -> StoredValues
     padding = 65535 if padded else None
     if found.low == found.high:
         # One value everywhere: the intercept says it.
-        error = abs(found.low - intercept)
+        error = abs(found.low - intercept) + rounding
         return StoredValues(np.dtype(np.uint16), 1.0, intercept, error, padding)
     slope = _above((found.high - intercept) / levels)
     error = slope / 2 + abs(found.low - intercept) + rounding

@@ -357,6 +357,9 @@ def test_the_window_is_kept(tmp_path: Path) -> None:
         (np.zeros((1, 4, 5), "U3"), False, "numbers can"),
         (np.zeros((1, 4, 5, 3), np.int16), True, "uint8"),
         (np.zeros((1, 0, 5)), False, "empty"),
+        (np.full((1, 4, 5), 1e300), False, "float32"),
+        (np.array([[[-1.7e308, 1.7e308]]]), False, "float32"),
+        (np.full((1, 4, 5), 1e-310), False, "float32"),
         (np.broadcast_to(np.uint8(1), (1, 1, 70000)), False, "65535"),
     ],
 )
@@ -398,3 +401,36 @@ def test_whole_numbers_of_32_bits_are_exact(
         with pytest.raises(ExportError, match="32 bits"):
             written(one, anybody(), tmp_path / "x", compression="rle")
         assert not (tmp_path / "x").exists() or not list((tmp_path / "x").iterdir())
+
+
+def test_axes_that_frames_cannot_tell_apart(tmp_path: Path) -> None:
+    # Three axes of no known meaning came back in another order.
+    array = RNG.integers(0, 255, (2, 2, 2, 2, 4, 5)).astype(np.uint8)
+    found = offers(made_up(array))
+    assert "too many axes" in found["multi-frame"].refusal
+    assert found["secondary-capture"].refusal == ""
+    five = offers(made_up(array[0]))["multi-frame"]
+    same(read(written(five, anybody(), tmp_path)), five.source)
+
+
+def test_chunks_of_dask_are_computed_twice(tmp_path: Path) -> None:
+    # Once for the range, once for the file; not once for each slice of a chunk.
+    dask = pytest.importorskip("dask.array")
+    array, computed = RNG.random((8, 4, 5)), []
+
+    def block(part: np.ndarray) -> np.ndarray:
+        computed.append(part.shape)
+        return part
+
+    lazy = dask.from_array(array, chunks=(4, 4, 5)).map_blocks(
+        block, dtype=array.dtype, meta=array
+    )
+    source = replace(made_up(array), array=lazy)
+    computed.clear()
+    exporter = exporter_named("image")
+    (one,) = (o for o in exporter.examine(source) if o.options["form"] == "secondary-capture")
+    assert len(computed) == 2
+    stated = float(one.losses[0].split("to within ")[1])
+    paths = written(one, anybody(), tmp_path)
+    assert len(computed) == 4
+    same(read(paths), made_up(array), stated * 1.01)

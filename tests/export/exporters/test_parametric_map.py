@@ -62,7 +62,7 @@ def test_what_a_map_cannot_be_is_said_before() -> None:
     array = np.zeros((3, 4, 5), np.float32)
     for source, words in (
         (made_up(array, geometry=None), "place in the patient"),
-        (made_up(array[None, None, None, None]), "at most 3 axes"),
+        (made_up(array[None, None, None, None]), "too many axes"),
     ):
         (one,) = examine(source)
         assert words in one.refusal

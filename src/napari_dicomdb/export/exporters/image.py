@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable, Need
+from napari_dicomdb.export.frame_dimensions import FrameDimensions
+from napari_dicomdb.export.image_findings import (
+    frame_findings,
+    out_of_reach,
+    unwritable,
+    value_findings,
+)
 from napari_dicomdb.export.leading_axes import leading_axes
 from napari_dicomdb.export.multi_frames import (
     LEGACY_CLASSES,
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from napari_dicomdb.dicom.findings import Finding
     from napari_dicomdb.export.source import ExportSource
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress
@@ -47,23 +55,28 @@ _NAMES = {"CT": "CT", "MR": "MR", "PT": "PET"}
 _KEEP, _RESAMPLE = "keep", "resample"
 _COSINE = 1e-4
 _LONGEST_NAME = 64
-_MOST_PIXELS = 65535
 
 
 class ImageExporter:
     """Writes images: classic series, legacy converted enhanced, secondary captures."""
 
     name = "image"
-    version = "1"
+    version = "2"
+
+    def __init__(self) -> None:
+        self._ranges: WeakKeyDictionary[ExportSource, ValueRange] = WeakKeyDictionary()
 
     def examine(self, source: ExportSource) -> list[Exportable]:
         """Return the forms in which `source` can be written; looks at all values once."""
         if source.role != "image":
             return []
-        refusal = _unwritable(source)
+        refusal = unwritable(source)
         if refusal is not None:
             return [self._refused(source, refusal)]
-        found = value_range(source) if not source.is_rgb else ValueRange(0, 255, True)
+        found = self._range_of(source)
+        refusal = out_of_reach(source, found)
+        if refusal is not None:
+            return [self._refused(source, refusal)]
         forms = ["secondary-capture", "multi-frame"]
         if not source.is_rgb and source.modality in IMAGE_CLASSES and _is_placed(source):
             forms = ["classic", *(["enhanced"] if source.references else []), *forms]
@@ -82,7 +95,7 @@ class ImageExporter:
         """Write the series."""
         source = prepared(exportable.source, options, target, progress)
         form = str(options["form"])
-        found = value_range(source) if not source.is_rgb else ValueRange(0, 255, True)
+        found = self._range_of(source)
         modality = _modality(source, form)
         stored = _plan(source, form, found, wide=str(options.get("bits", "32")) == "32")
         if stored is None:
@@ -107,6 +120,16 @@ class ImageExporter:
         if form == "multi-frame":
             return write_multi_frame_capture(drawing, folder, compression, progress)
         return write_single_frames(drawing, folder, compression, progress)
+
+    def _range_of(self, source: ExportSource) -> ValueRange:
+        """Look at all values; at those of what is lazy once, not again when they are written."""
+        if source.is_rgb:
+            return ValueRange(0, 255, True)
+        if isinstance(source.array, np.ndarray):
+            return value_range(source)  # which may have been painted on meanwhile
+        if source not in self._ranges:
+            self._ranges[source] = value_range(source)
+        return self._ranges[source]
 
     def _refused(self, source: ExportSource, finding: Finding) -> Exportable:
         return Exportable(
@@ -145,34 +168,17 @@ class ImageExporter:
             confidence=confidence,
             reasons=reasons,
             losses=_losses(source, stored, found, form),
-            findings=(*source.findings, *geometry_findings(source), *_value_findings(found)),
+            findings=(
+                *source.findings,
+                *geometry_findings(source),
+                *value_findings(found),
+                *frame_findings(source, form),
+            ),
             needs=(*common_needs(source), *_bits(source, form, found, stored)),
             source=source,
             exporter=self,
             options=MappingProxyType({"form": form}),
         )
-
-
-def _unwritable(source: ExportSource) -> Finding | None:
-    """Return why no image can be made of values of this kind."""
-    kind, size = source.dtype.kind, source.dtype.itemsize
-    text = ""
-    if kind == "c":
-        text = "complex numbers cannot be written: write their magnitude and phase"
-    elif kind not in "biuf":
-        text = f"values of the type {source.dtype} cannot be written: numbers can"
-    elif source.is_rgb and (kind == "i" or (kind == "u" and size > 2)):
-        text = f"colours of the type {source.dtype} cannot be written: uint8, uint16, floats can"
-    elif 0 in source.shape:
-        text = "it is empty"
-    elif max(source.grid[1:]) > _MOST_PIXELS:
-        text = (
-            f"an image of {source.grid[1]} x {source.grid[2]} pixels is too large: DICOM has at "
-            f"most {_MOST_PIXELS} rows and columns"
-        )
-    if not text:
-        return None
-    return Finding(FindingCode.VALUES_CLIPPED, Severity.ERROR, text)
 
 
 def _bits(
@@ -356,21 +362,19 @@ def _losses(
         losses.append(f"its name is cut to {_LONGEST_NAME} characters")
     elif _described(source.name) != source.name.strip():
         losses.append("characters of its name that DICOM has no place for are left out")
-    for axis in leading_axes(source):
-        if form == "multi-frame":
-            losses.append(f"the values of the axis {axis.name!r} are not kept, only its order")
-        elif not axis.is_kept:
-            losses.append(f"what the axis {axis.name!r} means is not kept, only its order")
+    for name in _axes_not_kept(source, form):
+        losses.append(f"what the axis {name!r} means is not kept, only its order")
     captured = form in ("secondary-capture", "multi-frame")
     if captured and source.units and not (source.units == "HU" and form != "multi-frame"):
         losses.append(f"the unit of the values ({source.units}) is not kept")
     return tuple(losses)
 
 
-def _value_findings(found: ValueRange) -> tuple[Finding, ...]:
-    if not found.strange:
-        return ()
-    text = f"{found.strange} voxels are no number (NaN or infinite)"
-    return (
-        Finding(FindingCode.VALUES_CLIPPED, Severity.WARNING, text, {"voxels": found.strange}),
-    )
+def _axes_not_kept(source: ExportSource, form: str) -> list[str]:
+    axes = leading_axes(source)
+    if form in ("classic", "secondary-capture"):
+        return [axis.name for axis in axes if not axis.is_kept]
+    if _is_placed(source):
+        return list(FrameDimensions.of(source).not_kept)
+    is_loop = len(axes) == 1 and source.grid[0] == 1 and bool(axes[0].times_ms)
+    return [] if is_loop else [axis.name for axis in axes]

@@ -45,12 +45,11 @@ class ParametricMapExporter:
         if source.geometry is None or not source.geometry.in_patient:
             text = "a parametric map must have a place in the patient"
             findings.append(Finding(FindingCode.NO_GEOMETRY, Severity.ERROR, text))
-        if len(source.leading) > _MOST_AXES:
-            text = (
-                f"a parametric map has at most {_MOST_AXES} axes beside space: write parts of it"
-            )
-            findings.append(Finding(FindingCode.MULTIFRAME_INCONSISTENT, Severity.ERROR, text))
         several = _quantities(source)
+        dimensions = FrameDimensions.of(source, QUANTITY_AXIS if several else "")
+        if not dimensions.are_told_apart or len(source.leading) > _MOST_AXES:
+            text = "it has too many axes beside space to tell frames apart: write parts of it"
+            findings.append(Finding(FindingCode.MULTIFRAME_INCONSISTENT, Severity.ERROR, text))
         floats = source.dtype.kind == "f"
         known = bool(several or source.meta.get("quantity"))
         known = known or source.meta.get("kind") == "parametric-map"
@@ -78,7 +77,10 @@ class ParametricMapExporter:
                     exact,
                     "values are a quantity" if known else "few programs read parametric maps",
                 ),
-                losses=_losses(source),
+                losses=tuple(
+                    f"what the axis {name!r} means is not kept, only its order"
+                    for name in dimensions.not_kept
+                ),
                 findings=tuple(findings),
                 needs=tuple(needs),
                 source=source,
@@ -145,14 +147,6 @@ def _quantities(source: ExportSource) -> tuple[str, ...]:
             return ()
         found.append(key)
     return tuple(found)
-
-
-def _losses(source: ExportSource) -> tuple[str, ...]:
-    several = QUANTITY_AXIS if _quantities(source) else ""
-    return tuple(
-        f"what the axis {name!r} means is not kept, only its order"
-        for name in FrameDimensions.of(source, several).not_kept
-    )
 
 
 def _is_wide(source: ExportSource) -> bool:
