@@ -113,3 +113,10 @@ def test_a_hundred_segments_make_no_stack_of_volumes(series, segmentation, recor
     )
     assert len(painted.arrays) == 1
     assert np.array_equal(painted.arrays[0], pixels)
+
+
+def test_more_bits_than_labels_have_are_refused(series, records):
+    path = series.slice((0, 0, 0), np.zeros((6, 5), np.uint32))
+    with pytest.raises(LoadError, match="not 32") as refused:
+        StoredFrames(FrameSet.of(records([path])), {})
+    assert refused.value.reason == "bad-header"

@@ -146,3 +146,36 @@ def test_levels_make_one_pyramid(of_slide, labels, records, kind):
     assert np.array_equal(np.asarray(volume.levels[1]), half[0])
     ((data, kwargs, kind),) = best.to_layers(volume)
     assert (kind, kwargs["multiscale"], len(data)) == ("labels", True, 2)
+
+
+def test_a_label_map_of_fewer_bits_than_its_segments_need(of_slide, labels, records):
+    path = of_slide(labels, "LABELMAP", "TILED_SPARSE")
+    header = pydicom.dcmread(path)
+    header.SegmentSequence[-1].SegmentNumber = 65535
+    header.save_as(path)
+    (best,) = examine(records([path]))
+    found = best.load().numpy()
+    assert np.array_equal(found == 1, labels[0] == 1)
+
+
+def test_places_of_two_values_are_none(of_slide, labels, records):
+    path = of_slide((labels == 1).astype(np.uint8), "BINARY", "TILED_SPARSE")
+    at(path, 0, [1, 2], 1)
+    (best,) = examine(records([path]))
+    assert "Not every tile says where it belongs" in " ".join(f.text for f in best.findings)
+    assert best.load().numpy().shape == (ROWS, COLUMNS)
+
+
+def test_a_segment_of_number_0_takes_a_value_that_is_free(of_slide, labels, records):
+    path = of_slide(labels, "LABELMAP", "TILED_FULL")
+    header = pydicom.dcmread(path)
+    by_number = {item.SegmentNumber: item for item in header.SegmentSequence}
+    by_number[2].SegmentNumber = 255
+    by_number[1].SegmentNumber = 0
+    header.SegmentSequence = [by_number[1], by_number[2]]
+    header.add_new("PixelPaddingValue", "US", 2)
+    header.save_as(path)
+    (best,) = examine(records([path]))
+    found = best.load().numpy()
+    assert np.array_equal(found == 256, labels[0] == 0)  # stored as 0
+    assert not found[labels[0] == 2].any()  # stored as the padding

@@ -170,7 +170,7 @@ def _image(instances: Sequence[InstanceRecord]) -> SlideImage:
     tops = frames.values("RowPositionInTotalImagePixelMatrix")
     lefts = frames.values("ColumnPositionInTotalImagePixelMatrix")
     declared = str(first.values.get("DimensionOrganizationType") or "")
-    told = not any(value is None for value in (*tops, *lefts))
+    told = all(isinstance(value, int) for value in (*tops, *lefts))
     if declared == "TILED_FULL" or not told:
         if declared != "TILED_FULL" and len(frames) > 1:
             findings.append(

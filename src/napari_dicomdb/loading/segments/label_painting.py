@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Painted", "StoredFrames", "paint_label_map", "paint_segments"]
 
+_MOST_BITS = 16
 _AHEAD = 32  # frames read before they are painted
 
 
@@ -44,6 +45,10 @@ class StoredFrames:
             self.descriptions = [PixelDescription.from_record(i) for i in frames.instances]
         except PixelError as error:
             raise LoadError(str(error), reason=error.reason) from error
+        bits = max(d.bits_allocated for d in self.descriptions)
+        if bits > _MOST_BITS:
+            text = f"frames of a segmentation have 1, 8 or 16 bits, not {bits}"
+            raise LoadError(text, reason="bad-header")
         shapes = {d.frame_shape for d in self.descriptions}
         if len(shapes) != 1 or len(next(iter(shapes))) != 2:
             raise LoadError(
@@ -270,8 +275,6 @@ def paint_label_map(
         Stored value that is no segment.
     """
     bits = max(d.bits_stored for d in stored.descriptions)
-    if bits > 16:
-        raise LoadError(f"a label map of {bits} bits is not one", reason="bad-header")
     # Values that no segment describes stay as they are, as far as they are free.
     table = np.arange(1 << bits)
     free = (1 << bits) - 1

@@ -72,7 +72,7 @@ def tile_segments(
     said = frames.values("ReferencedSegmentNumber")
     tops = frames.values("RowPositionInTotalImagePixelMatrix")
     lefts = frames.values("ColumnPositionInTotalImagePixelMatrix")
-    told = all(v is not None for v in (*tops, *lefts))
+    told = all(isinstance(v, int) for v in (*tops, *lefts))
     first = frames.instances[0]
     across = -(-image.columns // first.columns)
     each = across * -(-image.rows // first.rows)

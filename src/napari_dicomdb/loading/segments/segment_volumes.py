@@ -266,10 +266,12 @@ def _map_tiles(
 ) -> Any:
     _, places = tile_segments(image, [])
     bits = max(d.bits_stored for d in stored.descriptions)
-    table = np.arange(1 << bits, dtype=np.uint8 if bits <= 8 else np.uint16)
-    for number, value in values.items():
-        table[number] = value
-    table[told.background] = 0
+    high = max([(1 << bits) - 1, *values.values()])
+    table = np.arange(1 << bits, dtype=np.min_scalar_type(high))
+    # A number that so few bits cannot store stands nowhere.
+    for number, value in [*values.items(), (told.background, 0)]:
+        if 0 <= number < len(table):
+            table[number] = value
     frames = MappedFrames(stored, table.dtype, table=table)
     plane = np.zeros(len(places), np.intp)
     return tiles_of(frames, plane, places, (1, image.rows, image.columns)).plane(0)
