@@ -30,6 +30,9 @@ class Loader(Protocol):
 
     Registered through the entry-point group ``napari_dicomdb.loaders``; the
     entry point names a class (called without arguments) or an object.
+
+    A loader may also have ``further(loadable)``: it returns more loadables beside
+    one of its own, once what that refers to can be asked for (`loading.companions`).
     """
 
     name: str
