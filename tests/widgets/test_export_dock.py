@@ -13,7 +13,16 @@ from pydicom import dcmread, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QTreeView,
+    QWidget,
+)
 
 from napari_dicomdb import Database
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
@@ -605,9 +614,20 @@ def test_light_and_dark(viewer, dock):
 
 
 def test_every_control_has_a_name(dock):
-    for line in dock.findChildren(QLineEdit):
-        if "spinbox" not in line.objectName():
-            assert line.accessibleName(), line.placeholderText()
+    for kind in (QLineEdit, QComboBox, QListWidget, QTreeView):
+        for one in dock.findChildren(kind):
+            is_inner = "spinbox" in one.objectName() or isinstance(one.parent(), QComboBox)
+            assert is_inner or one.accessibleName(), one
+    for button in dock.findChildren(QAbstractButton):
+        named = button.text() or button.accessibleName() or button.toolTip()
+        assert named or button.isHidden(), button
+
+
+def test_a_newer_class_has_its_name(qtbot, dock, exporter, monkeypatch):
+    monkeypatch.setitem(_export_work._NEWER, SecondaryCaptureImageStorage, "A newer class")
+    click(qtbot, dock.preview_button)
+    qtbot.waitUntil(lambda: dock.preview.preview is not None, timeout=20_000)
+    assert dock.preview.preview.rows[0].sop_class == "A newer class"
 
 
 @pytest.mark.parametrize("size", [9, 18])

@@ -45,6 +45,9 @@ __all__ = [
     "write_layers",
 ]
 
+_NEWER = {  # than the dictionary of pydicom
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+}
 _LISTED = 50  # studies; whoever has more goes on typing
 
 
@@ -294,7 +297,7 @@ def _row(way: Exportable, files: Sequence[Path]) -> PreviewRow:
         (instance,) = index.instances(series[0].uid)[:1]
         return replace(
             row,
-            sop_class=UID(instance.sop_class_uid).name,
+            sop_class=_NEWER.get(instance.sop_class_uid) or UID(instance.sop_class_uid).name,
             number=series[0].number,
             description=series[0].description,
             png=index.thumbnail_image(series[0]).png,
