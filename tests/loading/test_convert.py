@@ -157,6 +157,15 @@ def test_nrrd_keeps_every_voxel_in_its_place(tmp_path):
     assert np.allclose(image.TransformIndexToPhysicalPoint((5, 0, 2)), OBLIQUE[:3] @ (2, 0, 5, 1))
 
 
+def test_nrrd_of_a_name_in_other_letters(tmp_path):
+    """Its header is ASCII: a name with an umlaut, or of two lines, ended the export."""
+    v = volume(units="10\u207b\u2076 mm\u00b2/s", meta={"name": "M\u00fcller\n3 \u00d7 3 \u80f8"})
+    data, header = nrrd.read(str(v.to_nrrd(tmp_path / "v.nrrd")))
+    assert header["content"] == "Muller 3 x 3"
+    assert np.array_equal(data.T, v.array)
+    assert sitk.ReadImage(str(tmp_path / "v.nrrd")).GetSize() == v.array.shape[::-1]
+
+
 def test_nrrd_of_colour_and_time(tmp_path):
     colour = volume((2, 5, 6, 3), dtype=np.uint8, is_rgb=True)
     data, header = nrrd.read(str(colour.to_nrrd(tmp_path / "c.nrrd")))

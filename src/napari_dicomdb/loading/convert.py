@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import unicodedata
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,10 +167,22 @@ def write_nrrd(volume: Volume, path: str | os.PathLike[str]) -> Path:
         header["dicomdb units"] = volume.units
     if has_gradients(volume):
         header |= nrrd_keys(volume)
+    header = {key: _plain(value) for key, value in header.items()}
     with _complete(path) as temporary:
         # NRRD lists the fastest axis first: the transpose of ours, as it lies in memory.
         nrrd.write(str(temporary), array.T, header, index_order="F", compression_level=4)
     return path
+
+
+def _plain(value: Any) -> Any:
+    """Return text as the header of an NRRD file takes it: ASCII, one line."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\N{MULTIPLICATION SIGN}", "x").replace("\N{MICRO SIGN}", "u")
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+    return " ".join(letters.split())
 
 
 def write_zarr(volume: Volume, path: str | os.PathLike[str]) -> Path:
