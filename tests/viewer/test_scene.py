@@ -1,10 +1,14 @@
 """A scene opens to the very picture it was saved with."""
 
 import json
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from napari.components import ViewerModel
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import LoadError
@@ -197,3 +201,57 @@ def test_no_scene(make_napari_viewer, tmp_path):
         open_scene(viewer, tmp_path / "x.dicomscene")
     assert caught.value.reason == "bad-scene"
     assert not viewer.layers
+
+
+@pytest.fixture
+def by_reference(database, tmp_path):
+    """A scene that refers to one CT and has points of its own."""
+    viewer = ViewerModel()
+    ct = next(one for one in database.series() if one.modality == "CT")
+    for layer in add_volume(viewer, database.load(ct.uid)):
+        layer.name = "CT"
+    viewer.add_points([[1, 2, 3]], name="mark")
+    save_scene(viewer, tmp_path / "x.dicomscene", database=database)
+    return tmp_path / "x.dicomscene", ct
+
+
+def _copied(phantom, folder):
+    return shutil.copytree(phantom, folder)
+
+
+def test_a_database_elsewhere_that_has_the_same_images(by_reference, phantom, tmp_path):
+    with Database.open(tmp_path / "other") as other:
+        other.import_paths([_copied(phantom, tmp_path / "moved")], workers=0)
+        loaded = load_scene(by_reference[0], database=other)
+    assert loaded.problems == []
+    assert [layer is None for layer in loaded.layers] == [False, False]
+
+
+def test_files_that_are_gone_are_told(by_reference, phantom, tmp_path):
+    path, ct = by_reference
+    folder = _copied(phantom, tmp_path / "moved")
+    with Database.open(tmp_path / "other") as other:
+        other.import_paths([folder], workers=0)
+        for instance in other.instances(ct.uid):
+            Path(instance.path).unlink()
+        loaded = load_scene(path, database=other)
+    (problem,) = loaded.problems
+    assert problem.startswith("CT: ")
+    assert [layer is None for layer in loaded.layers] == [True, False]
+
+
+def test_images_that_are_not_what_they_were_are_told(by_reference, phantom, tmp_path):
+    path, ct = by_reference
+    folder = _copied(phantom, tmp_path / "moved")
+    for file in folder.rglob("*.dcm"):
+        read = pydicom.dcmread(file)
+        if read.SeriesInstanceUID == ct.uid:
+            read.PixelData = bytes(len(read.PixelData))
+            read.save_as(file)
+    with Database.open(tmp_path / "other") as other:
+        other.import_paths([folder], workers=0)
+        loaded = load_scene(path, database=other)
+    assert loaded.problems == [
+        "CT: its images are not those it was saved with; they are shown as they are now"
+    ]
+    assert [layer is None for layer in loaded.layers] == [False, False]
