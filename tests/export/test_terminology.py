@@ -59,29 +59,136 @@ def test_names_suggest_codes(name, code, side):
     assert (guess.modifier and guess.modifier.meaning) == side
 
 
-TOTALSEGMENTATOR = """
-    spleen kidney_right gallbladder liver stomach pancreas adrenal_gland_right lung_upper_lobe_left
-    lung_lower_lobe_left lung_middle_lobe_right esophagus trachea thyroid_gland small_bowel
-    duodenum colon urinary_bladder prostate kidney_cyst_left sacrum vertebrae_S1 vertebrae_L5
-    vertebrae_T12 vertebrae_C1 heart aorta pulmonary_vein brachiocephalic_trunk
-    subclavian_artery_right common_carotid_artery_right brachiocephalic_vein_left
-    atrial_appendage_left superior_vena_cava inferior_vena_cava portal_vein_and_splenic_vein
-    iliac_artery_left iliac_vena_left humerus_left scapula_left clavicula_left femur_left hip_left
-    spinal_cord gluteus_maximus_left gluteus_medius_left gluteus_minimus_left autochthon_left
-    iliopsoas_left brain skull rib_left_1 rib_right_12 sternum costal_cartilages heart_myocardium
-    heart_ventricle_right pulmonary_artery face lung_vessels lung_trachea_bronchia
-    subcutaneous_fat torso_fat skeletal_muscle intermuscular_fat body body_trunc body_extremities
-    liver_vessels liver_tumor lung_nodules lung_pleural pleural_effusion pericardial_effusion
-    patella tibia fibula tarsal metatarsal phalanges_feet ulna radius carpal metacarpal
-    phalanges_hand hip_implant coronary_arteries intracerebral_hemorrhage eye_lens_left
-    optic_nerve_left parotid_gland_left submandibular_gland_right nasopharynx oropharynx
-    hypopharynx nasal_cavity_left soft_palate hard_palate auditory_canal_left thyroid_cartilage
-    hyoid larynx_air zygomatic_arch_left mandible teeth_lower sinus_maxillary_left sinus_frontal
-    brainstem subarachnoid_space venous_sinuses septum_pellucidum cerebellum caudate_nucleus
-    lentiform_nucleus insular_cortex internal_capsule ventricle central_sulcus frontal_lobe
-    thalamus internal_carotid_artery_left vertebrae_body liver_segment_1 quadriceps_femoris_left
-    sartorius_right thigh_medial_compartment_left deltoid supraspinatus trapezius
-""".split()
+TOTALSEGMENTATOR = [
+    "spleen",
+    "kidney_right",
+    "gallbladder",
+    "liver",
+    "stomach",
+    "pancreas",
+    "adrenal_gland_right",
+    "lung_upper_lobe_left",
+    "lung_lower_lobe_left",
+    "lung_middle_lobe_right",
+    "esophagus",
+    "trachea",
+    "thyroid_gland",
+    "small_bowel",
+    "duodenum",
+    "colon",
+    "urinary_bladder",
+    "prostate",
+    "kidney_cyst_left",
+    "sacrum",
+    "vertebrae_S1",
+    "vertebrae_L5",
+    "vertebrae_T12",
+    "vertebrae_C1",
+    "heart",
+    "aorta",
+    "pulmonary_vein",
+    "brachiocephalic_trunk",
+    "subclavian_artery_right",
+    "common_carotid_artery_right",
+    "brachiocephalic_vein_left",
+    "atrial_appendage_left",
+    "superior_vena_cava",
+    "inferior_vena_cava",
+    "portal_vein_and_splenic_vein",
+    "iliac_artery_left",
+    "iliac_vena_left",
+    "humerus_left",
+    "scapula_left",
+    "clavicula_left",
+    "femur_left",
+    "hip_left",
+    "spinal_cord",
+    "gluteus_maximus_left",
+    "gluteus_medius_left",
+    "gluteus_minimus_left",
+    "autochthon_left",
+    "iliopsoas_left",
+    "brain",
+    "skull",
+    "rib_left_1",
+    "rib_right_12",
+    "sternum",
+    "costal_cartilages",
+    "heart_myocardium",
+    "heart_ventricle_right",
+    "pulmonary_artery",
+    "face",
+    "lung_vessels",
+    "lung_trachea_bronchia",
+    "subcutaneous_fat",
+    "torso_fat",
+    "skeletal_muscle",
+    "intermuscular_fat",
+    "body",
+    "body_trunc",
+    "body_extremities",
+    "liver_vessels",
+    "liver_tumor",
+    "lung_nodules",
+    "lung_pleural",
+    "pleural_effusion",
+    "pericardial_effusion",
+    "patella",
+    "tibia",
+    "fibula",
+    "tarsal",
+    "metatarsal",
+    "phalanges_feet",
+    "ulna",
+    "radius",
+    "carpal",
+    "metacarpal",
+    "phalanges_hand",
+    "hip_implant",
+    "coronary_arteries",
+    "intracerebral_hemorrhage",
+    "eye_lens_left",
+    "optic_nerve_left",
+    "parotid_gland_left",
+    "submandibular_gland_right",
+    "nasopharynx",
+    "oropharynx",
+    "hypopharynx",
+    "nasal_cavity_left",
+    "soft_palate",
+    "hard_palate",
+    "auditory_canal_left",
+    "thyroid_cartilage",
+    "hyoid",
+    "larynx_air",
+    "zygomatic_arch_left",
+    "mandible",
+    "teeth_lower",
+    "sinus_maxillary_left",
+    "sinus_frontal",
+    "brainstem",
+    "subarachnoid_space",
+    "venous_sinuses",
+    "septum_pellucidum",
+    "cerebellum",
+    "caudate_nucleus",
+    "lentiform_nucleus",
+    "insular_cortex",
+    "internal_capsule",
+    "ventricle",
+    "central_sulcus",
+    "frontal_lobe",
+    "thalamus",
+    "internal_carotid_artery_left",
+    "vertebrae_body",
+    "liver_segment_1",
+    "quadriceps_femoris_left",
+    "sartorius_right",
+    "thigh_medial_compartment_left",
+    "deltoid",
+    "supraspinatus",
+    "trapezius",
+]
 
 
 @pytest.mark.parametrize("name", TOTALSEGMENTATOR)

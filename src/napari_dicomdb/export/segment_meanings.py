@@ -16,10 +16,19 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.export.source import ExportSource, Label
 
-__all__ = ["ALGORITHM_TYPES", "SegmentMeaning", "meaning_of", "meanings_from", "meanings_of"]
+__all__ = [
+    "ALGORITHM_TYPES",
+    "SegmentMeaning",
+    "fitting",
+    "meaning_of",
+    "meanings_from",
+    "meanings_of",
+    "name_of",
+]
 
 ALGORITHM_TYPES = ("MANUAL", "SEMIAUTOMATIC", "AUTOMATIC")
 _LONGEST = 64
+_LONGEST_TEXT = 1024
 _CODES = ("category", "type", "type_modifier", "region", "region_modifier")
 
 
@@ -80,7 +89,7 @@ def meanings_of(source: ExportSource, values: Iterable[int]) -> tuple[SegmentMea
 def meaning_of(label: Label) -> SegmentMeaning:
     """Return what one label is: by the codes of its features, else by its name."""
     told = label.features
-    name = (label.name or str(told.get("name") or "")).strip() or f"Segment {label.value}"
+    name = name_of(label)
     guess = suggest(name)
     codes = {key: _term(told, key) for key in _CODES}
     colour = CYCLE[(label.value - 1) % len(CYCLE)]
@@ -89,7 +98,7 @@ def meaning_of(label: Label) -> SegmentMeaning:
         colour = (red, green, blue)
     return SegmentMeaning(
         value=label.value,
-        label=name[:_LONGEST].strip(),
+        label=fitting(name),
         category=codes["category"] or guess.category,
         type=codes["type"] or guess.type,
         colour=colour,
@@ -98,12 +107,34 @@ def meaning_of(label: Label) -> SegmentMeaning:
         region_modifier=codes["region_modifier"]
         if codes["type"] or codes["region"]
         else guess.region_modifier,
-        description=_said(told, "description"),
+        description=_plain(_said(told, "description"))[:_LONGEST_TEXT].strip(),
         algorithm_type=_algorithm(_said(told, "algorithm_type")),
-        algorithm_name=_said(told, "algorithm_name")[:_LONGEST],
-        tracking_id=_said(told, "tracking_id"),
+        algorithm_name=fitting(_said(told, "algorithm_name")),
+        tracking_id=_plain(_said(told, "tracking_id")),
         tracking_uid=_said(told, "tracking_uid"),
     )
+
+
+def name_of(label: Label) -> str:
+    """Return the name of a label, a made-up one where nobody named it."""
+    told = (label.name or _said(label.features, "name")).strip()
+    return told or f"Segment {label.value}"
+
+
+def fitting(name: str) -> str:
+    r"""Return a name as SegmentLabel can hold it: 64 characters, no backslash, no half ones.
+
+    Examples
+    --------
+    >>> fitting("left\\right ")
+    'left/right'
+    """
+    return _plain(name)[:_LONGEST].strip()
+
+
+def _plain(text: str) -> str:
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(c if c.isprintable() else " " for c in whole.replace("\\", "/")).strip()
 
 
 def meanings_from(answer: object, known: Sequence[SegmentMeaning]) -> tuple[SegmentMeaning, ...]:
@@ -126,6 +157,8 @@ def meanings_from(answer: object, known: Sequence[SegmentMeaning]) -> tuple[Segm
         if isinstance(row, SegmentMeaning):
             by_value[row.value] = row
             continue
+        if not isinstance(row, Mapping):
+            raise ExportError("segments are told as a list, one item a label", reason="bad-value")
         try:
             value = int(row["value"])
         except (KeyError, TypeError, ValueError) as error:
@@ -143,6 +176,8 @@ def _rows(answer: object) -> list[Any]:
     if answer is None:
         return []
     if isinstance(answer, Mapping):
+        if not all(isinstance(row, Mapping) for row in answer.values()):
+            raise ExportError("segments are told as a list, one item a label", reason="bad-value")
         return [{"value": value, **row} for value, row in answer.items()]
     if isinstance(answer, (list, tuple)):
         return list(answer)
@@ -162,7 +197,7 @@ def _changed(known: SegmentMeaning, row: Mapping[str, Any]) -> SegmentMeaning:
         if key in _CODES:
             changes[key] = _as_term(key, value)
         elif key == "colour":
-            changes[key] = tuple(int(c) for c in value)
+            changes[key] = _as_colour(value)
         elif key != "value":
             changes[key] = str(value)
     if changes.get("label") and "type" not in row and known.label != changes["label"]:
@@ -175,6 +210,16 @@ def _changed(known: SegmentMeaning, row: Mapping[str, Any]) -> SegmentMeaning:
             "category": guess.category, "type": guess.type, "type_modifier": guess.modifier,
         } | changes  # fmt: skip
     return replace(known, **changes)
+
+
+def _as_colour(value: Any) -> tuple[int, int, int]:
+    try:
+        red, green, blue = (int(c) for c in value)
+    except (TypeError, ValueError) as error:
+        raise ExportError(
+            "the colour of a segment is three numbers, 0 to 255", reason="bad-value"
+        ) from error
+    return (red, green, blue)
 
 
 def _as_term(key: str, value: Any) -> Term | None:

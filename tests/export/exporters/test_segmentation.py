@@ -16,8 +16,9 @@ from tests.export.sources import DIMS, errors_of, made_up, oblique
 
 from napari_dicomdb import Database
 from napari_dicomdb import examine as examine_paths
-from napari_dicomdb.errors import ExportError
+from napari_dicomdb.errors import ExportError, NotFoundError
 from napari_dicomdb.export.registry import examine_for_export
+from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.source import ExportSource, Label
 from napari_dicomdb.export.study import StudyForm, StudyTarget
 from napari_dicomdb.loading.volume import VolumeGeometry
@@ -314,3 +315,73 @@ def test_values_that_do_not_fit_are_refused(ct, tmp_path, options):
     with pytest.raises(ExportError) as refused:
         write(offer_of(labels_on(volume), "BINARY", **options), target, tmp_path)
     assert refused.value.reason == "bad-value"
+
+
+def test_labels_of_any_number_are_written_one_by_one(ct, tmp_path):
+    _, volume, target = ct
+    array = np.zeros(volume.shape, np.int64)
+    array[0, :9], array[1, :9], array[2, :9] = -3, 70000, 5
+    source = labels_on(volume).with_array(array, volume.geometry)
+    binary, label_map = sorted(examine_for_export(source), key=lambda o: o.options["type"])
+    assert "beyond 1 to 65535" in label_map.refusal
+    assert any("numbered from 1" in loss for loss in binary.losses)
+    written = read_back(
+        write(binary, target, tmp_path), Path(volume.meta["source_paths"][0]).parent
+    )
+    expected = np.select([array == -3, array == 5, array == 70000], [1, 2, 3])
+    assert np.array_equal(written.array[written.array > 0], expected[expected > 0])
+
+
+def test_names_that_no_segment_can_have_are_cut_and_that_is_said(ct, tmp_path):
+    _, volume, target = ct
+    names = {1: Label(1, "x" * 70), 7: Label(7, "a\\b\nc\ud800 🧠 肝")}
+    source = labels_on(volume)
+    source = ExportSource("Drawn", source.array, DIMS, "labels", volume.geometry, labels=names)
+    offer = offer_of(source, "BINARY")
+    assert any("2 names" in loss for loss in offer.losses)
+    seg = pydicom.dcmread(write(offer, target, tmp_path))
+    assert [s.SegmentLabel for s in seg.SegmentSequence] == ["x" * 64, "a/b c? 🧠 肝"]
+
+
+def test_probabilities_a_little_beyond_are_cut_and_that_is_said(ct, tmp_path):
+    _, volume, target = ct
+    array = np.zeros(volume.shape, np.float32)
+    array[1, :4], array[1, 4:8], array[0, 0, 0] = 1.01, 0.5, np.nan
+    source = ExportSource("P", array, DIMS, "image", volume.geometry)
+    offer = offer_of(source, "FRACTIONAL")
+    assert any("values from 0 to 1.01" in loss for loss in offer.losses)
+    assert any("no number" in loss for loss in offer.losses)
+    assert any("1/510" in loss for loss in offer.losses)
+    written = read_back(write(offer, target, tmp_path))
+    assert written.numpy().max() == 1
+    assert np.abs(written.numpy()[..., 4:8, :] - 0.5).max() < 1 / 509
+    for other in (array * 100, array - 1, array * np.inf):
+        values = ExportSource("P", np.asarray(other), DIMS, "image", volume.geometry)
+        assert "segmentation" not in {o.kind for o in examine_for_export(values)}
+
+
+def test_several_fractions_on_any_axis_but_time(ct, tmp_path):
+    _, volume, target = ct
+    array = np.zeros((2, *volume.shape), np.float32)
+    array[0, 1, 5:9, 5:9], array[1, 1, 7:12, 7:12] = 0.25, 0.75
+    of_classes = ExportSource("P", array, ("class", *DIMS), "image", volume.geometry)
+    seg = pydicom.dcmread(write(offer_of(of_classes, "FRACTIONAL"), target, tmp_path))
+    assert (len(seg.SegmentSequence), seg.SegmentsOverlap) == (2, "YES")
+    in_time = ExportSource("P", array, ("time", *DIMS), "image", volume.geometry)
+    assert "segmentation" not in {o.kind for o in examine_for_export(in_time)}
+
+
+def test_a_study_that_was_deleted_meanwhile(reference_data, tmp_path):
+    with Database.in_memory() as database:
+        database.import_paths([reference_data / "seg" / "ct-3slice"], workers=0)
+        series = database.series()[0]
+        volume = database.load(series.uid)
+        offer = offer_of(labels_on(volume), "BINARY")
+        target = StudyTarget.of_study(database, series.study_uid, volume.meta["instance_uids"])
+        database.remove(series=series.uid)
+        with pytest.raises(NotFoundError) as gone:
+            database.write(offer, series.study_uid, folder=tmp_path / "out")
+        assert gone.value.reason == "study-gone"
+        with pytest.raises(NotFoundError):
+            write_results(database, [offer], target, into_database=True)
+    assert not (tmp_path / "out").exists()

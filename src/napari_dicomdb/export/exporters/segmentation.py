@@ -16,8 +16,10 @@ from napari_dicomdb.export.segment_encoding import values_in
 from napari_dicomdb.export.segment_grids import check_frame_of_reference
 from napari_dicomdb.export.segment_meanings import (
     SegmentMeaning,
+    fitting,
     meanings_from,
     meanings_of,
+    name_of,
 )
 from napari_dicomdb.export.segment_needs import CHECKED, EMPTY, FRACTIONS, needs_of, tiling_of
 from napari_dicomdb.export.segment_writing import Plan, plan_for
@@ -168,6 +170,12 @@ class SegmentationExporter:
             losses.append(f"each step of {' × '.join(source.dims[:-3])} is an object of its own")
         if kind == "BINARY" and sorted(present) != list(range(1, len(present) + 1)):
             losses.append("segments are numbered from 1, whatever their label")
+        changed = _renamed(_with_all_labels(source), present)
+        if changed:
+            losses.append(
+                f"{changed} name{'' if changed == 1 else 's'} of segments do not fit "
+                "(64 characters, none of control): they are cut"
+            )
         safe = [v for v in values if kind == "BINARY" or 0 < v <= _MOST_LABEL]
         known = meanings_of(_with_all_labels(source), safe[: _MOST_LABEL + 1])
         return Exportable(
@@ -207,6 +215,12 @@ class SegmentationExporter:
             exporter=self,
             options=MappingProxyType({"type": "FRACTIONAL"}),
         )  # fmt: skip
+
+
+def _renamed(source: ExportSource, values: Sequence[int]) -> int:
+    """Return how many labels have a name that a segment cannot have."""
+    names = [name_of(source.labels[v]) for v in values if v in source.labels]
+    return sum(fitting(name) != name for name in names)
 
 
 def _plan(
