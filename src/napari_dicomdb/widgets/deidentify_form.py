@@ -31,8 +31,8 @@ from napari_dicomdb.export.deidentification.regions import (
     Rectangle,
     blackout_presets,
     parse_rectangle,
-    save_preset,
 )
+from napari_dicomdb.widgets._deidentify_sample import keep_preset, sample_of
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._text import count
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.api import Database
-    from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.export.deidentification.report import DeidentificationReport
     from napari_dicomdb.widgets._tasks import Task
 
@@ -55,8 +54,6 @@ _DATES = (
 _CHOICES_KEY = "anonymise_choices"
 _NO_PROJECT = "None: another pseudonym each time"
 _SETTLED = 300  # ms after the last change, until the preview is made anew
-_PER_SERIES = 2  # files that the preview looks at
-_SEEN_MOST = 200
 
 
 class DeidentifyForm(QWidget):
@@ -290,7 +287,7 @@ class DeidentifyForm(QWidget):
         name, agreed = QInputDialog.getText(self, "Keep rectangles", "Name, such as the device")
         if agreed and name.strip():
             self._runner.submit(
-                _keep_preset,
+                keep_preset,
                 name,
                 rectangles,
                 self._sample[0],
@@ -354,7 +351,7 @@ class DeidentifyForm(QWidget):
 
         def work(*, progress: Any) -> tuple[DeidentificationReport, int]:
             if self._sample is None:
-                self._sample = _sample_of(self._database, self._records)
+                self._sample = sample_of(self._database, self._records)
             seen, total = self._sample
             report = self._database.deidentify(
                 seen, "preview", profile, dry_run=True, progress=progress
@@ -409,36 +406,3 @@ class DeidentifyForm(QWidget):
         some = self.blocked.count() > 0
         self.warned.setVisible(some)
         self.blocked.setVisible(some)
-
-
-def _keep_preset(
-    name: str, rectangles: Sequence[Rectangle], sample: Sequence[InstanceRecord]
-) -> BlackoutPreset:
-    """Keep rectangles for the device of the first image that one of them concerns."""
-    from napari_dicomdb.export.deidentification.rewriting import read_source
-
-    for instance in sample:
-        if not instance.pixel_keyword:
-            continue
-        dataset = read_source(instance.path).dataset
-        words = [str(dataset.get(k, "")) for k in ("Modality", "SeriesInstanceUID")]
-        concerned = [r for r in rectangles if r.concerns(*words, instance.uid)]
-        if concerned:
-            preset = BlackoutPreset.of_image(name, dataset, concerned)
-            save_preset(preset)
-            return preset
-    raise ExportError("no image is concerned by these rectangles", reason="bad-preset")
-
-
-def _sample_of(database: Database, records: Sequence[Any]) -> tuple[list[Any], int]:
-    """Return the first instances of each series, and how many there are in all."""
-    from napari_dicomdb.export.files import instances_of
-
-    found = instances_of(database, records)
-    numbers: dict[int, int] = {}
-    chosen: list[InstanceRecord] = []
-    for instance in found:
-        numbers[instance.series_key] = numbers.get(instance.series_key, 0) + 1
-        if numbers[instance.series_key] <= _PER_SERIES and len(chosen) < _SEEN_MOST:
-            chosen.append(instance)
-    return chosen, len(found)

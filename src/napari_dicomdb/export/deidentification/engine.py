@@ -25,7 +25,12 @@ from napari_dicomdb.export.deidentification.private import (
 from napari_dicomdb.export.deidentification.subject import hide_characteristic, name_words
 from napari_dicomdb.export.deidentification.table import Row, attribute_type, row_of
 from napari_dicomdb.export.deidentification.uids import UidMapper, is_uid
-from napari_dicomdb.export.deidentification.values import capped_age, dummy
+from napari_dicomdb.export.deidentification.values import (
+    capped_age,
+    dummy,
+    is_like_a_number,
+    may_say_words,
+)
 
 if TYPE_CHECKING:
     from napari_dicomdb.export.deidentification.profile import Profile
@@ -36,11 +41,6 @@ __all__ = ["ACTIONS", "Deidentifier", "Patient"]
 ACTIONS = ("removed", "emptied", "replaced", "new UID", "shifted", "cleaned", "kept")
 """What happens to an attribute, in the words of reports."""
 
-_NUMBERS = ("DS", "IS")
-_WORDS = frozenset(("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI",
-                    "UR", "UT"))  # fmt: skip
-# As careless writers have them, too: a comma, blanks, no number at all.
-_IS_NUMBER = re.compile(r"[\d\s.,+\-eE\0]*|[+-]?(?:nan|inf)", re.IGNORECASE).fullmatch
 _FREE_TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT"))
 # Their structure stays: what is in their items is dealt with one by one.
 _CONTENT_SEQUENCE = 0x0040A730
@@ -161,7 +161,9 @@ class Deidentifier:
         if row is None:
             if vr == "SQ" or _is_sequence(tag):
                 self._into(dataset, tag, place)
-            elif self._says_words(dataset, tag, vr):
+            elif may_say_words(vr, dictionary_VR(tag)) and not all(
+                map(is_like_a_number, self._texts(dataset, tag, vr))
+            ):
                 del dataset[tag]
                 self._count(tag, "removed")
             return
@@ -278,17 +280,6 @@ class Deidentifier:
         new = [self.new_uid(str(old)) for old in olds]
         self._set(dataset, tag, "UI", new[0] if len(new) == 1 else new or None)
         self._count(tag, "new UID")
-
-    def _says_words(self, dataset: Dataset, tag: int, vr: str) -> bool:
-        """Tell whether an attribute that is kept holds words where its kind has none."""
-        wanted = dictionary_VR(tag)
-        if vr not in _WORDS and wanted not in _NUMBERS:
-            return False
-        if vr in _WORDS and any(one in _WORDS for one in wanted.split(" or ")):
-            return False
-        if vr in _WORDS or vr in _NUMBERS:
-            return not all(map(_IS_NUMBER, self._texts(dataset, tag, vr)))
-        return False
 
     @staticmethod
     def _are_uids(dataset: Dataset, tag: int) -> bool:

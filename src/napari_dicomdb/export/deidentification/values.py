@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["DUMMY_TEXT", "capped_age", "dummy"]
+__all__ = ["DUMMY_TEXT", "capped_age", "dummy", "is_like_a_number", "may_say_words"]
 
 DUMMY_TEXT = "ANONYMIZED"
 _OLDEST = 89  # years; who is older is one of few
@@ -27,6 +27,12 @@ _DUMMIES: dict[str, Any] = {
 }
 
 
+_NUMBERS = ("DS", "IS")
+_WORDS = frozenset(("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI",
+                    "UR", "UT"))  # fmt: skip
+_LIKE_A_NUMBER = re.compile(r"[\d\s.,+\-eE\0]*|[+-]?(?:nan|inf)", re.IGNORECASE)
+
+
 def dummy(vr: str) -> Any:
     """Return a value that any attribute of this VR may have; not for SQ and UI."""
     return _DUMMIES.get(vr, DUMMY_TEXT)
@@ -39,3 +45,34 @@ def capped_age(value: str) -> str:
         return ""
     years = int(match[1]) / {"D": 365, "W": 52, "M": 12, "Y": 1}[match[2]]
     return "090Y" if years > _OLDEST else f"{int(match[1]):03d}{match[2]}"
+
+
+def may_say_words(vr: str, wanted: str) -> bool:
+    """Tell whether an element of this VR can hold words where its attribute has numbers.
+
+    Parameters
+    ----------
+    vr : str
+        As the file says.
+    wanted : str
+        As the dictionary says: "US", "US or SS".
+
+    Examples
+    --------
+    >>> may_say_words("LO", "US"), may_say_words("IS", "IS"), may_say_words("LO", "CS")
+    (True, True, False)
+    """
+    if vr in _WORDS:
+        return not any(one in _WORDS for one in wanted.split(" or "))
+    return vr in _NUMBERS and wanted in _NUMBERS
+
+
+def is_like_a_number(value: str) -> bool:
+    """Tell whether there are no words in a number, as careless writers have them, too.
+
+    Examples
+    --------
+    >>> is_like_a_number("0,5 "), is_like_a_number("Jane")
+    (True, False)
+    """
+    return _LIKE_A_NUMBER.fullmatch(value) is not None
