@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pydicom
 import pytest
 
 from napari_dicomdb import Database
-from napari_dicomdb.errors import ExportError
+from napari_dicomdb.errors import ExportError, LoadError
+from napari_dicomdb.loading.volume import Volume
 from napari_dicomdb.viewer.phantom import write_phantom_study
 
 
@@ -72,3 +74,36 @@ def test_again_keeps_what_is_there(study: dict[str, list[Path]], tmp_path: Path)
 def test_unknown_form(tmp_path: Path) -> None:
     with Database.in_memory() as database, pytest.raises(ExportError, match="mp4"):
         database.export([], tmp_path, form=".mp4")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("Doe^Jane"), "not-written"),
+        (LoadError("too many axes", reason="unsupported-shape"), "unsupported-shape"),
+        (OSError(errno.ENOSPC, "no space left"), "disk-full"),
+    ],
+)
+def test_a_volume_that_cannot_be_written_leaves_nothing(
+    study: dict[str, list[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    reason: str,
+) -> None:
+    def fail(self: Volume, path: Path) -> None:
+        Path(path).write_text("half")
+        raise error
+
+    monkeypatch.setattr(Volume, "to_nrrd", fail)
+    with Database.in_memory() as database:
+        database.import_paths(study["axial-ct"], workers=0)
+        if reason == "disk-full":  # the next would not fit either
+            with pytest.raises(ExportError) as caught:
+                database.export(database.series(), tmp_path / "out", form=".nrrd")
+            assert caught.value.reason == reason
+        else:
+            report = database.export(database.series(), tmp_path / "out", form=".nrrd")
+            assert (report.written, [r[1] for r in report.rejected]) == (0, [reason])
+            assert "Doe" not in str(report.rejected)
+    assert list(tmp_path.iterdir()) == []

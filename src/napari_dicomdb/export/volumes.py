@@ -126,7 +126,7 @@ def _export_one(
             final = folder / f"{name}{path.name[len('volume') :]}"
             move_in(path, final)
             done.append(final)
-    except (DicomDbError, OSError) as error:
+    except (DicomDbError, OSError, ValueError, TypeError, OverflowError) as error:
         for path in done:
             removed(path)
         for path in reversed(made):
@@ -136,7 +136,12 @@ def _export_one(
         if isinstance(error, DicomDbError):
             report.rejected.append((loadable.name, error.reason, str(error)))
             return
-        raise cannot_write(folder, error) from error
+        if isinstance(error, OSError):
+            raise cannot_write(folder, error) from error
+        # The library's own word: not its message, which may hold a name.
+        text = f"it cannot be written as {ending.lstrip('.')} ({type(error).__name__})"
+        report.rejected.append((loadable.name, "not-written", text))
+        return
     finally:
         removed(staged)
     report.size += size
