@@ -434,3 +434,10 @@ def test_chunks_of_dask_are_computed_twice(tmp_path: Path) -> None:
     paths = written(one, anybody(), tmp_path)
     assert len(computed) == 4
     same(read(paths), made_up(array), stated * 1.01)
+
+
+def test_a_rescale_that_is_none_of_mr_images_is_said() -> None:
+    floats = made_up(RNG.random((2, 3, 4)), meta={"modality": "MR"})
+    assert any("extension of MR" in reason for reason in offers(floats)["classic"].reasons)
+    whole = made_up(np.ones((2, 3, 4), np.uint16), meta={"modality": "MR"})
+    assert not any("extension" in reason for reason in offers(whole)["classic"].reasons)

@@ -324,6 +324,8 @@ def _reasons(
     if form == "classic":
         reasons.append("every program reads single-frame images")
         confidence += 0.1
+    if form == "classic" and source.modality == "MR" and not stored.is_identity:
+        reasons.append("its rescale is an extension of MR images, which most programs apply")
     if form == "enhanced":
         reasons.append("few programs read legacy converted images")
     if form == "multi-frame":
