@@ -43,9 +43,8 @@ def _plain(column: Series) -> dict[str, Any]:
         return {"kind": "time", "dtype": str(dtype), "values": column.astype("int64").to_numpy()}
     if isinstance(dtype, np.dtype) and dtype.kind in "biufc":
         return {"kind": "numbers", "values": column.to_numpy()}
-    values = np.empty(len(column), dtype=object)
-    missing = column.isna().to_numpy()
-    values[:] = [None if gone else one for one, gone in zip(column, missing, strict=True)]
+    values = column.to_numpy(dtype=object, copy=True)
+    values[column.isna().to_numpy()] = None
     return {"kind": "values", "dtype": str(dtype), "values": values}
 
 

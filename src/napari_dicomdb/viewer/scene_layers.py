@@ -106,10 +106,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, np.ndarray) and value.dtype == object:
-        # Symbols of points.
-        flat = [plain(item) for item in value.ravel()]
+        # Symbols of points: few, many times.
+        flat = value.ravel().tolist()
+        known = {id(item): item for item in flat}
+        told = {key: plain(item) for key, item in known.items()}
         made = np.empty(len(flat), dtype=object)
-        made[:] = flat
+        made[:] = [told[id(item)] for item in flat]
         return made.reshape(value.shape)
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
