@@ -113,3 +113,26 @@ def test_frames_without_a_place_stay_in_their_order(series, records):
     grid = grid_of(FrameSet.of(records(series.paths)))
     assert not grid.in_patient
     assert [f.code for f in grid.findings] == [FindingCode.NO_GEOMETRY]
+
+
+def test_thin_slices_with_gaps_are_not_cut_finer(series, records):
+    frames = frames_at(series, records, [(0, 0, z) for z in (0, 5, 10)], SliceThickness=1)
+    assert own_grid(frames).shape[0] == 3
+
+
+def test_thickness_tells_of_holes(series, records):
+    frames = frames_at(series, records, [(0, 0, z) for z in (0, 10)], SliceThickness=5)
+    assert own_grid(frames).places[:, 0].tolist() == [0, 2]
+
+
+def test_the_grid_of_an_image_with_a_slice_missing_is_that_it_is_shown_on(
+    series, another_series, records
+):
+    image = another_series()
+    image.frame = series.frame
+    image.axial([3 * k for k in range(24) if k != 7])
+    frames = frames_at(series, records, [(-10, -20, z) for z in (15, 18, 24)])
+    grid = grid_of(frames, records(image.paths))
+    assert grid.of_series == image.series
+    assert grid.shape[0] == 24
+    assert grid.places[:, 0].tolist() == [5, 6, 8]

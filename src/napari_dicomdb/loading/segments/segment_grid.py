@@ -151,11 +151,13 @@ def orientations_apart(frames: FrameSet) -> list[NDArray[np.intp]]:
 
 def image_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
     """Return the grids of the regular volumes that images make, without places."""
-    return [
-        _image_grid(uid, group, stack, plan_for(stack, Remedy.NONE))
-        for uid, group, stack in _volumes(images)
-        if stack.is_regular
-    ]
+    found = []
+    for uid, group, stack in _volumes(images):
+        # Where slices are missing the others stay as they are.
+        plan = plan_for(stack, Remedy.NONE) if stack.is_regular else plans_for(stack)[0][0]
+        if plan.remedy in (Remedy.NONE, Remedy.FILL):
+            found.append(_image_grid(uid, group, stack, plan))
+    return found
 
 
 def even_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
@@ -232,7 +234,7 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
     normal = slice_normal(orientation)
     distances = frames.positions @ normal
     levels, level_of = _levels(distances)
-    step, at = _step(levels, _hint(frames))
+    step, at = _step(levels, *_hint(frames))
     matrix = np.array([1, int(frames.fields("rows")[0]), int(frames.fields("columns")[0])])
     if at is not None and (int(at[-1]) + 1) * int(matrix.prod()) > _MOST_VOXELS:
         step, at = float(np.diff(levels).mean()), None
@@ -281,13 +283,17 @@ def _levels(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     return distances[order][starts], level_of
 
 
-def _step(levels: NDArray[np.float64], hint: float) -> tuple[float, NDArray[np.intp] | None]:
+def _step(
+    levels: NDArray[np.float64], hint: float, is_step: bool
+) -> tuple[float, NDArray[np.intp] | None]:
     """Return the distance of slices, and which slice each level is; None when uneven."""
     if len(levels) < 2:
         return hint or 1.0, np.zeros(len(levels), np.intp)
     gaps = np.diff(levels)
     smallest = float(gaps.min())
-    candidates = [hint] if hint else []
+    # What is even already is not cut finer because its slices are thin.
+    even = len(gaps) > 1 and float(np.ptp(gaps)) < _WHOLE * smallest
+    candidates = [hint] if hint and not (even and not is_step) else []
     candidates += [smallest / n for n in range(1, _FINER + 1)]
     extent = float(levels[-1] - levels[0])
     for candidate in candidates:
@@ -301,7 +307,8 @@ def _step(levels: NDArray[np.float64], hint: float) -> tuple[float, NDArray[np.i
     return float(gaps.mean()), None
 
 
-def _hint(frames: FrameSet) -> float:
+def _hint(frames: FrameSet) -> tuple[float, bool]:
+    """Return what the header says of the step, 0 for nothing, and whether it means the step."""
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         value = frames.value(keyword, 0)
         try:
@@ -309,8 +316,8 @@ def _hint(frames: FrameSet) -> float:
         except (TypeError, ValueError):
             continue
         if np.isfinite(number) and number > _SAME_POSITION:
-            return number
-    return 0.0
+            return number, keyword == "SpacingBetweenSlices"
+    return 0.0, False
 
 
 def _leaning(frames: FrameSet, distances: NDArray[np.float64], step: float) -> NDArray[np.float64]:
