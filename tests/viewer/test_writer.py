@@ -67,6 +67,42 @@ def test_dicom_into_a_folder(layer_data, phantom, tmp_path):
     assert np.array_equal(np.stack(back), hu)
 
 
+def test_labels_saved_with_their_image_refer_to_it(layer_data, phantom, tmp_path):
+    data, kwargs, _ = layer_data
+    drawn = np.zeros(data.shape, np.uint8)
+    drawn[1:3, 4:9, 5:7] = 1
+    placing = {key: kwargs[key] for key in ("scale", "translate", "rotate", "affine", "units")
+               if key in kwargs}  # fmt: skip
+    labels = (drawn, {"name": "drawn", **placing}, "labels")
+    written = write_dicom(str(tmp_path / "both.dcm"), [layer_data, labels])
+    (made,) = [d for d in map(dcmread, written) if d.Modality == "SEG"]
+    found, _ = slices_of(phantom)
+    assert made.StudyInstanceUID == found[0].StudyInstanceUID
+    assert made.FrameOfReferenceUID == found[0].FrameOfReferenceUID
+    (series,) = made.ReferencedSeriesSequence
+    assert series.SeriesInstanceUID == phantom.series_uid
+    assert made.pixel_array.sum() == drawn.sum()
+
+
+def test_drawn_labels_saved_alone_refer_to_the_image_that_is_shown(
+    make_napari_viewer, layer_data, phantom, tmp_path
+):
+    viewer = make_napari_viewer()
+    data, kwargs, _ = layer_data
+    image = viewer.add_image(data, **kwargs)
+    viewer._new_labels()  # the button above the list of layers
+    labels = viewer.layers[-1]
+    labels.paint(labels.world_to_data(image.data_to_world((1, 5, 6))), 1)
+    viewer.layers.selection = {labels}
+    written = viewer.layers.save(
+        str(tmp_path / "drawn.dcm"), selected=True, plugin="napari-dicomdb"
+    )
+    (made,) = map(dcmread, written)
+    assert made.Modality == "SEG"
+    assert made.StudyInstanceUID == dcmread(phantom.paths[0]).StudyInstanceUID
+    assert made.ReferencedSeriesSequence[0].SeriesInstanceUID == phantom.series_uid
+
+
 def test_a_layer_from_nowhere_is_for_the_dock(user_folders, tmp_path):
     with pytest.raises(ExportError) as caught:
         write_dicom(str(tmp_path / "x.dcm"), [(np.zeros((4, 5)), {"name": "x"}, "image")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,14 @@ from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.study import StudyTarget
 from napari_dicomdb.loading.volume import Volume
 from napari_dicomdb.viewer.export_source import source_of
-from napari_dicomdb.viewer.frame import ambient_frame
+from napari_dicomdb.viewer.frame import ambient_frame, dicom_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["write_dicom", "write_volume"]
+__all__ = ["refer_to", "write_dicom", "write_volume"]
 
 _VOLUMES = {".nii.gz": "to_nifti", ".nii": "to_nifti", ".nrrd": "to_nrrd"}
 
@@ -24,7 +27,8 @@ _VOLUMES = {".nii.gz": "to_nifti", ".nii": "to_nifti", ".nrrd": "to_nrrd"}
 def write_dicom(path: str, layers: list[Any]) -> list[str]:
     """Write layers as DICOM into a folder, each the best way there is.
 
-    The study is the one that the first layer came from; layers that came from none are
+    Drawn labels refer to the image saved with them, or to the topmost visible one of the
+    viewer. The study is the one that the first layer came from; layers that came from none are
     for the dock *DICOM export*, which asks for a patient.
 
     Parameters
@@ -41,6 +45,8 @@ def write_dicom(path: str, layers: list[Any]) -> list[str]:
         `export.results.write_results`.
     """
     sources = [_source(one) for one in layers]
+    known = _image_known(sources)
+    sources = [refer_to(one, known) if one.role == "labels" else one for one in sources]
     ways = []
     for source in sources:
         found = examine_for_export(source)
@@ -84,6 +90,38 @@ def write_volume(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     )
     getattr(volume, _VOLUMES[ending])(path)
     return [path]
+
+
+def refer_to(source: ExportSource, known: Mapping[str, Any] | None) -> ExportSource:
+    """Return a source without images of its own as made on those of another layer.
+
+    Parameters
+    ----------
+    source : ExportSource
+        Returned as it is when it knows its images.
+    known : mapping or None
+        ``metadata["dicomdb"]`` of the other layer.
+    """
+    uids = tuple(map(str, (known or {}).get("instance_uids") or ()))
+    if known is None or source.references or not uids:
+        return source
+    study = {key: known[key] for key in ("study_uid", "source_paths") if known.get(key)}
+    return replace(source, references=uids, meta={**study, **source.meta})
+
+
+def _image_known(sources: list[ExportSource]) -> Mapping[str, Any] | None:
+    import napari
+
+    for one in sources:
+        if one.role == "image" and one.references:
+            return one.meta
+    viewer = napari.current_viewer()
+    for layer in () if viewer is None else reversed(viewer.layers):
+        known = dicom_metadata(layer)
+        is_image = getattr(layer, "_type_string", "") == "image" and layer.visible
+        if is_image and known is not None and known.get("instance_uids"):
+            return known
+    return None
 
 
 def _source(layer_data: Any) -> ExportSource:

@@ -16,6 +16,7 @@ from napari_dicomdb.export.results import check_results, write_results
 from napari_dicomdb.export.study import StudyTarget
 from napari_dicomdb.viewer.export_source import source_of
 from napari_dicomdb.viewer.frame import dicom_metadata
+from napari_dicomdb.viewer.writer import refer_to
 from napari_dicomdb.widgets._export_scene import SceneExport
 from napari_dicomdb.widgets.models.export_plan import LayerPlan
 
@@ -173,11 +174,8 @@ def examine_layer(
             source = replace(source, together=others)
     except DicomDbError as error:
         return LayerPlan(layer.name, trouble=str(error))
-    known = None if made_on is None else dicom_metadata(made_on)
-    if known is not None and not source.references:
-        study = {"study_uid": known.get("study_uid") or ""}
-        uids = tuple(map(str, known.get("instance_uids") or ()))
-        source = replace(source, references=uids, meta={**study, **source.meta})
+    if made_on is not None:
+        source = refer_to(source, dicom_metadata(made_on))
     ways = examine_for_export(source)
     trouble = ""
     if not ways:
