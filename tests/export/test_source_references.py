@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from pydicom import Dataset
 
-from napari_dicomdb.export.image_planes import SourceFrame
+from napari_dicomdb.export.segments.image_planes import SourceFrame
 from napari_dicomdb.export.source_references import code_item, derivation_items, refer_to
 
 

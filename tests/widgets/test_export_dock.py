@@ -29,7 +29,7 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export import registry
 from napari_dicomdb.export.exporter import Exportable, Need
-from napari_dicomdb.export.segment_meanings import meanings_from, meanings_of
+from napari_dicomdb.export.segments.segment_meanings import meanings_from, meanings_of
 from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.export.study import NewSeries
 from napari_dicomdb.network.node import Node

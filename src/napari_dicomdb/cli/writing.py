@@ -90,10 +90,10 @@ def write(
     json_: JsonOption = False,
 ) -> None:
     """Write a NIfTI or NRRD file as DICOM images, parametric map or segmentation."""
-    from napari_dicomdb.export.label_names import read_label_names
     from napari_dicomdb.export.linking import linked, source_series
     from napari_dicomdb.export.read_source import read_source
     from napari_dicomdb.export.results import check_results
+    from napari_dicomdb.export.segments.label_names import read_label_names
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.network.nodes import find_node
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import LoadError, MissingLibraryError
-from napari_dicomdb.export.label_names import (
+from napari_dicomdb.export.segments.label_names import (
     labels_of_extensions,
     labels_of_nrrd,
     layers_of_nrrd,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from napari_dicomdb.database.records import InstanceRecord
-    from napari_dicomdb.export.image_planes import SourceFrame
+    from napari_dicomdb.export.segments.image_planes import SourceFrame
 
 __all__ = ["code_item", "derivation_items", "refer_to"]
 

@@ -36,8 +36,11 @@ def keep_preset(
         if not instance.pixel_keyword:
             continue
         dataset = read_source(instance.path).dataset
-        words = [str(dataset.get(k, "")) for k in ("Modality", "SeriesInstanceUID")]
-        concerned = [r for r in rectangles if r.concerns(*words, instance.uid)]
+        modality, series = (
+            str(dataset.get("Modality", "")),
+            str(dataset.get("SeriesInstanceUID", "")),
+        )
+        concerned = [r for r in rectangles if r.concerns(modality, series, instance.uid)]
         if concerned:
             preset = BlackoutPreset.of_image(name, dataset, concerned)
             save_preset(preset)

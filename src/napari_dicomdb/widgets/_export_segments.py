@@ -28,7 +28,7 @@ from napari_dicomdb.widgets._text import one_line, tool_tip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_dicomdb.export.segment_meanings import SegmentMeaning
+    from napari_dicomdb.export.segments.segment_meanings import SegmentMeaning
     from napari_dicomdb.widgets._theme import Palette
     from napari_dicomdb.widgets.models.export_plan import LayerPlan
 

@@ -142,7 +142,7 @@ class ViewPage(QWidget):
         """Offer the sliders that there are now; the first with steps is chosen."""
         before = self.axis.currentText()
         self.axis.clear()
-        dims = None if self._viewer is None else self._viewer.dims
+        dims: Any = None if self._viewer is None else self._viewer.dims
         for axis in () if dims is None else dims.not_displayed:
             if dims.nsteps[axis] > 1:
                 text = f"{dims.axis_labels[axis]} ({int(dims.nsteps[axis])} steps)"

@@ -162,8 +162,10 @@ class DatabaseSession(QObject):
         self.opened.emit(database)
         self._start_waiting()
         if old is not None and end_network is not None:
-            close = partial(self._runner.submit, _close_database, end_network, old)
-            self.exports.when_free(old, close)
+            self.exports.when_free(old, partial(self._close_in_background, end_network, old))
+
+    def _close_in_background(self, end_network: Callable[[], None], database: Database) -> None:
+        self._runner.submit(_close_database, end_network, database)
 
     @property
     def is_read_only(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.dicom._attribute_reading import UNREADABLE
-from napari_dicomdb.export.pixel_encoding import encoded_frame
+from napari_dicomdb.export.images.pixel_encoding import encoded_frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,31 +10,36 @@ import numpy as np
 
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable, Need
-from napari_dicomdb.export.frame_dimensions import FrameDimensions
-from napari_dicomdb.export.image_findings import (
+from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
+from napari_dicomdb.export.images.image_findings import (
     frame_findings,
     out_of_reach,
     unwritable,
     value_findings,
 )
-from napari_dicomdb.export.leading_axes import leading_axes
-from napari_dicomdb.export.multi_frames import (
+from napari_dicomdb.export.images.leading_axes import leading_axes
+from napari_dicomdb.export.images.multi_frames import (
     LEGACY_CLASSES,
     write_legacy_converted,
     write_multi_frame_capture,
 )
-from napari_dicomdb.export.pixel_encoding import COMPRESSION_NAMES
-from napari_dicomdb.export.planes import geometry_findings, in_plane_shear, slice_shear
-from napari_dicomdb.export.resampling import resampled_at_right_angles
-from napari_dicomdb.export.single_frames import (
+from napari_dicomdb.export.images.pixel_encoding import COMPRESSION_NAMES
+from napari_dicomdb.export.images.single_frames import (
     IMAGE_CLASSES,
     PET_UNITS,
     SECONDARY_CAPTURE,
     Drawing,
     write_single_frames,
 )
+from napari_dicomdb.export.images.stored_values import (
+    StoredValues,
+    ValueRange,
+    plan_stored,
+    value_range,
+)
+from napari_dicomdb.export.planes import geometry_findings, in_plane_shear, slice_shear
+from napari_dicomdb.export.resampling import resampled_at_right_angles
 from napari_dicomdb.export.source_attributes import SourceImages
-from napari_dicomdb.export.stored_values import StoredValues, ValueRange, plan_stored, value_range
 from napari_dicomdb.export.study import NewSeries, value_problem
 
 if TYPE_CHECKING:

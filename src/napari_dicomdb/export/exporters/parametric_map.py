@@ -10,11 +10,15 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.exporters.image import common_needs, prepared
-from napari_dicomdb.export.frame_dimensions import FrameDimensions
+from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
+from napari_dicomdb.export.images.parametric_map_object import (
+    QUANTITY_AXIS,
+    MapContent,
+    parametric_map,
+)
+from napari_dicomdb.export.images.quantities import QUANTITIES, UNITS, quantity_code, unit_code
 from napari_dicomdb.export.object_file import write_object
-from napari_dicomdb.export.parametric_map_object import QUANTITY_AXIS, MapContent, parametric_map
 from napari_dicomdb.export.planes import geometry_findings
-from napari_dicomdb.export.quantities import QUANTITIES, UNITS, quantity_code, unit_code
 from napari_dicomdb.export.source_attributes import SourceImages, frame_of_reference
 from napari_dicomdb.export.study import NewSeries, value_problem
 

@@ -12,18 +12,24 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable
 from napari_dicomdb.export.object_file import write_object
-from napari_dicomdb.export.segment_encoding import values_in
-from napari_dicomdb.export.segment_grids import check_frame_of_reference
-from napari_dicomdb.export.segment_meanings import (
+from napari_dicomdb.export.segments.segment_encoding import values_in
+from napari_dicomdb.export.segments.segment_grids import check_frame_of_reference
+from napari_dicomdb.export.segments.segment_meanings import (
     SegmentMeaning,
     fitting,
     meanings_from,
     meanings_of,
     name_of,
 )
-from napari_dicomdb.export.segment_needs import CHECKED, EMPTY, FRACTIONS, needs_of, tiling_of
-from napari_dicomdb.export.segment_writing import Plan, plan_for
-from napari_dicomdb.export.segmentation_object import Content, segmentation_dataset
+from napari_dicomdb.export.segments.segment_needs import (
+    CHECKED,
+    EMPTY,
+    FRACTIONS,
+    needs_of,
+    tiling_of,
+)
+from napari_dicomdb.export.segments.segment_writing import Plan, plan_for
+from napari_dicomdb.export.segments.segmentation_object import Content, segmentation_dataset
 from napari_dicomdb.export.study import NewSeries, new_uid, value_problem
 from napari_dicomdb.progress import no_progress
 
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from napari_dicomdb.export.segment_encoding import Frames
+    from napari_dicomdb.export.segments.segment_encoding import Frames
     from napari_dicomdb.export.source import ExportSource
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.export.exporter import Need
-from napari_dicomdb.export.segment_meanings import SegmentMeaning, meanings_from
+from napari_dicomdb.export.segments.segment_meanings import SegmentMeaning, meanings_from
 from napari_dicomdb.export.study import value_problem
 from napari_dicomdb.export.terminology import Term
 

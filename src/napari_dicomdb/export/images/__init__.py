@@ -1,0 +1,1 @@
+"""Images and maps: values as stored, axes as attributes, planes as frames of objects."""

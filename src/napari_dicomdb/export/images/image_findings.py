@@ -1,0 +1,69 @@
+"""What stands against writing an array as images, or is to be known of its values first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
+
+if TYPE_CHECKING:
+    from napari_dicomdb.export.images.stored_values import ValueRange
+    from napari_dicomdb.export.source import ExportSource
+
+__all__ = ["frame_findings", "out_of_reach", "unwritable", "value_findings"]
+
+_MOST_PIXELS = 65535
+_LEAST, _MOST = 1e-30, 1e38
+
+
+def unwritable(source: ExportSource) -> Finding | None:
+    """Return why no image can be made of values of this kind."""
+    kind, size = source.dtype.kind, source.dtype.itemsize
+    text = ""
+    if kind == "c":
+        text = "complex numbers cannot be written: write their magnitude and phase"
+    elif kind not in "biuf":
+        text = f"values of the type {source.dtype} cannot be written: numbers can"
+    elif source.is_rgb and (kind == "i" or (kind == "u" and size > 2)):
+        text = f"colours of the type {source.dtype} cannot be written: uint8, uint16, floats can"
+    elif 0 in source.shape:
+        text = "it is empty"
+    elif max(source.grid[1:]) > _MOST_PIXELS:
+        text = (
+            f"an image of {source.grid[1]} x {source.grid[2]} pixels is too large: DICOM has at "
+            f"most {_MOST_PIXELS} rows and columns"
+        )
+    if not text:
+        return None
+    return Finding(FindingCode.VALUES_CLIPPED, Severity.ERROR, text)
+
+
+def out_of_reach(source: ExportSource, found: ValueRange) -> Finding | None:
+    """Return why values of float64 cannot be those of an image: programs read float32."""
+    biggest = max(abs(found.low), abs(found.high))
+    if source.dtype.kind != "f" or biggest == 0 or _LEAST < biggest < _MOST:
+        return None
+    text = (
+        f"values of the order of {biggest:.0e} are out of the range of float32, as which programs "
+        "read images: write a parametric map of 64 bits, or scale them"
+    )
+    return Finding(FindingCode.VALUES_CLIPPED, Severity.ERROR, text)
+
+
+def frame_findings(source: ExportSource, form: str) -> tuple[Finding, ...]:
+    """Return what stands against writing it as frames of one object."""
+    if form not in ("enhanced", "multi-frame") or FrameDimensions.of(source).are_told_apart:
+        return ()
+    text = "it has too many axes beside space to tell frames apart: write one file a slice"
+    return (Finding(FindingCode.MULTIFRAME_INCONSISTENT, Severity.ERROR, text),)
+
+
+def value_findings(found: ValueRange) -> tuple[Finding, ...]:
+    """Return how many values are no number."""
+    if not found.strange:
+        return ()
+    text = f"{found.strange} voxels are no number (NaN or infinite)"
+    return (
+        Finding(FindingCode.VALUES_CLIPPED, Severity.WARNING, text, {"voxels": found.strange}),
+    )

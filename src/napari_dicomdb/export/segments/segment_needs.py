@@ -1,0 +1,119 @@
+"""What the writer of segmentations wants to be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_dicomdb.export.exporter import Need
+from napari_dicomdb.export.study import value_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_dicomdb.export.segments.segment_meanings import SegmentMeaning
+    from napari_dicomdb.export.source import ExportSource
+
+__all__ = ["CHECKED", "EMPTY", "FRACTIONS", "needs_of", "tiling_of"]
+
+CHECKED = {
+    "description": "SeriesDescription",
+    "label": "ContentLabel",
+    "creator": "ContentCreatorName",
+    "algorithm_name": "SegmentAlgorithmName",
+}
+EMPTY = Need(
+    "empty",
+    "Segments without a voxel",
+    "choice",
+    "skip",
+    (("skip", "Leave them out"), ("write", "Write them")),
+    tip="Some programs refuse segments without a frame.",
+)
+FRACTIONS = Need(
+    "fractional_type",
+    "What fractions are",
+    "choice",
+    "PROBABILITY",
+    (("PROBABILITY", "Probability"), ("OCCUPANCY", "Share of the voxel")),
+)
+_TILING = Need(
+    "tiling",
+    "Tiles of a slide",
+    "choice",
+    "sparse",
+    (("sparse", "Those with labels"), ("full", "All of them")),
+    tip="All of them are larger, but some programs want a complete grid of tiles.",
+)
+
+
+def tiling_of(source: ExportSource) -> tuple[Need, ...]:
+    """Return the need of slides only: what is in the patient has no tiles."""
+    geometry = source.geometry
+    return () if geometry is not None and geometry.in_patient else (_TILING,)
+
+
+def needs_of(source: ExportSource, known: Sequence[SegmentMeaning]) -> tuple[Need, ...]:
+    """Return what is asked of all segmentations.
+
+    Parameters
+    ----------
+    source : ExportSource
+    known : sequence of SegmentMeaning
+        What is known of its segments: the default.
+    """
+    told = str(source.meta.get("content_label") or "")
+    return (
+        Need(
+            "description",
+            "Series description",
+            "text",
+            source.name[:64].strip(),
+            tip="At most 64 characters.",
+        ),
+        Need(
+            "segments",
+            "Segments",
+            "segments",
+            [one.to_json() for one in known],
+            tip="What each label is: name, category and type by code, region, colour.",
+        ),
+        Need(
+            "algorithm_type",
+            "Made",
+            "choice",
+            "MANUAL",
+            (
+                ("MANUAL", "By hand"),
+                ("SEMIAUTOMATIC", "By a person with a program"),
+                ("AUTOMATIC", "By a program alone"),
+            ),
+            tip="Of segments that do not say it themselves.",
+        ),
+        Need("algorithm_name", "Name of the algorithm", "text", ""),
+        Need("creator", "Who made it", "text", "", tip="Family^Given"),
+        Need(
+            "label",
+            "Content label",
+            "text",
+            told if told and not value_problem("ContentLabel", told) else "SEGMENTATION",
+            tip="Capitals, digits, space and underscore; at most 16.",
+        ),
+        Need(
+            "grid",
+            "Grid",
+            "choice",
+            "image",
+            (
+                ("image", "That of the image"),
+                ("own", "That of the layer"),
+                ("upright", "That of the layer, its slices put straight"),
+            ),
+            tip="Other programs expect the voxels of the image; the nearest label is taken.",
+        ),
+        Need(
+            "other_frame_of_reference",
+            "Write it though the image is in another frame of reference",
+            "bool",
+            False,
+        ),
+    )

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+from pydicom import Dataset
+from tests.export.sources import DIMS, made_up
+
+from napari_dicomdb.export.images.leading_axes import leading_axes
+from napari_dicomdb.loading.volume import Coord
+
+
+def axes(*names: str, **coords: Coord):
+    array = np.zeros((*(2,) * len(names), 1, 1, 1))
+    return leading_axes(made_up(array, dims=(*names, *DIMS), coords=coords))
+
+
+def test_known_axes_are_told_in_their_units() -> None:
+    (axis,) = axes("echo_time", echo_time=Coord((4.92, 7.38), "ms"))
+    header = Dataset()
+    axis.put(header, 1)
+    assert (axis.is_kept, header.EchoTime) == (True, 7.38)
+    (axis,) = axes("b_value", b_value=Coord((0, 1000.0), "s/mm2"))
+    axis.put(header, 1)
+    assert header.DiffusionBValue == 1000.0
+    (axis,) = axes("time", time=Coord((0.0, 1.5), "s"))
+    axis.put(header, 1)
+    assert (header.TemporalPositionIdentifier, header.NumberOfTemporalPositions) == (2, 2)
+    assert (header.FrameReferenceTime, axis.is_kept) == (1500, True)
+
+
+def test_others_keep_their_order_only_and_never_share_an_attribute() -> None:
+    found = axes("apple", "echo_time", "pear", echo_time=Coord((1, 1), "ms"))
+    assert len({axis.keyword for axis in found}) == 3
+    assert not any(axis.is_kept for axis in found)
+    assert axes() == ()
