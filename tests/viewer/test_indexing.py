@@ -64,7 +64,7 @@ def test_ascending_and_mirrored(part):
 def test_facts():
     duck = Duck(ARRAY)
     assert (duck.ndim, duck.size, duck.nbytes, len(duck)) == (3, 120, 960, 4)
-    assert repr(duck) == "<Duck (4, 5, 6) int64>"
+    assert repr(duck) == "Duck(shape=(4, 5, 6), dtype=int64)"
     assert np.asarray(duck, dtype=np.float32).dtype == np.float32
 
 

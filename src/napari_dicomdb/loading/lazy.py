@@ -19,6 +19,7 @@ import numpy as np
 
 from napari_dicomdb.dicom.streamed import COMING, may_wait, waiting_allowed
 from napari_dicomdb.errors import LoadError, PixelError
+from napari_dicomdb.loading.array_shape import ArrayShape
 from napari_dicomdb.loading.frame_cache import FrameCache
 from napari_dicomdb.loading.reading import note_failure, note_success, thread_count
 
@@ -62,7 +63,7 @@ def frame_cache() -> FrameCache:
     return _cache
 
 
-class LazyArray:
+class LazyArray(ArrayShape):
     """Frames as an array that is read where it is indexed.
 
     Parameters
@@ -98,30 +99,9 @@ class LazyArray:
         self.shape: tuple[int, ...] = (*self._index.shape, *frames.frame_shape)
 
     @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that all of it takes in memory."""
-        return self.size * self.dtype.itemsize
-
-    @property
     def findings(self) -> tuple[Finding, ...]:
         """What went wrong with the frames read so far."""
         return self.frames.problems.findings()
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        return f"LazyArray(shape={self.shape}, dtype={self.dtype})"
 
     def __del__(self) -> None:
         # Nobody can ask for these frames any more.

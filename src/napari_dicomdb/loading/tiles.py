@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.loading.array_shape import ArrayShape
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,7 +21,7 @@ __all__ = ["TiledArray"]
 _AT_ONCE = 64  # tiles decoded before they are pasted: bounds what is held beside the result
 
 
-class TiledArray:
+class TiledArray(ArrayShape):
     """One image of many tiles, as an array.
 
     Parameters
@@ -71,30 +73,9 @@ class TiledArray:
         )
 
     @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that all of it takes in memory."""
-        return self.size * self.dtype.itemsize
-
-    @property
     def findings(self) -> tuple[Finding, ...]:
         """What went wrong with the tiles read so far."""
         return self._tiles.findings
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        return f"TiledArray(shape={self.shape}, dtype={self.dtype})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.loading.array_shape import ArrayShape
+
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
@@ -115,36 +117,12 @@ def _pick(part: Any, length: int, axis: int) -> AxisPick:
     return AxisPick(index % length, 1, 1, drops=True)
 
 
-class DuckArray(ABC):
+class DuckArray(ArrayShape, ABC):
     """Base of read-only arrays that compute what is asked of them.
 
     A subclass sets `shape` and `dtype` and gives `_read`. Safe to use from
     several threads when `_read` is.
     """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the whole array would take in memory."""
-        return self.size * self.dtype.itemsize
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         spelled = spell_out(key, self.shape)
@@ -164,9 +142,6 @@ class DuckArray(ABC):
         if copy is False:
             raise ValueError("a lazily read array cannot be given without a copy")
         return np.asarray(self[...], dtype=dtype)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.shape} {self.dtype}>"
 
     @abstractmethod
     def _read(self, picks: list[AxisPick]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.loading.array_shape import ArrayShape
 from napari_dicomdb.loading.lazy import LazyArray
 from napari_dicomdb.loading.tiles import TiledArray
 
@@ -145,7 +146,7 @@ def tiles_of(
     return TiledArray(LazyArray(frames), place, size[:1], size[1], size[2])
 
 
-class MergedTiles:
+class MergedTiles(ArrayShape):
     """Planes of segments as one image of labels; where they overlap, the first is seen.
 
     Parameters
@@ -163,27 +164,9 @@ class MergedTiles:
         self.shape: tuple[int, ...] = tuple(tiles.shape[1:])
 
     @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that all of it takes in memory."""
-        return self.size * self.dtype.itemsize
-
-    @property
     def findings(self) -> tuple[Finding, ...]:
         """What went wrong with the tiles read so far."""
         return self._planes[0].findings
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         merged: NDArray[Any] | None = None
