@@ -12,6 +12,7 @@ from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.viewer.export_source import source_of
 from napari_dicomdb.viewer.layers import volume_to_layers
+from napari_dicomdb.viewer.placement import LPS_FROM_IPL
 
 
 def same_places(source, array: np.ndarray, affine: np.ndarray) -> None:
@@ -160,6 +161,30 @@ def test_what_is_lazy_stays_lazy() -> None:
     )
     assert (source.grid, hasattr(source.array, "dask")) == ((4, 64, 64), True)
     assert source.geometry.spacing == pytest.approx((2, 1, 1))
+
+
+def test_labels_of_a_slide_are_read_where_they_are_asked_for(counting_array) -> None:
+    values = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    lazy = counting_array(values)
+    layer = Labels(lazy, multiscale=False)
+    lazy.slices.clear()
+    source = source_of(layer)
+    assert (source.grid, lazy.slices) == ((1, 20, 30), [])
+    np.testing.assert_array_equal(source.array[0, 3:5, 10:], values[3:5, 10:])
+    assert lazy.slices == [3, 4]
+
+
+def test_a_volume_that_is_turned_stays_lazy(counting_array) -> None:
+    values = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
+    lazy = counting_array(values)
+    layer = Image(lazy, contrast_limits=(0, 9), units=("mm",) * 3)
+    affine = LPS_FROM_IPL
+    layer.metadata["dicomdb"] = {"lps_from_data": affine, "native_axes": (1, 0, 2), "native": True}
+    lazy.slices.clear()
+    source = source_of(layer)
+    assert lazy.slices == []
+    assert source.grid == (5, 4, 6)
+    np.testing.assert_array_equal(source.plane((), 2), values[:, 2])
 
 
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")

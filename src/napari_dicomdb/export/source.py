@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.export.one_slice import with_slice
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -116,7 +118,7 @@ class ExportSource:
         array, dims = volume.array, volume.dims
         if dims[-3:] != _SPATIAL:
             lead = len(dims) - 2
-            array = np.expand_dims(np.asarray(array), lead)
+            array = with_slice(array, lead)
             dims = (*dims[:lead], *_SPATIAL)
         return cls(
             name=str(volume.meta.get("name") or "Volume"),

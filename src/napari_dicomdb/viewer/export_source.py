@@ -15,10 +15,12 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.one_slice import with_slice
 from napari_dicomdb.export.source import ExportSource, Label
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 from napari_dicomdb.viewer.frame import dicom_metadata
 from napari_dicomdb.viewer.placement import LPS_FROM_IPL
+from napari_dicomdb.viewer.reorient import reoriented
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +77,7 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
     dims = _dims(layer, ndim, spatial)
     lead = len(dims) - 3
     if spatial == 2:
-        data = _with_slice(data, lead)
+        data = with_slice(data, lead)
     shape = tuple(int(n) for n in data.shape)
     grid = (shape[lead], shape[lead + 1], shape[lead + 2])
     geometry = None
@@ -231,13 +233,6 @@ def _dims(layer: Any, ndim: int, spatial: int) -> tuple[str, ...]:
     return (*named, "slice", "row", "column")
 
 
-def _with_slice(data: Any, lead: int) -> Any:
-    """Add an axis of one slice; what is lazy stays so where it can."""
-    if hasattr(data, "dask") or isinstance(data, np.ndarray):
-        return data[(*(slice(None),) * lead, None)]
-    return np.expand_dims(np.asarray(data), lead)
-
-
 def _coords(layer: Any, dims: tuple[str, ...], meta: Mapping[str, Any]) -> dict[str, Coord]:
     found: dict[str, Coord] = {}
     known = meta.get("coords") or {}
@@ -302,7 +297,10 @@ def _as_acquired(source: ExportSource, axes: Any) -> ExportSource:
     lead = len(source.dims) - 3
     every = [*range(lead), *(lead + k for k in order), *range(lead + 3, len(source.shape))]
     affine = np.asarray(geometry.affine)[:, [*order, 3]]
-    array = source.array if hasattr(source.array, "transpose") else source.numpy()
-    array = array.transpose(every)
+    array = source.array
+    if hasattr(array, "transpose"):
+        array = array.transpose(every)
+    else:
+        array = reoriented(array, every, [False] * len(every))
     grid = (source.grid[order[0]], source.grid[order[1]], source.grid[order[2]])
     return replace(source, array=array, geometry=replace(geometry, affine=affine, shape=grid))
