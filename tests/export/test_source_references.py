@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 from pydicom import Dataset
+from tests.export.sources import of_data
 
+from napari_dicomdb import Database
+from napari_dicomdb.export.registry import examine_for_export
+from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.segments.image_planes import SourceFrame
 from napari_dicomdb.export.source_references import code_item, derivation_items, refer_to
 
@@ -47,3 +53,19 @@ def test_a_code_goes_where_its_length_allows():
     assert code_item("1" * 17, "SCT", "x").LongCodeValue == "1" * 17
     assert code_item("urn:x", "", "x").URNCodeValue == "urn:x"
     assert len(code_item("1", "SCT", "x" * 70).CodeMeaning) == 64
+
+
+def test_whatever_is_written_is_linked_to_its_images(reference_data: Path) -> None:
+    with Database.in_memory() as database:
+        source, target = of_data(database, reference_data / "seg" / "ct-3slice")
+        image = database.find_series(source.meta["series_uid"])
+        labels = replace(source, role="labels", array=(source.numpy() > 0).astype("uint8"))
+        offers = [*examine_for_export(source), *examine_for_export(labels)]
+        offers = [one for one in offers if not one.refusal]
+        report = write_results(database, offers, target, into_database=True)
+        assert len(report.series_uids) == len(offers) >= 5
+        each = database.related_each(database.series())
+        for uid in report.series_uids:
+            assert each[uid].sources == (image,)
+            assert each[uid].missing == 0
+        assert {one.uid for one in each[image.uid].results} == set(report.series_uids)

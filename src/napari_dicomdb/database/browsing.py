@@ -17,6 +17,7 @@ from napari_dicomdb.database.records import (
     SeriesRecord,
     StudyRecord,
 )
+from napari_dicomdb.database.related import Related, related_of
 from napari_dicomdb.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -166,6 +167,29 @@ class Browsing:
         key = self._existing_key("series", uid)
         with self._connections.borrow() as connection:
             return listing.series(connection, ("series.id = ?", [key]), order="number")[0]
+
+    def related(self, series: Key) -> Related:
+        """Return what a series was made from, and what was made from it.
+
+        Parameters
+        ----------
+        series : SeriesRecord, int or str
+            Record, key or SeriesInstanceUID.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such series.
+        """
+        key = self._existing_key("series", series)
+        with self._connections.borrow() as connection:
+            return related_of(connection, [key])[key]
+
+    def related_each(self, series: Sequence[SeriesRecord]) -> dict[str, Related]:
+        """Return the same of several series at once, by SeriesInstanceUID."""
+        with self._connections.borrow() as connection:
+            found = related_of(connection, [one.key for one in series])
+        return {one.uid: found[one.key] for one in series}
 
     def search(
         self, text: str, *, limit: int | None = None, offset: int = 0

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.export.segments.image_planes import SourceFrame
 
-__all__ = ["code_item", "derivation_items", "refer_to"]
+__all__ = ["code_item", "derivation_items", "refer_by_series", "refer_to"]
+
+_BY_SERIES = ("ReferencedSeriesSequence", "StudiesContainingOtherReferencedInstancesSequence")
 
 
 def code_item(value: str, scheme: str, meaning: str) -> Dataset:
@@ -70,18 +72,29 @@ def derivation_items(sources: Sequence[SourceFrame], *, preserved: bool) -> list
 
 
 def refer_to(dataset: Dataset, records: Iterable[InstanceRecord]) -> None:
-    """Write which images an object refers to, by series and all in a row.
+    """Write which images an object refers to, by series and all in a row."""
+    every = refer_by_series(dataset, records)
+    if every:
+        dataset.SourceImageSequence = [_reference(one) for one in every]
 
-    Images of another study go where such are (PS3.3 Section C.12.2).
+
+def refer_by_series(dataset: Dataset, records: Iterable[InstanceRecord]) -> list[InstanceRecord]:
+    """Write which images an object refers to, by series (PS3.3 Section C.12.2).
+
+    The import keeps the series: so the object is linked to them. Images of another study
+    go where such are. Returns the images, each once, in that order.
     """
     from pydicom import Dataset
 
     study = str(dataset.StudyInstanceUID)
+    for keyword in _BY_SERIES:  # of what the object was copied from
+        if keyword in dataset:
+            delattr(dataset, keyword)
     by_study: dict[str, dict[str, dict[str, InstanceRecord]]] = {}
     for record in records:
         of_study = by_study.setdefault(_study_of(record) or study, {})
         of_study.setdefault(record.series_uid, {})[record.uid] = record
-    every = []
+    every: list[InstanceRecord] = []
     for uid, by_series in by_study.items():
         series = []
         for series_uid, of_series in by_series.items():
@@ -89,7 +102,7 @@ def refer_to(dataset: Dataset, records: Iterable[InstanceRecord]) -> None:
             item.SeriesInstanceUID = series_uid
             item.ReferencedInstanceSequence = [_reference(one) for one in of_series.values()]
             series.append(item)
-            every += [_reference(one) for one in of_series.values()]
+            every += of_series.values()
         if uid == study:
             dataset.ReferencedSeriesSequence = series
         else:
@@ -98,8 +111,7 @@ def refer_to(dataset: Dataset, records: Iterable[InstanceRecord]) -> None:
             other.ReferencedSeriesSequence = series
             others = dataset.get("StudiesContainingOtherReferencedInstancesSequence") or []
             dataset.StudiesContainingOtherReferencedInstancesSequence = [*others, other]
-    if every:
-        dataset.SourceImageSequence = every
+    return every
 
 
 def _study_of(record: InstanceRecord) -> str:

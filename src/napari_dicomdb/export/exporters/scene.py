@@ -26,6 +26,7 @@ from napari_dicomdb.export.scenes.private_block import (
 from napari_dicomdb.export.scenes.references import referenced_instances
 from napari_dicomdb.export.scenes.values import bad_scene
 from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.export.source_references import refer_by_series
 from napari_dicomdb.export.study import NewSeries
 from napari_dicomdb.loading.loaders.scene import SCENE, SCENE_IMAGE_TYPE
 
@@ -200,12 +201,11 @@ def _refer(made: Dataset, target: StudyTarget, references: Sequence[str]) -> Non
     from pydicom import Dataset
 
     items = []
-    for uid in references:
-        record = target.instances.get(uid)
-        if record is not None:
-            item = Dataset()
-            item.ReferencedSOPClassUID = record.sop_class_uid
-            item.ReferencedSOPInstanceUID = uid
-            items.append(item)
+    records = [target.instances[uid] for uid in references if uid in target.instances]
+    for record in refer_by_series(made, records):
+        item = Dataset()
+        item.ReferencedSOPClassUID = record.sop_class_uid
+        item.ReferencedSOPInstanceUID = record.uid
+        items.append(item)
     if items:
         made.ReferencedImageSequence = items

@@ -15,6 +15,7 @@ from napari_dicomdb.export.images.single_frames import Drawing, copied, single_f
 from napari_dicomdb.export.numbers import decimal_string, decimal_strings
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.source_attributes import SourceImages, evidence
+from napari_dicomdb.export.source_references import refer_by_series
 from napari_dicomdb.export.study import new_uid
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def write_legacy_converted(
     _put_in_order(made, singles, drawing)
     records = SourceImages.of(drawing.source, drawing.target).records
     made.SourceImageEvidenceSequence = evidence(_study_of(drawing), records)
+    refer_by_series(made, records)
     made.ContributingEquipmentSequence = _equipment(drawing)
     if "Laterality" in singles[0]:
         made.Laterality = singles[0].Laterality
@@ -223,6 +225,8 @@ def write_multi_frame_capture(
             references.setdefault(str(item.ReferencedSOPInstanceUID), item)
     if references:
         made.SourceImageSequence = Items(list(references.values()))
+        records = SourceImages.of(drawing.source, drawing.target).records
+        refer_by_series(made, [one for one in records if one.uid in references])
     syntax = set_pixels(made, frames, compression)
     return [write_object(made, folder / "00001.dcm", syntax)]
 

@@ -15,6 +15,7 @@ from napari_dicomdb.export.images.frame_dimensions import FrameDimensions, items
 from napari_dicomdb.export.images.quantities import QUANTITIES
 from napari_dicomdb.export.numbers import decimal_string, decimal_strings, window_strings
 from napari_dicomdb.export.source_attributes import reference_items
+from napari_dicomdb.export.source_references import refer_by_series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +122,7 @@ def parametric_map(
             frame.RealWorldValueMappingSequence = [maps[lead[at_axis or 0]]]
     made.SharedFunctionalGroupsSequence = [shared]
     made.PerFrameFunctionalGroupsSequence = frames
-    _refer(made, images)
+    refer_by_series(made, images.records)
     keyword = "DoubleFloatPixelData" if content.dtype.itemsize == 8 else "FloatPixelData"
     setattr(made, keyword, pixels.tobytes())
     return made
@@ -213,28 +214,6 @@ def _derivation(records: Sequence[Any]) -> list[Dataset]:
         DerivationCodeSequence=_coded("112187", "DCM", "Unspecified method of calculation"),
         SourceImageSequence=reference_items(records),
     )
-
-
-def _refer(made: Dataset, images: SourceImages) -> None:
-    """Name all images that the map was made from, by series (PS3.3 Section C.12.2)."""
-    from napari_dicomdb.export.source_attributes import evidence
-
-    by_study: dict[str, list[Any]] = {}
-    for record in images.records:
-        study = str(record.get("StudyInstanceUID") or made.StudyInstanceUID)
-        by_study.setdefault(study, []).append(record)
-    others = []
-    for study, records in by_study.items():
-        (item,) = evidence(study, records)
-        for one in item.ReferencedSeriesSequence:
-            one.ReferencedInstanceSequence = one.ReferencedSOPSequence
-            del one.ReferencedSOPSequence
-        if study == str(made.StudyInstanceUID):
-            made.ReferencedSeriesSequence = item.ReferencedSeriesSequence
-        else:
-            others.append(item)
-    if others:
-        made.StudiesContainingOtherReferencedInstancesSequence = others
 
 
 def _wider(known: tuple[float, float] | None, plane: NDArray[Any]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from napari_dicomdb.export.source_attributes import (
     frame_of_reference,
     reference_items,
 )
+from napari_dicomdb.export.source_references import refer_by_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,13 +189,21 @@ def _describe_mr(dataset: Dataset, drawing: Drawing) -> None:
         dataset.ScanningSequence = "RM"  # research mode: nothing is known of it
     if not dataset.get("SequenceVariant"):
         dataset.SequenceVariant = "NONE"
-    inverts = "IR" in str(dataset.ScanningSequence)
+    if any(axis.keyword == "InversionTime" for axis in leading_axes(drawing.source)):
+        known = [*_several(dataset.ScanningSequence)]
+        # An axis of inversion times says that it is an inversion recovery.
+        dataset.ScanningSequence = ["IR", *(one for one in known if one not in ("IR", "RM"))]
+    inverts = "IR" in _several(dataset.ScanningSequence)
     if not inverts and "InversionTime" in dataset:
         del dataset.InversionTime  # 2C: no other sequence may have it
     kept = ("ScanOptions", "MRAcquisitionType", "RepetitionTime", "EchoTime", "EchoTrainLength")
     for keyword in (*kept, "InversionTime") if inverts else kept:
         if keyword not in dataset:
             setattr(dataset, keyword, None)
+
+
+def _several(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(one) for one in value]
 
 
 def _describe_pt(dataset: Dataset, drawing: Drawing) -> None:
@@ -287,6 +296,7 @@ def _locate(
     records = images.at(planes, k, drawing.source.leading, lead)
     if records:
         dataset.SourceImageSequence = reference_items(records)
+        refer_by_series(dataset, records)
         if not drawing.is_secondary:
             # Of several at a place nobody knows which one: the axis says the time then.
             kept = ("FrameReferenceTime",) if lead and len(records) > 1 else ()
