@@ -14,6 +14,10 @@ from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
 from napari_dicomdb.dicom._edited_file import Source, read_for_editing
 from napari_dicomdb.errors import HeaderError
 from napari_dicomdb.export.deidentification.recompression import compress_again
+from napari_dicomdb.export.deidentification.stream_comments import (
+    begins_stream,
+    without_comments,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +28,7 @@ __all__ = ["Source", "pixel_extents", "read_source", "write_copy", "write_decode
 
 _IMPLEMENTATION = "2.25.269447812233184407110338021561190297011"  # as on the network
 _PIXEL_ELEMENTS = (0x0001, 0x0002, 0x0008, 0x0009, 0x0010)  # of group 7FE0
+_PIXEL_DATA = (0x7FE0, 0x0010)
 _ITEM, _END_OF_ITEMS = 0xFFFEE000, 0xFFFEE0DD
 _LONG_VRS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN", b"SQ", b"UT", b"UC", b"UR",
              b"SV", b"UV")  # fmt: skip
@@ -105,7 +110,8 @@ def _end_of_fragments(file: BinaryIO, pos: int, end: int, order: str) -> int:
 def write_copy(source: Source, target: Path) -> int:
     """Write the data set of `source`, which was changed, with the pixels as they are.
 
-    The file meta information is new, and the preamble empty.
+    The file meta information is new, and the preamble empty. Comments in compressed
+    frames, and what follows the last frame of others, is overwritten.
 
     Returns
     -------
@@ -149,12 +155,81 @@ def write_copy(source: Source, target: Path) -> int:
 
 def _copy_pixels(original: BinaryIO, source: Source, out: BinaryIO) -> None:
     implicit, little = source.encoding
+    order = "<" if little else ">"
     for begin, end in pixel_extents(original, source.rest, implicit=implicit, little=little):
         original.seek(begin)
-        left = end - begin
+        head = original.read(8)
+        group, element = struct.unpack_from(f"{order}HH", head)
+        if not implicit and head[4:6] in _LONG_VRS:
+            head += original.read(4)
+        out.write(head)
+        left = end - begin - len(head)
+        if head[-4:] == b"\xff" * 4:
+            _copy_fragments(original, source.syntax, order, out)
+            continue
+        used = _used_bytes(source.dataset) if (group, element) == _PIXEL_DATA else left
+        blank = max(left - used, 0)
+        left -= blank
         while left and (piece := original.read(min(left, 1 << 20))):
             out.write(piece)
             left -= len(piece)
+        while blank:
+            out.write(b"\0" * min(blank, 1 << 20))
+            blank -= min(blank, 1 << 20)
+
+
+def _copy_fragments(original: BinaryIO, syntax: str, order: str, out: BinaryIO) -> None:
+    """Copy compressed frames, without what is in them beside pixels."""
+
+    def write(*several: bytes) -> None:
+        for one in several:
+            out.write(struct.pack(f"{order}HHL", 0xFFFE, 0xE000, len(one)) + one)
+
+    def write_frame() -> None:
+        whole, pos = without_comments(b"".join(frame), syntax), 0
+        for one in frame:
+            write(whole[pos : pos + len(one)])
+            pos += len(one)
+        frame.clear()
+
+    frame: list[bytes] = []
+    offsets: bytes | None = None
+    while True:
+        group, element, length = struct.unpack(f"{order}HHL", original.read(8))
+        if group << 16 | element != _ITEM:
+            break
+        piece = original.read(length)
+        if offsets is None:
+            offsets = piece if _are_offsets(piece, order) else b""
+            write(offsets)
+            continue
+        if frame and begins_stream(piece, syntax):
+            write_frame()
+        frame.append(piece)
+    write_frame()
+    out.write(struct.pack(f"{order}HHL", 0xFFFE, 0xE0DD, 0))
+
+
+def _are_offsets(table: bytes, order: str) -> bool:
+    if len(table) % 4:
+        return False
+    offsets = struct.unpack(f"{order}{len(table) // 4}L", table)
+    return not offsets or (offsets[0] == 0 and list(offsets) == sorted(offsets))
+
+
+def _used_bytes(dataset: Dataset) -> int:
+    """Return how many bytes native pixels need; very many when that is not sure."""
+    rows, columns, bits = (dataset.get(k) for k in ("Rows", "Columns", "BitsAllocated"))
+    samples = dataset.get("SamplesPerPixel", 1) or 1
+    try:
+        frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    except (TypeError, ValueError):
+        return _UNDEFINED
+    thinned = str(dataset.get("PhotometricInterpretation", "")).endswith(("_422", "_420"))
+    if thinned or not all(isinstance(n, int) and n > 0 for n in (rows, columns, bits, samples)):
+        return _UNDEFINED
+    size = (rows * columns * bits * samples * frames + 7) // 8
+    return int(size + size % 2)
 
 
 def write_decoded(dataset: Dataset, target: Path, compressed_as: str = "") -> int:
