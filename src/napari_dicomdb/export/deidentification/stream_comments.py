@@ -23,7 +23,13 @@ _HARMLESS = re.compile(
     rb"(?:Kakadu-v?[\d.]+|Created by OpenJPEG version [\d.]+|Creator: JasPer Version [\d.]+)\0?"
 )
 # What stays of application segments, by how they begin: colour transforms and densities.
-_KEPT_OF_SEGMENTS = {b"Adobe": 12, b"mrfx": 5, b"JFIF\0": 12}
+_KEPT_OF_SEGMENTS = {
+    b"Adobe": 12,
+    b"mrfx": 5,
+    b"JFIF\0": 12,
+    b"SPIFF\0": 30,
+    b"\0\0\0\1\xff\xd8": 6,  # end of the SPIFF directory
+}
 _KEPT_BOXES = frozenset(
     (b"jP  ", b"ftyp", b"jp2h", b"jp2c", b"JXL ", b"jxll", b"jxlc", b"jxlp", b"jxli", b"mdat",
      b"moov", b"moof", b"mfra", b"sidx", b"styp")
