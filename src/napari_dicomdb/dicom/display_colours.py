@@ -18,15 +18,10 @@ CYCLE: tuple[tuple[int, int, int], ...] = (
 """For what has no colour of its own, by number."""
 
 # sRGB (IEC 61966-2-1), white point D65. ICC's connection space has D50, but dcmqi, Slicer
-# and highdicom take D65: reference/seg.md SEG-9.
-_TO_XYZ = np.array(
-    [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.0721750],
-        [0.0193339, 0.1191920, 0.9503041],
-    ]
-)
-_WHITE = _TO_XYZ.sum(axis=1)
+# and highdicom take D65: reference/seg.md SEG-9. These are their digits, too: what is written
+# is what they write.
+_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+_WHITE = np.array([0.95047, 1.0, 1.08883])
 _EPSILON, _KAPPA = 216 / 24389, 24389 / 27
 
 
@@ -72,7 +67,7 @@ def rgb_to_cielab(rgb: ArrayLike) -> tuple[int, int, int]:
     Examples
     --------
     >>> rgb_to_cielab([255, 0, 0])
-    (34891, 53480, 50167)
+    (34886, 53484, 50172)
     """
     encoded = np.asarray(rgb, dtype=np.float64) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
