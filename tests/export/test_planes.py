@@ -7,7 +7,13 @@ from tests.export.sources import made_up, oblique
 
 from napari_dicomdb.dicom.findings import FindingCode, Severity
 from napari_dicomdb.dicom.geometry import affine_from_plane
-from napari_dicomdb.export.planes import Planes, geometry_findings, in_plane_shear, slice_shear
+from napari_dicomdb.export.planes import (
+    Planes,
+    geometry_findings,
+    in_plane_shear,
+    is_invertible,
+    slice_shear,
+)
 from napari_dicomdb.loading.volume import VolumeGeometry
 
 ARRAY = np.zeros((5, 6, 7), np.uint8)
@@ -78,3 +84,26 @@ def test_cosines_of_headers_are_kept_as_they_are() -> None:
     rows, columns = planes.spacing
     corner = planes.orientation[:3] * columns * 511 + planes.orientation[3:] * rows * 511
     np.testing.assert_allclose(corner, affine[:3, 1:3] @ (511, 511), atol=1e-9)
+
+
+def test_voxels_of_nanometres_have_a_size() -> None:
+    affine = oblique()
+    affine[:3, :3] *= 1e-5
+    assert geometry_findings(made_up(ARRAY, affine)) == ()
+    assert is_invertible(affine)
+    affine[0, 0] = np.nan
+    (found,) = geometry_findings(made_up(ARRAY, affine))
+    assert found.severity == Severity.ERROR
+    flat = oblique()
+    flat[:3, 1] = flat[:3, 2]
+    assert not is_invertible(flat)
+
+
+def test_uneven_slices_without_their_images_are_refused_before() -> None:
+    uneven = VolumeGeometry(oblique(), (5, 6, 7), is_regular=False)
+    (found,) = geometry_findings(made_up(ARRAY, geometry=uneven))
+    assert found.severity == Severity.ERROR
+    known = made_up(ARRAY, geometry=uneven, references=tuple("abcde"))
+    assert [f.severity for f in geometry_findings(known)] == [Severity.WARNING]
+    one = VolumeGeometry(oblique(), (1, 6, 7), is_regular=False)
+    assert geometry_findings(made_up(ARRAY[:1], geometry=one)) == ()

@@ -136,3 +136,12 @@ def test_the_grid_of_an_image_with_a_slice_missing_is_that_it_is_shown_on(
     assert grid.of_series == image.series
     assert grid.shape[0] == 24
     assert grid.places[:, 0].tolist() == [5, 6, 8]
+
+
+def test_slices_of_a_microscope_are_not_one(series, records):
+    # Half a micrometre apart they were painted over each other.
+    places = [(0, 0, 4e-4 * k) for k in range(3)]
+    frames = frames_at(series, records, places, PixelSpacing=[1e-3, 1e-3], SliceThickness=4e-4)
+    grid = own_grid(frames)
+    assert grid.shape[0] == 3
+    assert grid.affine[2, 0] == pytest.approx(4e-4)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Planes", "geometry_findings", "in_plane_shear", "slice_shear"]
+__all__ = ["Planes", "geometry_findings", "in_plane_shear", "is_invertible", "slice_shear"]
 
 _COSINE = 1e-4  # header values have as many digits
 _MOVED = 1e-3  # mm
@@ -110,6 +110,16 @@ def _letters(direction: Floats) -> str:
     return "".join(letter for size, letter in along if size > 0.01)
 
 
+def is_invertible(affine: Floats) -> bool:
+    """Whether every voxel has a size."""
+    linear = np.asarray(affine, dtype=np.float64)[:3, :3]
+    if not np.isfinite(affine).all():
+        return False
+    # Relative to the sizes of voxels, which may be micrometres.
+    lengths = np.linalg.norm(linear, axis=0)
+    return bool(lengths.all()) and abs(float(np.linalg.det(linear / lengths))) > 1e-9
+
+
 def in_plane_shear(affine: Floats) -> float:
     """Return by how much rows and columns are not perpendicular: a cosine."""
     axes = affine[:3, 1:3] / np.linalg.norm(affine[:3, 1:3], axis=0)
@@ -131,7 +141,7 @@ def geometry_findings(source: ExportSource) -> tuple[Finding, ...]:
         text = "nothing says where it is in the patient, nor how large a pixel is"
         return (Finding(FindingCode.NO_GEOMETRY, Severity.WARNING, text),)
     affine = np.asarray(geometry.affine, dtype=np.float64)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+    if not is_invertible(affine):
         text = "its transform is singular: no voxel has a size"
         return (Finding(FindingCode.NO_GEOMETRY, Severity.ERROR, text),)
     found = []
@@ -150,7 +160,14 @@ def geometry_findings(source: ExportSource) -> tuple[Finding, ...]:
     if tilt > 0.01 and source.grid[0] > 1:
         text = f"the stack is sheared by {tilt:.3g}°; some programs ignore that"
         found.append(Finding(FindingCode.GANTRY_TILT, Severity.WARNING, text, {"degrees": tilt}))
-    if not geometry.is_regular:
+    if not geometry.is_regular and source.grid[0] > 1:
+        count = source.grid[0]
+        if len(source.references) not in (count, count * int(np.prod(source.leading, dtype=int))):
+            text = (
+                "its slices are not evenly spaced, and it does not refer to the images that say "
+                "where each is: load it again with its slices resampled"
+            )
+            return (*found, Finding(FindingCode.UNEVEN_SPACING, Severity.ERROR, text))
         text = "its slices are not evenly spaced"
         found.append(Finding(FindingCode.UNEVEN_SPACING, Severity.WARNING, text))
     return tuple(found)

@@ -184,7 +184,9 @@ def _at(
             weight = weight * (share[k] if step else 1 - share[k])
             index.append(np.minimum(low[k] + step, volume.shape[k] - 1))
         if weight.any():
-            total += volume[tuple(index)] * (weight[..., None] if colour else weight)
+            # Infinity times a weight of 0 is no number, and quietly so.
+            with np.errstate(invalid="ignore"):
+                total += volume[tuple(index)] * (weight[..., None] if colour else weight)
     if volume.dtype.kind in "iu":
         limits = np.iinfo(volume.dtype)
         total = np.clip(np.rint(total), limits.min, limits.max)

@@ -105,3 +105,10 @@ def test_sources_are_named_by_series(reference_data: Path, tmp_path: Path) -> No
     named = {str(i.ReferencedSOPInstanceUID) for i in series.ReferencedInstanceSequence}
     assert named == set(source.references)
     np.testing.assert_array_equal(np.sort(header.pixel_array, None), np.sort(source.numpy(), None))
+
+
+def test_a_unit_that_is_no_code_is_left_to_be_said(tmp_path: Path) -> None:
+    (one,) = examine_one(made_up(np.ones((1, 2, 2), np.float32), units="a very long unit indeed"))
+    assert any("a very long unit indeed" in loss for loss in one.losses)
+    assert one.answers["units"] == "1"
+    assert write_results(None, [one], anybody(), folder=tmp_path).files

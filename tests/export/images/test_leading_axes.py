@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from pydicom import Dataset
 from tests.export.sources import DIMS, made_up
 
@@ -32,3 +33,12 @@ def test_others_keep_their_order_only_and_never_share_an_attribute() -> None:
     assert len({axis.keyword for axis in found}) == 3
     assert not any(axis.is_kept for axis in found)
     assert axes() == ()
+
+
+@pytest.mark.parametrize("name", ["cardiac_phase", "respiratory_phase"])
+def test_percentages_are_numbers_not_strings(name: str) -> None:
+    # FL: given as text, pydicom warned, and refused it where warnings are errors.
+    (axis,) = axes(name, **{name: Coord((0.0, 12.5), "%")})
+    header = Dataset()
+    axis.put(header, 1)
+    assert header[axis.keyword].value == 12.5

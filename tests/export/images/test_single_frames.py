@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.export.sources import anybody, made_up, oblique
+from tests.export.sources import DIMS, anybody, made_up, oblique
 
-from napari_dicomdb.export.images.single_frames import SECONDARY_CAPTURE, Drawing, single_frames
+from napari_dicomdb.export.images.single_frames import (
+    IMAGE_CLASSES,
+    SECONDARY_CAPTURE,
+    Drawing,
+    single_frames,
+)
 from napari_dicomdb.export.images.stored_values import plan_stored, value_range
 from napari_dicomdb.export.study import NewSeries
+from napari_dicomdb.loading.volume import Coord
 
 
 def test_numbers_go_along_the_normal() -> None:
@@ -31,3 +37,18 @@ def test_numbers_go_along_the_normal() -> None:
     expected = affine @ [2, 0, 0, 1]
     assert [float(x) for x in first.ImagePositionPatient] == pytest.approx(expected[:3])
     assert len(first.DerivationDescription) == 1024
+
+
+def test_inversion_times_are_of_an_inversion_recovery() -> None:
+    # dciodvfy: InversionTime may be there with that sequence only.
+    source = made_up(
+        np.ones((2, 1, 2, 2), np.uint16),
+        dims=("inversion_time", *DIMS),
+        coords={"inversion_time": Coord((50.0, 400.0), "ms")},
+        meta={"modality": "MR"},
+    )
+    stored = plan_stored(source, value_range(source))
+    drawing = Drawing(source, anybody(), NewSeries("MR"), IMAGE_CLASSES["MR"], stored)
+    headers = [header for header, _ in single_frames(drawing)]
+    assert [h.ScanningSequence for h in headers] == ["IR", "IR"]
+    assert [float(h.InversionTime) for h in headers] == [50, 400]

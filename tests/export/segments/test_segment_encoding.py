@@ -81,3 +81,13 @@ def test_it_can_be_cancelled_and_has_a_limit(monkeypatch):
     with pytest.raises(ExportError) as refused:
         of("BINARY", lambda k: [LABELS[k]], [1, 2, 3])
     assert refused.value.reason == "too-large"
+
+
+def test_fractions_of_16_bits_are_as_exact_as_others():
+    # Multiplied in float16 they were off by more than half a step.
+    shares = np.linspace(0, 1, 2048, dtype=np.float16).reshape(32, 64)
+    found = encode(
+        "FRACTIONAL", lambda k: [shares], 1, (32, 64), [1], every=False, progress=no_progress
+    )
+    back = np.frombuffer(found.by_place[1, 0], np.uint8).reshape(32, 64) / 255
+    assert np.abs(back - shares.astype(float)).max() <= 1 / 510

@@ -27,3 +27,12 @@ def test_only_what_may_be_on_a_slide_is_asked_for_tiles():
     nowhere = VolumeGeometry(np.eye(4), (1, 2, 3), in_patient=False)
     (need,) = tiling_of(made_up(array, role="labels", geometry=nowhere))
     assert need.default == "sparse"
+
+
+def test_names_that_do_not_fit_become_descriptions():
+    source = replace(
+        made_up(np.ones((1, 2, 2), np.uint8), role="labels"), name="a\nb\\c" + "x" * 80
+    )
+    (told,) = (need.default for need in needs_of(source, ()) if need.key == "description")
+    assert value_problem("SeriesDescription", told) == ""
+    assert told.startswith("a b/cx")

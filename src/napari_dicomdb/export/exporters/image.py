@@ -37,7 +37,12 @@ from napari_dicomdb.export.images.stored_values import (
     plan_stored,
     value_range,
 )
-from napari_dicomdb.export.planes import geometry_findings, in_plane_shear, slice_shear
+from napari_dicomdb.export.planes import (
+    geometry_findings,
+    in_plane_shear,
+    is_invertible,
+    slice_shear,
+)
 from napari_dicomdb.export.resampling import resampled_at_right_angles
 from napari_dicomdb.export.source_attributes import SourceImages
 from napari_dicomdb.export.study import NewSeries, value_problem
@@ -219,11 +224,12 @@ def common_needs(source: ExportSource) -> tuple[Need, ...]:
         ),
     ]
     geometry = source.geometry
-    if geometry is not None and geometry.in_patient and np.linalg.det(geometry.affine[:3, :3]):
+    if geometry is not None and geometry.in_patient and is_invertible(geometry.affine):
         affine = np.asarray(geometry.affine, dtype=np.float64)
         sheared = in_plane_shear(affine) > _COSINE
         tilted = source.grid[0] > 1 and slice_shear(affine) > 0.01
-        if sheared or tilted or not geometry.is_regular:
+        uneven = source.grid[0] > 1 and not geometry.is_regular
+        if sheared or tilted or uneven:
             keep = () if sheared else ((_KEEP, "Write it as it is"),)
             needs.append(
                 Need(

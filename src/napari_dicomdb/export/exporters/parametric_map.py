@@ -69,6 +69,12 @@ class ParametricMapExporter:
             Need("precision", "Precision", "choice", "double" if _is_wide(source) else "single",
                  (("single", "32 bits"), ("double", "64 bits"))),
         )  # fmt: skip
+        losses = [
+            f"what the axis {name!r} means is not kept, only its order"
+            for name in dimensions.not_kept
+        ]
+        if not several and _unit(source) == "1" and _own_unit(source) not in ("", "1"):
+            losses.append(f"the unit of the values ({_own_unit(source)}) is no UCUM: say which")
         exact = "every value is kept exactly"
         if source.dtype.kind in "iu" and source.dtype.itemsize == 8:
             exact = "whole numbers are kept exactly up to 2^53"
@@ -81,10 +87,7 @@ class ParametricMapExporter:
                     exact,
                     "values are a quantity" if known else "few programs read parametric maps",
                 ),
-                losses=tuple(
-                    f"what the axis {name!r} means is not kept, only its order"
-                    for name in dimensions.not_kept
-                ),
+                losses=tuple(losses),
                 findings=tuple(findings),
                 needs=tuple(needs),
                 source=source,
@@ -181,5 +184,13 @@ _UNITS_OF = {"adc": "mm2/s", "t1": "ms", "t2": "ms", "t2star": "ms", "suvbw": "{
 
 
 def _unit(source: ExportSource) -> str:
-    unit = str(source.meta.get("ucum_units") or source.units or "")
+    unit = _own_unit(source)
+    try:
+        unit_code(unit)
+    except ExportError:
+        return "1"
     return UNITS.get(unit, unit) or "1"
+
+
+def _own_unit(source: ExportSource) -> str:
+    return str(source.meta.get("ucum_units") or source.units or "")

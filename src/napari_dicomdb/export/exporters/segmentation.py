@@ -12,7 +12,7 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable
 from napari_dicomdb.export.object_file import write_object
-from napari_dicomdb.export.segments.segment_encoding import values_in
+from napari_dicomdb.export.segments.segment_encoding import MAXIMUM, values_in
 from napari_dicomdb.export.segments.segment_grids import check_frame_of_reference
 from napari_dicomdb.export.segments.segment_meanings import (
     SegmentMeaning,
@@ -327,7 +327,8 @@ def _share_limits(source: ExportSource) -> tuple[float, float, bool] | None:
             low, high = min(low, float(plane.min())), max(high, float(plane.max()))
             if low < -_BEYOND or high > 1 + _BEYOND:
                 return None
-    return (low, high, gaps) if high > 0 else None
+    # Half of the smallest step becomes 0: there would be nothing to write.
+    return (low, high, gaps) if high * MAXIMUM > 0.5 else None
 
 
 def _why_not(source: ExportSource) -> list[Finding]:

@@ -26,6 +26,10 @@ _KEYWORDS = {
     "respiratory_phase": ("NominalPercentageOfRespiratoryPhase", "%"),
     "tube_voltage": ("KVP", "kV"),
 }
+# Of VR FL or FD; the others are decimal strings.
+_FLOATS = frozenset(
+    {"DiffusionBValue", "NominalPercentageOfCardiacPhase", "NominalPercentageOfRespiratoryPhase"}
+)
 _TO_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "min": 60e3, "h": 3600e3}
 _TIMES = frozenset({"time", "trigger_time", "t", "temporal_position"})
 # For an axis that nobody knows the meaning of, in this order.
@@ -59,8 +63,8 @@ class LeadingAxis:
     def put(self, dataset: Dataset, step: int) -> None:
         """Say in the header of an image which step it is."""
         value = self.values[step]
-        is_number = isinstance(value, float) and self.keyword != "DiffusionBValue"
-        setattr(dataset, self.keyword, decimal_string(value) if is_number else value)
+        is_text = isinstance(value, float) and self.keyword not in _FLOATS
+        setattr(dataset, self.keyword, decimal_string(value) if is_text else value)
         if self.keyword == "TemporalPositionIdentifier":
             dataset.NumberOfTemporalPositions = self.length
             if self.times_ms:

@@ -154,7 +154,9 @@ def _add_fractions(
 ) -> None:
     any_before = None
     for label, array in zip(labels, arrays, strict=True):
-        stored = np.rint(np.clip(np.nan_to_num(array), 0, 1) * MAXIMUM).astype(np.uint8)
+        # Of float16 the product has too few digits.
+        exact = np.nan_to_num(array.astype(np.promote_types(array.dtype, np.float32), copy=False))
+        stored = np.rint(np.clip(exact, 0, 1) * MAXIMUM).astype(np.uint8)
         some = stored > 0
         if some.any():
             found.present.add(label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.export.exporter import Need
+from napari_dicomdb.export.segments.segment_meanings import fitting
 from napari_dicomdb.export.study import value_problem
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def needs_of(source: ExportSource, known: Sequence[SegmentMeaning]) -> tuple[Nee
             "description",
             "Series description",
             "text",
-            source.name[:64].strip(),
+            fitting(source.name),
             tip="At most 64 characters.",
         ),
         Need(

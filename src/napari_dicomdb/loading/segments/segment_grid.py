@@ -233,8 +233,10 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
     orientation, spacing = frames.orientations[0], frames.spacings[0]
     normal = slice_normal(orientation)
     distances = frames.positions @ normal
-    levels, level_of = _levels(distances)
-    step, at = _step(levels, *_hint(frames))
+    # Of a microscope's volume, slices may be nanometres apart.
+    same = min(_SAME_POSITION, 0.1 * float(np.min(spacing)))
+    levels, level_of = _levels(distances, same)
+    step, at = _step(levels, *_hint(frames, same))
     matrix = np.array([1, int(frames.fields("rows")[0]), int(frames.fields("columns")[0])])
     if at is not None and (int(at[-1]) + 1) * int(matrix.prod()) > _MOST_VOXELS:
         step, at = float(np.diff(levels).mean()), None
@@ -246,7 +248,7 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
         findings = (_uneven(levels),)
     slices = at[level_of]
     exact = np.zeros((len(frames), 3))
-    for direction in (normal * step, _leaning(frames, distances, step)):
+    for direction in (normal * step, _leaning(frames, distances, step, same)):
         affine = affine_from_plane(first, orientation, spacing, direction)
         inverse = np.linalg.inv(affine)
         exact = frames.positions @ inverse[:3, :3].T + inverse[:3, 3]
@@ -272,10 +274,12 @@ def own_grid(frames: FrameSet) -> SegmentGrid:
     )
 
 
-def _levels(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def _levels(
+    distances: NDArray[np.float64], same: float
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Return the different distances, ascending, and which is that of each frame."""
     order = np.argsort(distances, kind="stable")
-    apart = np.diff(distances[order]) > _SAME_POSITION
+    apart = np.diff(distances[order]) > same
     number = np.concatenate([[0], np.cumsum(apart)]).astype(np.intp)
     level_of = np.empty(len(distances), np.intp)
     level_of[order] = number
@@ -307,7 +311,7 @@ def _step(
     return float(gaps.mean()), None
 
 
-def _hint(frames: FrameSet) -> tuple[float, bool]:
+def _hint(frames: FrameSet, same: float) -> tuple[float, bool]:
     """Return what the header says of the step, 0 for nothing, and whether it means the step."""
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         value = frames.value(keyword, 0)
@@ -315,16 +319,18 @@ def _hint(frames: FrameSet) -> tuple[float, bool]:
             number = abs(float(value))
         except (TypeError, ValueError):
             continue
-        if np.isfinite(number) and number > _SAME_POSITION:
+        if np.isfinite(number) and number > same:
             return number, keyword == "SpacingBetweenSlices"
     return 0.0, False
 
 
-def _leaning(frames: FrameSet, distances: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+def _leaning(
+    frames: FrameSet, distances: NDArray[np.float64], step: float, same: float
+) -> NDArray[np.float64]:
     """Return the step from slice to slice where a tilted gantry shifts them."""
     low, high = int(np.argmin(distances)), int(np.argmax(distances))
     extent = float(distances[high] - distances[low])
-    if extent <= _SAME_POSITION:
+    if extent <= same:
         return slice_normal(frames.orientations[0]) * step
     leaning: NDArray[np.float64] = (frames.positions[high] - frames.positions[low]) * (
         step / extent
