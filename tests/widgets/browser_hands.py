@@ -74,3 +74,14 @@ def has_layers(browser, number):
 
 def clipboard():
     return QApplication.clipboard().text()
+
+
+def open_by_menu(viewer, *titles):
+    """Choose an entry of the menu bar of `viewer` by the beginnings of its titles."""
+    menu = viewer.window._qt_window.menuBar()
+    for title in titles:
+        if hasattr(menu, "aboutToShow"):
+            menu.aboutToShow.emit()
+        (action,) = [a for a in menu.actions() if a.text().replace("&", "").startswith(title)]
+        menu = action.menu() or menu
+    action.trigger()

@@ -8,6 +8,7 @@ from threading import Event
 
 import numpy as np
 import pytest
+from browser_hands import open_by_menu
 from napari.settings import get_settings
 from pydicom import dcmread, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
@@ -721,22 +722,12 @@ def test_drawn_labels_refer_to_the_image_below(qtbot, viewer, dock, phantom):
     assert dock.plans.plan(layer).source.references == ()
 
 
-def menu_action(menu, *titles):
-    """Return an entry of the menu bar by its titles."""
-    for title in titles:
-        menu.aboutToShow.emit() if hasattr(menu, "aboutToShow") else None
-        (action,) = [a for a in menu.actions() if a.text().replace("&", "").startswith(title)]
-        menu = action.menu() or menu
-    return action
-
-
 def test_from_the_menu_of_layers(qtbot, make_napari_viewer, database, exporter):
     viewer = make_napari_viewer()
     viewer.add_image(np.zeros((2, 3, 4)), name="One")
     viewer.add_image(np.zeros((2, 3, 4)), name="Two")
     viewer.layers.selection = {viewer.layers["One"]}
-    bar = viewer.window._qt_window.menuBar()
-    menu_action(bar, "Layers", "Data", "DICOM export").trigger()
+    open_by_menu(viewer, "Layers", "Data", "DICOM export")
     dock = find_dock(viewer, "DICOM export")
     assert [layer.name for layer in dock.page.layers.checked()] == ["One"]
     # What is selected in napari's list from now on is what will be written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from browser_hands import open_by_menu
 from qtpy.QtWidgets import QWidget
 
 from napari_dicomdb.widgets._session import attach_session
@@ -52,6 +53,15 @@ def test_in_a_viewer_it_is_the_dock_of_the_menu(
     with qtbot.waitSignal(widget.view.shown):
         dock.show_instances(database.instances(other))
     assert widget.view.instances[0].series_uid == other.uid
+
+
+def test_the_dock_that_a_menu_opened_is_used(opened, make_napari_viewer):
+    """Menus give a dock another name than calls do: napari would open a second one."""
+    viewer = make_napari_viewer()
+    open_by_menu(viewer, "Layers", "Metadata", "DICOM metadata")
+    (widget,) = viewer.window.dock_widgets.values()
+    assert opened(viewer).open() is widget
+    assert len(viewer.window.dock_widgets) == 1
 
 
 def test_without_a_viewer_it_is_a_window(qtbot, opened, database, phantom):

@@ -7,6 +7,7 @@ import sqlite3
 import numpy as np
 import pydicom
 import pytest
+from browser_hands import open_by_menu
 from qtpy.QtCore import QMimeData, QPointF, Qt
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_dicomdb import Database
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import save_nodes
+from napari_dicomdb.viewer.browse import find_dock
 from napari_dicomdb.viewer.frame import dicom_metadata
 
 LEFT = Qt.MouseButton.LeftButton
@@ -232,16 +234,17 @@ def test_shown_in_the_browser(qtbot, make_dock, server, phantom):
     results.view.setCurrentIndex(
         results.model.index_of(_row(dock, phantom["axial-ct"].series_uid))
     )
+    # A menu gives the browser's dock another name than a call does; there is one all the same.
+    open_by_menu(viewer, "File", "IO Utilities", "DICOM", "DICOM browser")
+    browser = find_dock(viewer, "DICOM browser")
     qtbot.mouseClick(results.show_button, LEFT)
-    qtbot.waitUntil(lambda: "DICOM browser" in " ".join(viewer.window.dock_widgets),
-                    timeout=PATIENCE)  # fmt: skip
-    _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
     qtbot.waitUntil(
         lambda: (
             [s.uid for s in browser.views.selected_series()] == [phantom["axial-ct"].series_uid]
         ),
         timeout=PATIENCE,
     )
+    assert len([title for title in viewer.window.dock_widgets if "browser" in title]) == 1
 
 
 def test_every_page_by_keyboard(qtbot, make_dock):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BROWSER_WIDGET",
     "EXPORT_WIDGET",
+    "METADATA_WIDGET",
     "NETWORK_WIDGET",
     "PLUGIN",
     "browse",
@@ -20,6 +21,7 @@ __all__ = [
     "show_browser",
     "show_content",
     "show_export",
+    "show_metadata",
     "show_network",
 ]
 
@@ -28,6 +30,7 @@ PLUGIN = "napari-dicomdb"
 BROWSER_WIDGET = "DICOM browser"
 NETWORK_WIDGET = "DICOM network"
 EXPORT_WIDGET = "DICOM export"
+METADATA_WIDGET = "DICOM metadata"
 
 
 def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
@@ -120,3 +123,14 @@ def show_export(viewer: Any) -> Any:
         The widget; the one already open when there is one.
     """
     return _opened(viewer, EXPORT_WIDGET, tabify=True)
+
+
+def show_metadata(viewer: Any) -> Any:
+    """Open the metadata dock of `viewer`, or bring it to the front.
+
+    Returns
+    -------
+    DicomMetadata
+        The widget; the one already open when there is one.
+    """
+    return _opened(viewer, METADATA_WIDGET)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_dicomdb.viewer.browse import PLUGIN
+from napari_dicomdb.viewer.browse import METADATA_WIDGET, show_metadata
 from napari_dicomdb.widgets.metadata_widget import DicomMetadata
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.widgets._theme import ThemeWatcher
     from napari_dicomdb.widgets.metadata_view import MetadataView
 
-__all__ = ["METADATA_DOCK", "MetadataDock"]
-
-#: Display name of the dock in the manifest.
-METADATA_DOCK = "DICOM metadata"
+__all__ = ["MetadataDock"]
 
 
 class MetadataDock(QObject):
@@ -66,14 +63,11 @@ class MetadataDock(QObject):
     def open(self) -> DicomMetadata:
         """Open the dock, or bring it to the front, and return what is in it."""
         if self._viewer is not None:
-            dock, widget = self._viewer.window.add_plugin_dock_widget(PLUGIN, METADATA_DOCK)
-            dock.show()
-            dock.raise_()
-            found: DicomMetadata = widget
+            found: DicomMetadata = show_metadata(self._viewer)
             return found
         if self.widget is None:
             self.widget = DicomMetadata()
-            self.widget.setWindowTitle(METADATA_DOCK)
+            self.widget.setWindowTitle(METADATA_WIDGET)
             self.widget.destroyed.connect(self._forget)
         self.widget.show()
         self.widget.raise_()

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.errors import DicomDbError
-from napari_dicomdb.viewer.browse import BROWSER_WIDGET, PLUGIN
+from napari_dicomdb.viewer.browse import show_browser
 from napari_dicomdb.widgets._drag import CanvasDrop
 from napari_dicomdb.widgets._remote_local import series_here
 from napari_dicomdb.widgets._session import attach_session, end_with
@@ -249,12 +249,7 @@ class DicomNetwork(QWidget):
             if not series:
                 self.tell("Nothing of it is in the database any more.", "warning")
                 return
-            _, browser = self._viewer.window.add_plugin_dock_widget(PLUGIN, BROWSER_WIDGET)
-            browser.show_series(series)
-            dock = browser.parentWidget()
-            if dock is not None:
-                dock.show()
-                dock.raise_()
+            show_browser(self._viewer).show_series(series)
 
         self._runner.submit(
             series_here,
