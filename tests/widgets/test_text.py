@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+from napari_dicomdb.database.related import Related
 from napari_dicomdb.widgets import _text
 
 PATIENT = PatientRecord(1, "4711", "Doe^John", "1950-03-02", "M", "", 1, 2, 3, "2019-01-02", 0.0)
@@ -89,3 +90,18 @@ def test_hostile_names_are_one_short_line():
 def test_right_to_left_moves_nothing_around_it():
     assert _text.isolated("Meyer") == "Meyer"
     assert _text.isolated("\u05d0\u05d1") == "\u2068\u05d0\u05d1\u2069"
+
+
+def test_links_in_a_few_words_and_in_full():
+    others = [replace(SERIES, key=k, number=k, description=f"T{k}") for k in range(2, 8)]
+    unnumbered = replace(SERIES, number=None, description="AX")
+    assert _text.related_line(Related()) == _text.related_tip(Related()) == ""
+    assert _text.related_line(Related((unnumbered,))) == "of AX"
+    assert _text.related_line(Related(tuple(others[:3]))) == "of 2: T2 and 2 more"
+    assert _text.related_line(Related(results=tuple(others[:2]))) == "2 results"
+    assert _text.related_line(Related(missing=2)) == "its images are not here"
+    tip = _text.related_tip(Related((unnumbered,), tuple(others), 1)).splitlines()
+    assert tip[0] == "Made from AX (CT)"
+    assert tip[1].startswith("Part of what it was made from is not in the database")
+    assert tip[2].startswith("Results: 2: T2 (CT); 3: T3 (CT)")
+    assert tip[2].endswith(" and 2 more")

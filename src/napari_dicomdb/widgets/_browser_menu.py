@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt
@@ -10,6 +11,7 @@ from napari_dicomdb.database.records import PatientRecord, SeriesRecord
 from napari_dicomdb.viewer.browse import EXPORT_WIDGET, find_dock
 from napari_dicomdb.widgets._export_strip import ExportStrip
 from napari_dicomdb.widgets._record_menu import MenuEntry
+from napari_dicomdb.widgets._text import series_title
 from napari_dicomdb.widgets.export_actions import ExportActions
 from napari_dicomdb.widgets.patient_actions import PatientActions
 from napari_dicomdb.widgets.send_actions import SendActions
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from napari_dicomdb.widgets.browser import DicomBrowser
 
 __all__ = ["BrowserMenu"]
+
+_NAMED = 4  # in a tool tip
 
 
 class BrowserMenu(QObject):
@@ -91,9 +95,28 @@ class BrowserMenu(QObject):
                     "Show content and attributes", lambda: browser.contents.show_series(records)
                 ),
             ]
+            entries += self._linked(records)
         entries.append(MenuEntry("Metadata…", lambda: browser.metadata.show_series(records)))
         if len(records) == 2 and not isinstance(records[0], PatientRecord):
             entries.append(MenuEntry("Compare…", lambda: browser.metadata.compare(*records)))
+        return entries
+
+    def _linked(self, records: Sequence[SeriesRecord]) -> list[MenuEntry]:
+        """Return the ways to what one series was made from, and to what was made from it."""
+        if len(records) != 1:
+            return []
+        browser = self._browser
+        related = browser.ways.related.of(records[0])
+        entries = []
+        for what, tip, found in (
+            ("image", "What it was made from", related.sources),
+            ("result", "What was made from it", related.results),
+        ):
+            if found:
+                several = f"s ({len(found)})" if len(found) > 1 else ""
+                show = partial(browser.show_series, found)
+                told = f"{tip}: {', '.join(map(series_title, found[:_NAMED]))}"
+                entries.append(MenuEntry(f"Go to its {what}{several}", show, tip=told))
         return entries
 
     def _examine(self) -> None:

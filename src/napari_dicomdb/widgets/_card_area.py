@@ -9,11 +9,14 @@ from qtpy.QtCore import QPoint, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from qtpy.QtWidgets import QAbstractScrollArea, QWidget
 
+from napari_dicomdb.database.related import UNRELATED
+from napari_dicomdb.widgets._text import related_line
 from napari_dicomdb.widgets.card_layout import PATIENT, STUDY, CardLayout, Rect, Spot
 from napari_dicomdb.widgets.card_painter import LARGEST, SMALLEST, CardPainter, Look
 
 if TYPE_CHECKING:
     from napari_dicomdb.database.records import SeriesRecord
+    from napari_dicomdb.database.related import Related
     from napari_dicomdb.widgets._theme import Palette
     from napari_dicomdb.widgets.loadable_cache import LoadableCache
     from napari_dicomdb.widgets.models.study_cards import StudyCardsModel
@@ -79,6 +82,7 @@ class CardArea(QAbstractScrollArea):
         thumbnails.ready.connect(self._on_picture)
         if ways is not None:
             ways.ready.connect(self._on_picture)
+            ways.related.ready.connect(self._on_picture)
 
     # -- layout -----------------------------------------------------------------------
 
@@ -363,13 +367,14 @@ class CardArea(QAbstractScrollArea):
         for index in layout.tiles_in(row, top, bottom):
             tile = Spot(row, index)
             series = self.series_at(tile)
-            picture, ways = None, ()
+            picture, ways, related = None, (), ""
             if series is not None:
                 seen.append(series.uid)
                 picture = self._thumbnails.picture(series.uid)
                 ways = self.ways_of(series)
+                related = related_line(self.related_of(series))
             look = self._look(tile)
-            paint.paint_tile(painter, self.rect_of(tile), series, picture, ways, look)
+            paint.paint_tile(painter, self.rect_of(tile), series, picture, ways, look, related)
         if layout.has_more(row):
             more = Spot(row, layout.shown(row))
             number = 0 if layout.is_whole(row) else layout.count(row)
@@ -378,3 +383,7 @@ class CardArea(QAbstractScrollArea):
     def ways_of(self, series: SeriesRecord) -> Any:
         """Return the ways to open a series that are known."""
         return () if self._ways is None else self._ways.summaries(series)
+
+    def related_of(self, series: SeriesRecord) -> Related:
+        """Return what a series is linked to, as far as that is known."""
+        return UNRELATED if self._ways is None else self._ways.related.of(series)

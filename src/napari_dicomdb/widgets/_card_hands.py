@@ -219,7 +219,7 @@ class CardHands(ChoosingArea):
         if series is None:
             return ""
         picture = self._thumbnails.tip(series.uid)
-        return words.series_tip(series, self.ways_of(series), picture)
+        return words.series_tip(series, self.ways_of(series), picture, self.related_of(series))
 
     # -- rubber band ------------------------------------------------------------------
 

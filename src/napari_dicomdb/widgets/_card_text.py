@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.database.related import UNRELATED
 from napari_dicomdb.widgets._text import (
     count,
     file_size,
     matrix,
     one_line,
     patient_facts,
+    related_tip,
     series_title,
     study_title,
 )
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+    from napari_dicomdb.database.related import Related
     from napari_dicomdb.loading.stored import LoadableSummary
 
 __all__ = [
@@ -88,9 +91,12 @@ def way_line(ways: Sequence[LoadableSummary]) -> str:
     return f"{first} · +{count(further, 'way')}" if further else first
 
 
-def facts(series: SeriesRecord, ways: Sequence[LoadableSummary], most: int) -> list[str]:
-    """Return images, spacing and how it opens, in no more than `most` lines."""
-    found = [images(series), spacing(series, ways), way_line(ways)]
+def facts(
+    series: SeriesRecord, ways: Sequence[LoadableSummary], most: int, related: str = ""
+) -> list[str]:
+    """Return images, spacing, what it is linked to and how it opens, in `most` lines or less."""
+    last = " · ".join(part for part in (related, way_line(ways)) if part)
+    found = [images(series), spacing(series, ways), last]
     found = [fact for fact in found if fact]
     if most < len(found):
         # The first two belong together: "120 × 512 × 512 · 2.5 × 0.7 × 0.7 mm".
@@ -146,7 +152,12 @@ def study_tip(study: StudyRecord, patient: PatientRecord) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def series_tip(series: SeriesRecord, ways: Sequence[LoadableSummary], picture: str = "") -> str:
+def series_tip(
+    series: SeriesRecord,
+    ways: Sequence[LoadableSummary],
+    picture: str = "",
+    related: Related = UNRELATED,
+) -> str:
     """Return all that is known of a series, a fact a line, and what is of its picture."""
     scanner = " ".join(p for p in (series.manufacturer, series.model) if p)
     where = _PLACES.get(place(series), "")
@@ -161,6 +172,7 @@ def series_tip(series: SeriesRecord, ways: Sequence[LoadableSummary], picture: s
         f"{series.date} {series.time}".strip(),
         one_line(series.protocol),
         one_line(scanner),
+        related_tip(related),
         one_line(picture),
     ]
     found = "\n".join(line for line in lines if line)

@@ -8,7 +8,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
+    from napari_dicomdb.database.related import Related
     from napari_dicomdb.loading.loadable import Loadable
 
 __all__ = [
@@ -21,6 +24,8 @@ __all__ = [
     "number",
     "one_line",
     "patient_facts",
+    "related_line",
+    "related_tip",
     "series_facts",
     "series_title",
     "study_title",
@@ -28,6 +33,7 @@ __all__ = [
 ]
 
 _LONGEST = 300
+_NAMED = 4  # series that one is linked to
 _MARKS = 4  # accents on one letter
 _JOINERS = "\u200c\u200d"
 
@@ -112,6 +118,43 @@ def series_title(series: SeriesRecord) -> str:
     """Return the description of a series, or what comes nearest to one."""
     title = series.description or series.protocol or series.body_part
     return one_line(title) if title else f"{series.modality or 'Series'} without description"
+
+
+def related_line(related: Related) -> str:
+    """Return what a series is linked to, in a few words: "of 4: T1 AX", "2 results"."""
+    parts = []
+    if related.sources:
+        more = len(related.sources) - 1
+        parts.append(f"of {_named(related.sources[0])}" + (f" and {more} more" if more else ""))
+    elif related.missing:
+        parts.append("its images are not here")
+    if related.results:
+        parts.append(count(len(related.results), "result"))
+    return " · ".join(parts)
+
+
+def related_tip(related: Related) -> str:
+    """Return what a series is linked to, a line each way; "" where there is nothing."""
+    lines = []
+    if related.sources:
+        lines.append(f"Made from {_listed(related.sources)}")
+    if related.missing:
+        what = "Part of what" if related.sources else "What"
+        lines.append(f"{what} it was made from is not in the database (any more)")
+    if related.results:
+        lines.append(f"Results: {_listed(related.results)}")
+    return "\n".join(lines)
+
+
+def _listed(series: Sequence[SeriesRecord]) -> str:
+    names = [f"{_named(one)} ({one_line(one.modality)})" for one in series[:_NAMED]]
+    more = len(series) - _NAMED
+    return "; ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+def _named(series: SeriesRecord) -> str:
+    title = series_title(series)
+    return title if series.number is None else f"{series.number}: {title}"
 
 
 def series_facts(series: SeriesRecord) -> str:

@@ -138,6 +138,7 @@ class DicomBrowser(QWidget):
         )
         runners = (
             self._queries, self._painter, self._loads, self.ways.runner, self.databases.runner,
+            self.ways.related.runner,
         )  # fmt: skip
         end_with(self, self.preferences.disconnect_settings)
         end_with(

@@ -260,6 +260,7 @@ class CardPainter:
         picture: QPixmap | None,
         ways: Sequence[LoadableSummary],
         look: Look,
+        related: str = "",
     ) -> None:
         """Paint a series; None: not read yet."""
         ground = self.chosen if look.selected else self.hover if look.hovered else self.tile
@@ -285,9 +286,9 @@ class CardPainter:
             return
         self._paint_marks(painter, frame, series, str(default_severity(ways) or ""))
         if self.is_list:
-            self._paint_beside(painter, text, series, ways)
+            self._paint_beside(painter, text, series, ways, related)
         else:
-            self._paint_below(painter, text, series, ways)
+            self._paint_below(painter, text, series, ways, related)
 
     def _paint_below(
         self,
@@ -295,6 +296,7 @@ class CardPainter:
         rect: QRect,
         series: SeriesRecord,
         ways: Sequence[LoadableSummary],
+        related: str,
     ) -> None:
         rect = rect.adjusted(2, 0, -2, 0)
         top = rect.top()
@@ -305,7 +307,7 @@ class CardPainter:
             painter.setPen(self.palette.text)
             painter.drawText(place, _LEFT, line)
             top += self._line
-        facts = words.facts(series, ways, _TEXT_LINES - len(lines))
+        facts = words.facts(series, ways, _TEXT_LINES - len(lines), related)
         for fact in facts:
             place = QRect(rect.left(), top, rect.width(), self._small_line)
             self._text(painter, place, self.small, self.palette.dim, fact)
@@ -317,9 +319,10 @@ class CardPainter:
         rect: QRect,
         series: SeriesRecord,
         ways: Sequence[LoadableSummary],
+        related: str,
     ) -> None:
         room = (rect.height() - self._line) // self._small_line
-        facts = words.facts(series, ways, room)
+        facts = words.facts(series, ways, room, related)
         height = self._line + len(facts) * self._small_line
         top = rect.top() + max(0, (rect.height() - height) // 2)
         place = QRect(rect.left(), top, rect.width(), self._line)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets.related_cache import RelatedCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,7 @@ class LoadableCache(QObject):
     def __init__(self, session: DatabaseSession, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.runner = TaskRunner("examine")
+        self.related = RelatedCache(self)  # what is shown beside the ways
         self._session = session
         self.is_enabled = True
         self._database: Database | None = None
@@ -75,11 +77,13 @@ class LoadableCache(QObject):
         """Forget everything and ask `database` from now on."""
         self._known.clear()
         self.expire()
+        self.related.reset(database)
         self._database = database
 
     def expire(self) -> None:
         """Ask again for what is known, which is shown until the answer is there."""
         self._generation += 1
+        self.related.expire()
         self._stale = set(self._known)
         self._pause.stop()
         for waiting in (self._asked, self._wanted, self._unexamined):

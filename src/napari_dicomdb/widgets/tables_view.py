@@ -89,6 +89,8 @@ class TablesView(QSplitter):
         )
         if ways is not None:
             ways.ready.connect(self.series_model.refresh_ways)
+            self.series_model.related = ways.related.of
+            ways.related.ready.connect(self.series_model.refresh_related)
         thumbnails.ready.connect(self.series_model.refresh_thumbnail)
         self.patients = self._table("Patients", self.patient_model)
         self.studies = self._table("Studies", self.study_model)

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QModelIndex, QObject, Qt, Signal
 
+from napari_dicomdb.database.related import UNRELATED
 from napari_dicomdb.dicom.findings import worst
 from napari_dicomdb.widgets._text import count as counted
-from napari_dicomdb.widgets._text import file_size, matrix, one_line, series_facts, tool_tip
+from napari_dicomdb.widgets._text import (
+    file_size,
+    matrix,
+    one_line,
+    related_line,
+    related_tip,
+    series_facts,
+    tool_tip,
+)
 from napari_dicomdb.widgets._text import series_title as title_of
 from napari_dicomdb.widgets._ways import (
     default_severity,
@@ -45,6 +54,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPixmap
 
     from napari_dicomdb.database.records import SeriesRecord
+    from napari_dicomdb.database.related import Related
     from napari_dicomdb.loading.stored import LoadableSummary
     from napari_dicomdb.widgets._tasks import TaskRunner
 
@@ -100,6 +110,8 @@ class SeriesTable(PagedTable):
         self._picture_tip = picture_tip
         # Says what of a series is on a server only, "" for nothing that is known.
         self.elsewhere: Callable[[SeriesRecord], str] | None = None
+        # Says what a series was made from, and what from it, as far as that is known.
+        self.related: Callable[[SeriesRecord], Related] = lambda _series: UNRELATED
         self._rows_by_uid: dict[str, int] | None = None
         self._open: dict[str, tuple[LoadableSummary, ...]] = {}
         self.modelReset.connect(self._forget_places)
@@ -184,6 +196,12 @@ class SeriesTable(PagedTable):
             index = self.index(row, _SERIES)
             self.dataChanged.emit(index, index, [int(Qt.ItemDataRole.DecorationRole)])
 
+    def refresh_related(self, series_uid: str) -> None:
+        """Say that it is known now what a series is linked to."""
+        row = self.row_of(series_uid)
+        if row >= 0:
+            self._tell(row)
+
     def _tell(self, row: int) -> None:
         self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
 
@@ -217,7 +235,8 @@ class SeriesTable(PagedTable):
 
     def _of_series(self, series: SeriesRecord, role: int) -> Any:
         if role == SecondaryTextRole:
-            parts = (ways_count(self._of(series)), series_facts(series))
+            linked = related_line(self.related(series))
+            parts = (ways_count(self._of(series)), linked, series_facts(series))
             return " · ".join(part for part in parts if part)
         if role == OpensAsRole:
             return opens_as(self._of(series))
@@ -231,6 +250,7 @@ class SeriesTable(PagedTable):
             picture = "" if self._picture_tip is None else self._picture_tip(series.uid)
             told = (
                 _tip(series),
+                related_tip(self.related(series)),
                 self._elsewhere(series),
                 ways_text(self._of(series)),
                 one_line(picture),
