@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._attribute_reading import quiet
+from napari_dicomdb.dicom.values import parse_date, parse_time
 from napari_dicomdb.errors import DicomDbError, ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pydicom import Dataset
+    from pydicom import DataElement, Dataset
 
     from napari_dicomdb.database.database import Database
     from napari_dicomdb.database.records import InstanceRecord, SeriesRecord
@@ -21,6 +22,7 @@ __all__ = [
     "mended",
     "read_header",
     "referenced_instances",
+    "refuse_bad_study",
     "refuse_other_patients",
     "study_values",
 ]
@@ -50,7 +52,9 @@ STUDY_KEYWORDS = (
 )  # fmt: skip
 
 
-_IDENTITY = frozenset({"PatientName", "PatientID", "PatientBirthDate", "PatientSex"})
+_IDENTITY = frozenset({"PatientName", "PatientID", "IssuerOfPatientID"})
+_SEXES = ("", "M", "F", "O")
+_CODES = ("CodeValue", "LongCodeValue", "URNCodeValue")
 
 
 def referenced_instances(database: Database, uids: Iterable[str]) -> dict[str, InstanceRecord]:
@@ -107,25 +111,38 @@ def study_values(database: Database, series: Sequence[SeriesRecord]) -> Dataset:
 def mended(values: Dataset) -> list[str]:
     """Cut texts of the study that are too long, empty those that are wrong otherwise.
 
-    Who the patient is stays as the files have it, right or wrong: it would be somebody else.
+    Dates and times in an old form get that of the standard. Name and ID of the patient
+    stay as the files have them, right or wrong: it would be somebody else.
 
     Returns
     -------
     list of str
         What was done, for a person; no values.
-    """
-    from pydicom.multival import MultiValue
 
+    Raises
+    ------
+    ExportError
+        "bad-study": the StudyInstanceUID is not valid, and nothing can take its place.
+    """
     from napari_dicomdb.export.study import value_problem
 
     told = []
-    for element in values:
-        if element.keyword in _IDENTITY or element.VR == "SQ" or element.is_empty:
+    refuse_bad_study(str(values.get("StudyInstanceUID") or ""))
+    for element in list(values):
+        if element.keyword in _IDENTITY or element.is_empty:
             continue
-        if isinstance(element.value, MultiValue):
+        if element.VR == "SQ":
+            if not _is_right(element):
+                told.append(f"{element.name} of the study is not valid, and left out")
+                del values[element.tag]
+            continue
+        problem = _problem(element)
+        if not problem:
             continue
         text = str(element.value)
-        if not value_problem(element.keyword, text):
+        rewritten = _in_new_form(element.VR, text)
+        if rewritten:
+            element.value = rewritten
             continue
         longest = {"SH": 16, "LO": 64}.get(element.VR, 0)
         cut = text[:longest].strip()
@@ -138,6 +155,54 @@ def mended(values: Dataset) -> list[str]:
             told.append(f"{element.name} of the study is not valid, and left empty")
             element.value = None
     return told
+
+
+def refuse_bad_study(uid: str) -> None:
+    """Raise ExportError ("bad-study") for a StudyInstanceUID that no object may have."""
+    from napari_dicomdb.export.study import value_problem
+
+    problem = value_problem("StudyInstanceUID", uid) if uid else "it is empty"
+    if problem:
+        raise ExportError(
+            f"nothing can be added to this study: its StudyInstanceUID is not valid ({problem}). "
+            "Choose another study, or anonymise a copy of it: that gets new UIDs",
+            reason="bad-study",
+        )
+
+
+def _problem(element: DataElement) -> str:
+    from pydicom.datadict import dictionary_VM
+    from pydicom.multival import MultiValue
+
+    from napari_dicomdb.export.study import value_problem
+
+    keyword, value = element.keyword, element.value
+    if isinstance(value, MultiValue):
+        if dictionary_VM(keyword) == "1":
+            return "it has several values"
+        return "; ".join(filter(None, (value_problem(keyword, str(one)) for one in value)))
+    if keyword == "PatientSex" and str(value).strip() not in _SEXES:
+        return "sex is M, F, O or empty"
+    return value_problem(keyword, str(value))
+
+
+def _in_new_form(vr: str, text: str) -> str:
+    """Return a date or time in an old form ("1997.03.04", "10:20:30") as it is written now."""
+    if vr == "DA":
+        return parse_date(text).replace("-", "")
+    return parse_time(text).replace(":", "") if vr == "TM" else ""
+
+
+def _is_right(element: DataElement) -> bool:
+    """Whether the items of a sequence of codes are codes; others are not looked into."""
+    if not element.keyword.endswith("CodeSequence"):
+        return True
+    return all(
+        any(item.get(keyword) for keyword in _CODES)
+        and item.get("CodeMeaning")
+        and (item.get("CodingSchemeDesignator") or item.get("URNCodeValue"))
+        for item in element.value
+    )
 
 
 def _chosen(header: Dataset) -> Dataset:

@@ -148,7 +148,8 @@ class StudyTarget:
         NotFoundError
             "study-gone": the database has no such study (any more).
         ExportError
-            "other-patient": an image to refer to is of another patient.
+            "other-patient": an image to refer to is of another patient; "bad-study": its
+            StudyInstanceUID is not valid.
         """
         uid = study if isinstance(study, str) else study.uid
         try:
