@@ -18,6 +18,7 @@ from napari_dicomdb.dicom.real_world import (
 )
 from napari_dicomdb.dicom.voi import Window
 from napari_dicomdb.errors import LoadError
+from napari_dicomdb.loading.coding import codes_of
 from napari_dicomdb.loading.describing import windows_of_frames
 
 if TYPE_CHECKING:
@@ -27,7 +28,18 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.frames import FrameSet
     from napari_dicomdb.loading.reading import FrameReader
 
-__all__ = ["RealWorldReader", "maps_of_frames", "real_world_meta"]
+__all__ = [
+    "PARAMETRIC_MAP",
+    "RealWorldReader",
+    "map_codes",
+    "map_of_all",
+    "maps_of_frames",
+    "name_of_map",
+    "real_world_meta",
+]
+
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+"""Parametric Map Storage (PS3.3 Section A.75)."""
 
 MapKey = tuple[str, str, str]
 
@@ -49,6 +61,45 @@ def maps_of_frames(frames: FrameSet) -> list[tuple[RealWorldMap, ...]]:
             known[own] = maps_of(items)
         found.append(known[own])
     return found
+
+
+def map_codes(frames: FrameSet) -> NDArray[np.intp]:
+    """Return for each frame a number for its maps: of parametric maps, else 0 for all."""
+    if not _are_maps(frames):
+        return np.zeros(len(frames), np.intp)
+    return codes_of([tuple(one.key for one in maps) for maps in maps_of_frames(frames)])
+
+
+def map_of_all(frames: FrameSet) -> RealWorldMap | None:
+    """Return the first map of parametric maps, None where some frame has it not."""
+    if not _are_maps(frames):
+        return None
+    maps = maps_of_frames(frames)
+    if not maps or not maps[0]:
+        return None
+    chosen = maps[0][0]
+    return chosen if all(any(o.key == chosen.key for o in one) for one in maps) else None
+
+
+def _are_maps(frames: FrameSet) -> bool:
+    return all(i.sop_class_uid == PARAMETRIC_MAP for i in frames.instances)
+
+
+def name_of_map(series: str, chosen: RealWorldMap, *, meant: bool) -> str:
+    """Name a map for people.
+
+    Parameters
+    ----------
+    series : str
+        What the images are called.
+    chosen : RealWorldMap
+    meant : bool
+        Whether a map is what the images are for.
+    """
+    # Scanners put anything into the explanation of a map that names no quantity.
+    quantity = chosen.pieces[0].quantity or (chosen.quantity if meant else "real-world values")
+    name = series if quantity.lower() in series.lower() else f"{series}, {quantity}"
+    return f"{name} [{chosen.units}]" if chosen.units else name
 
 
 class RealWorldReader:

@@ -10,12 +10,13 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from tests.export.sources import anybody, errors_of, made_up, of_data
+from tests.export.sources import DIMS, anybody, errors_of, made_up, of_data
 
 from napari_dicomdb import Database
 from napari_dicomdb.export.exporters.parametric_map import ParametricMapExporter
 from napari_dicomdb.export.results import write_results
-from napari_dicomdb.loading.volume import VolumeGeometry
+from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.loading.volume import Coord, VolumeGeometry
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])
@@ -112,3 +113,40 @@ def test_a_unit_that_is_no_code_is_left_to_be_said(tmp_path: Path) -> None:
     assert any("a very long unit indeed" in loss for loss in one.losses)
     assert one.answers["units"] == "1"
     assert write_results(None, [one], anybody(), folder=tmp_path).files
+
+
+def loaded(paths) -> list:
+    with Database.in_memory() as database:
+        database.import_paths(paths, workers=0)
+        offers = [one for one in database.examine(database.series()[0]) if one.selected]
+        return [one.load(lazy=lazy) for one in offers for lazy in (False, True)]
+
+
+def test_maps_over_time_keep_unit_quantity_and_times(tmp_path: Path) -> None:
+    # Read as volumes over time, they were numbers of nothing.
+    array = np.random.default_rng(3).normal(size=(2, 3, 4, 5, 6)).astype(np.float32)
+    coords = {"time": Coord((0.0, 1.5), "s"), "echo_time": Coord((2.5, 5.0, 80.0), "ms")}
+    (one,) = examine_one(made_up(array, dims=("time", "echo_time", *DIMS), coords=coords))
+    one = one.with_options(quantity="t1", units="ms")
+    for back in loaded(write_results(None, [one], anybody(), folder=tmp_path).files):
+        assert (back.units, back.meta["quantity"], back.dtype) == ("ms", "T1", np.float32)
+        assert {k: tuple(c.values) for k, c in back.coords.items()} == {
+            k: c.values for k, c in coords.items()
+        }
+        np.testing.assert_array_equal(back.numpy(), array)
+        (again,) = examine_one(ExportSource.of_volume(back))
+        assert (again.answers["quantity"], again.answers["units"]) == ("t1", "ms")
+
+
+def test_quantities_over_time_stay_apart(tmp_path: Path) -> None:
+    # T1 and T2 have the same unit, and were taken for two steps of one volume.
+    array = np.random.default_rng(3).normal(size=(2, 2, 3, 4, 5)).astype(np.float32)
+    coords = {"quantity": Coord(("t1", "t2"), ""), "time": Coord((0.0, 1.5), "s")}
+    (one,) = examine_one(made_up(array, dims=("quantity", "time", *DIMS), coords=coords))
+    back = loaded(write_results(None, [one], anybody(), folder=tmp_path).files)[::2]
+    assert [(one.meta["quantity"], one.dims[0]) for one in back] == [
+        ("T1", "time"),
+        ("T2", "time"),
+    ]
+    for volume, expected in zip(back, array, strict=True):
+        np.testing.assert_array_equal(volume.numpy(), expected)

@@ -163,7 +163,11 @@ def _is_wide(source: ExportSource) -> bool:
 
 
 def _guess(source: ExportSource) -> str:
-    told = f"{source.meta.get('quantity') or ''} {source.name}".lower()
+    known = str(source.meta.get("quantity") or "").lower()
+    for key, (_, _, meaning) in QUANTITIES.items():
+        if known and known in (key, meaning.lower()):
+            return key
+    told = f"{known} {source.name}".lower()
     for key, words in _HINTS.items():
         if any(word in told for word in words):
             return key

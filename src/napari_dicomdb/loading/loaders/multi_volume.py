@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.axes import Axis, quantity_codes, series_column
 from napari_dicomdb.loading.building import build_volume
-from napari_dicomdb.loading.coding import members_of
+from napari_dicomdb.loading.coding import codes_of, members_of
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import pixel_findings, referenced_uids, series_name
 from napari_dicomdb.loading.dimensions import Factorisation, factorise
@@ -18,6 +18,13 @@ from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.grouping import places_of, split_apart, stack_of
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.naming import name_of_part
+from napari_dicomdb.loading.real_world import (
+    RealWorldReader,
+    map_codes,
+    map_of_all,
+    name_of_map,
+    real_world_meta,
+)
 from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 from napari_dicomdb.loading.stacking import Remedy, StackPlan, plan_for, plans_for
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.loading.axes import Column
     from napari_dicomdb.loading.grouping import Part
-    from napari_dicomdb.loading.reading import Frames
+    from napari_dicomdb.loading.reading import FrameReader, Frames
     from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.progress import Progress
 
@@ -76,9 +83,15 @@ class MultiVolumeLoader:
         plan = plan_for(stack, Remedy(options.get("remedy", Remedy.NONE)))
         index = index[:, list(stack.order)]
         leading = tuple(map(len, axes))
+        chosen = map_of_all(frames)
+
+        def values(images: Frames) -> Frames:
+            if chosen is None:
+                return images
+            return RealWorldReader(cast("FrameReader", images), chosen.key)
 
         def reader(images: Frames) -> Frames:
-            return VolumesReader(images, index, plan.reader)
+            return VolumesReader(values(images), index, plan.reader)
 
         in_order = np.array_equal(index.reshape(-1), np.arange(len(frames)))
         direct = in_order and plan.shape[0] == index.shape[1] and plan.remedy in _AS_THEY_ARE
@@ -94,11 +107,13 @@ class MultiVolumeLoader:
             (*(axis.name for axis in axes), *_SPATIAL),
             lazy=lazy,
             progress=progress,
-            reader=None if direct else reader,
+            reader=values if direct else reader,
             leading=(*leading, plan.shape[0]),
             coords={axis.name: Coord(axis.values, axis.unit) for axis in axes},
+            units=None if chosen is None else chosen.units,
             findings=loadable.findings,
             meta={
+                **({} if chosen is None else real_world_meta(frames, chosen)),
                 "remedy": str(plan.remedy),
                 "filled_slices": list(plan.filled),
                 "axis_keywords": list(options.get("keywords", ())),
@@ -122,13 +137,16 @@ class MultiVolumeLoader:
         if int(np.bincount(place).max()) < 2:
             return
         quantity = quantity_codes(frames)
+        of_map = map_codes(frames)
+        if of_map.any():
+            quantity = codes_of(list(zip(quantity.tolist(), of_map.tolist(), strict=True)))
         count = int(place.max()) + 1
         if len(np.unique(quantity * count + place)) == count:  # it only varies along the stack
             quantity[:] = 0
         for members in members_of(quantity):
             group = frames.take(members) if quantity.any() else frames
             labels = part.labels
-            if quantity.any():
+            if quantity.any() and not of_map.any():  # maps are told apart by their quantity
                 labels = (*labels, ("ImageType", group.value("ImageType", 0)))
             yield from self._offers(group, labels, part.findings)
 
@@ -168,6 +186,9 @@ class MultiVolumeLoader:
         stack = stack_of(frames.take(_representatives(flat)))
         plans, pieces = plans_for(stack)
         name = name_of_part(series_name(frames.instances[0]), labels)
+        chosen = map_of_all(frames)
+        if chosen is not None:
+            name = name_of_map(name, chosen, meant=True)
         told = (*told, *pixel_findings(frames))
         best = not (pieces and plans[0].remedy is Remedy.AS_STACKED)
         for k, plan in enumerate(plans):

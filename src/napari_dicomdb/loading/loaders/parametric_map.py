@@ -12,7 +12,13 @@ from napari_dicomdb.loading.coding import codes_of, members_of
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.loaders.scalar_volume import ScalarVolumeLoader
-from napari_dicomdb.loading.real_world import RealWorldReader, maps_of_frames, real_world_meta
+from napari_dicomdb.loading.real_world import (
+    PARAMETRIC_MAP,
+    RealWorldReader,
+    maps_of_frames,
+    name_of_map,
+    real_world_meta,
+)
 from napari_dicomdb.loading.sequences import SEQUENCE
 from napari_dicomdb.loading.sorting import by_series, images_of, is_colour, is_placed
 from napari_dicomdb.loading.stacks import load_stack
@@ -28,9 +34,6 @@ if TYPE_CHECKING:
     from napari_dicomdb.progress import Progress
 
 __all__ = ["MAP_OPTION", "PARAMETRIC_MAP", "ParametricMapLoader"]
-
-PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
-"""Parametric Map Storage (PS3.3 Section A.75)."""
 
 MAP_OPTION = "real_world_map"
 """Option: which of the maps, as [quantity, unit, label]."""
@@ -123,7 +126,7 @@ class ParametricMapLoader:
         options: dict[str, Any] = {**offer.options, MAP_OPTION: list(chosen.key)}
         return replace(
             offer,
-            name=_name(offer.name, chosen, meant),
+            name=name_of_map(offer.name, chosen, meant=meant),
             kind="parametric-map",
             confidence=min(confidence, offer.confidence) if worse else confidence,
             reasons=reasons,
@@ -131,10 +134,3 @@ class ParametricMapLoader:
             options=options,
             selected=offer.selected and meant and first,
         )
-
-
-def _name(series: str, chosen: RealWorldMap, meant: bool) -> str:
-    # Scanners put anything into the explanation of a map that names no quantity.
-    quantity = chosen.pieces[0].quantity or (chosen.quantity if meant else "real-world values")
-    name = series if quantity.lower() in series.lower() else f"{series}, {quantity}"
-    return f"{name} [{chosen.units}]" if chosen.units else name
