@@ -81,3 +81,21 @@ def test_header_values_cannot_drive_the_terminal(
     dataset.save_as(tmp_path / "in" / "a.dcm")
     assert dicomdb("import", tmp_path / "in").code == 0
     assert "\x1b" not in dicomdb("ls").out
+
+
+def test_ls_says_what_was_made_from_what(
+    dicomdb: Callable[..., Any], reference_data: Path
+) -> None:
+    folder = reference_data / "seg" / "24x38x3"
+    image, result = folder / "image", folder / "seg"
+    assert dicomdb("import", result).code == 0
+    (alone,) = dicomdb("ls", "--json").json
+    assert (alone["sources"], alone["missing_sources"]) == ([], 1)
+    assert "of images not here" in dicomdb("ls").out
+    assert dicomdb("import", image).code == 0
+    listed = {one["modality"]: one for one in dicomdb("ls", "--json").json}
+    seg = listed.pop("SEG")
+    (source,) = listed.values()
+    assert (seg["sources"], seg["results"]) == ([source["uid"]], [])
+    assert (source["results"], source["missing_sources"]) == ([seg["uid"]], 0)
+    assert "1 result" in dicomdb("ls").out

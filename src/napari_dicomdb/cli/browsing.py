@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.api import Database
     from napari_dicomdb.database import InstanceRecord, PatientRecord, SeriesRecord, StudyRecord
+    from napari_dicomdb.database.related import Related
 
 __all__ = ["info", "ls", "register"]
 
@@ -112,7 +113,7 @@ def ls(
             _print_pages(pages, asdict, _print_studies, json_)
         elif level is Level.SERIES:
             pages = _pages(lambda **page: database.series(text=text, **order, **page), limit)
-            _print_pages(pages, asdict, _print_series, json_)
+            _print_pages(_with_links(database, pages), _series_json, _print_series, json_)
         else:
             chosen = _pages(lambda **page: database.series(text=text, **order, **page), None)
             one_by_one = (database.instances(series=s) for page in chosen for s in page)
@@ -275,9 +276,42 @@ def _print_studies(studies: list[StudyRecord]) -> None:
     )
 
 
-def _print_series(series: list[SeriesRecord]) -> None:
+def _with_links(
+    database: Database, pages: Iterator[list[SeriesRecord]]
+) -> Iterator[list[tuple[SeriesRecord, Related]]]:
+    for page in pages:
+        each = database.related_each(page)
+        yield [(one, each[one.uid]) for one in page]
+
+
+def _series_json(linked: tuple[SeriesRecord, Related]) -> dict[str, Any]:
+    series, related = linked
+    return asdict(series) | {
+        "sources": [one.uid for one in related.sources],
+        "missing_sources": related.missing,
+        "results": [one.uid for one in related.results],
+    }
+
+
+def _links(related: Related) -> str:
+    """Return what a series is linked to, by numbers: "of #2", "2 results"."""
+    found = []
+    if related.sources:
+        numbers = ("?" if one.number is None else f"#{one.number}" for one in related.sources)
+        found.append(f"of {' '.join(numbers)}")
+    elif related.missing:
+        found.append("of images not here")
+    if related.results:
+        count = len(related.results)
+        found.append(f"{count} result{'s' if count > 1 else ''}")
+    return ", ".join(found)
+
+
+def _print_series(series: list[tuple[SeriesRecord, Related]]) -> None:
+    linked = any(_links(related) for _, related in series)
+    more = ("linked",) if linked else ()
     print_table(
-        ("#", "modality", "description", "images", "matrix", "mm", "date", "series UID"),
+        ("#", "modality", "description", "images", "matrix", "mm", "date", *more, "series UID"),
         (
             (
                 s.number,
@@ -287,9 +321,10 @@ def _print_series(series: list[SeriesRecord]) -> None:
                 f"{s.columns} x {s.rows}" if s.rows else "",
                 _spacing(s),
                 s.date,
+                *((_links(related),) if linked else ()),
                 s.uid,
             )
-            for s in series
+            for s, related in series
         ),
         right=("#", "images"),
     )
