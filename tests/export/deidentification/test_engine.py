@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.export.deidentification.engine import ACTIONS, Deidentifier, Patient
 from napari_dicomdb.export.deidentification.profile import RETAINABLE, Profile
 from napari_dicomdb.export.deidentification.project import open_project
@@ -360,3 +361,39 @@ def test_words_where_a_number_belongs_go(keyword: str, vr: str, value: bytes, st
     assert (tag in cleaned) is stays
     if stays:
         assert cleaned.get_item(tag).value == value
+
+
+def test_labels_that_name_the_patient() -> None:
+    dataset = Dataset()
+    dataset.PatientName, dataset.PatientID = "Canary^Jane", "X-77/5"
+    dataset.Manufacturer, dataset.ManufacturerModelName = "Canary Systems", "Canary 5"
+    dataset.ContentLabel = "CANARY_1"
+    dataset.PatientBirthDateInAlternativeCalendar = "S 42"
+    dataset.ReasonForCancellation = "Canary went home"
+    dataset.ContactDisplayName = "Dr. Canary"
+    dataset.add_new(0x00082110 + 0x12, "LO", "CANARY")  # no dictionary knows it
+    with quiet():
+        dataset.CodingSchemeUID = "Canary"
+    segment = Dataset()
+    segment.SegmentLabel, segment.TrackingID = "Tumour of canary", "x-77/5 lesion"
+    local, published = Dataset(), Dataset()
+    local.CodeValue, local.CodingSchemeDesignator, local.CodeMeaning = "1", "99X", "Canary's"
+    published.CodeValue, published.CodingSchemeDesignator = "2", "SCT"
+    published.CodeMeaning = "Canary (bird)"
+    segment.SegmentedPropertyTypeCodeSequence = Sequence([local, published])
+    dataset.SegmentSequence = Sequence([segment])
+    # Two creators in one place: only one of them is who the list means.
+    dataset.add_new(0x00430010, "LO", ["GEMS_PARM_01", "CANARY"])
+    dataset.add_new(0x00431039, "IS", ["1000", "8", "0", "0"])
+    with quiet():
+        made = _deidentified(_raw(dataset), Profile(retain_safe_private=True))
+    (segment,) = made.SegmentSequence
+    assert (segment.SegmentLabel, segment.TrackingID) == ("Tumour of", "lesion")
+    codes = [code.CodeMeaning for code in segment.SegmentedPropertyTypeCodeSequence]
+    assert codes == ["'s", "Canary (bird)"]
+    assert (made.Manufacturer, made.ManufacturerModelName) == ("Canary Systems", "Canary 5")
+    assert made.ContentLabel == "_1"
+    assert made[0x00430010].value == "GEMS_PARM_01"
+    assert made[0x00431039].value[0] == 1000
+    told = _bytes(made).lower()
+    assert told.count(b"canary") == 3  # manufacturer, model, published code

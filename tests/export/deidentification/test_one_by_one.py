@@ -140,3 +140,51 @@ def test_overlays_in_the_high_bits_of_pixels(tmp_path: Path) -> None:
     _, (copy,) = _run(path, tmp_path / "out", Profile())
     assert set(np.frombuffer(copy.PixelData, "<u2")) == {0x0123}
     assert (0x6000, 0x0102) not in copy
+
+
+def test_no_log_names_the_patient(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.warns(UserWarning, match="Invalid value"):
+        path = write_ultrasound(
+            tmp_path / "1.dcm", StudyDate="Canary", CodingSchemeUID="Canary", PatientAge="Canary"
+        )
+    assert "Canary" in caplog.text  # pydicom's own, when it writes
+    caplog.clear()
+    _run(path, tmp_path / "out", Profile(blackout=(Rectangle(0, 0, 3, 3),), dates="shift"))
+    assert "Canary" not in caplog.text
+
+
+def test_a_rectangle_beside_the_image_blackens_nothing(tmp_path: Path) -> None:
+    path = write_ultrasound(tmp_path / "1.dcm")
+    for corner in ((30, 0), (0, 20)):
+        profile = Profile(blackout=(Rectangle(*corner, 10, 10),))
+        report, copies = _run(path, tmp_path / f"out{corner[0]}", profile)
+        assert ([r[1] for r in report.rejected], copies) == (["burned-in"], [])
+
+
+@pytest.mark.parametrize("group", [True, False])
+def test_what_is_drawn_in_unused_bits_goes(tmp_path: Path, group: bool) -> None:
+    pixels = np.arange(600, dtype="<u2").reshape(20, 30)
+    drawn = pixels.copy()
+    drawn[4:9, 3:20] |= 0x8000
+    path = write_ultrasound(
+        tmp_path / "1.dcm", Modality="CT", SOPClassUID="1.2.840.10008.5.1.4.1.1.2",
+        BitsAllocated=16, BitsStored=12, HighBit=11, PixelData=drawn.tobytes(),
+    )  # fmt: skip
+    if group:
+        dataset = pydicom.dcmread(path)
+        dataset.add_new(0x60000102, "US", 15)
+        dataset.save_as(path)
+    report, (copy,) = _run(path, tmp_path / "out", Profile())
+    np.testing.assert_array_equal(copy.pixel_array, pixels)
+    # Nobody has looked for texts in the image itself.
+    assert "BurnedInAnnotation" not in copy
+    assert _codes(copy) == ["113100"]
+    assert report.blackened == 0
+
+
+def test_a_voice_is_left_out(tmp_path: Path) -> None:
+    path = write_ultrasound(
+        tmp_path / "1.dcm", Modality="AU", SOPClassUID="1.2.840.10008.5.1.4.1.1.9.4.1"
+    )
+    report, copies = _run(path, tmp_path / "out", Profile(pixels_confirmed=True))
+    assert ([r[1] for r in report.rejected], copies) == (["voice"], [])

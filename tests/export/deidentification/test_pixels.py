@@ -12,7 +12,12 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 
 from napari_dicomdb.errors import PixelError
-from napari_dicomdb.export.deidentification.pixels import burned_in, clean_pixels, overlay_bits
+from napari_dicomdb.export.deidentification.pixels import (
+    burned_in,
+    clean_pixels,
+    overlay_bits,
+    stray_bits,
+)
 from napari_dicomdb.export.deidentification.profile import Rectangle
 
 US, SC, CT = (f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("6.1", "7.2", "2"))
@@ -30,6 +35,16 @@ US, SC, CT = (f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("6.1", "7.2", "2"))
         ({"SOPClassUID": CT, "Modality": "SM", "ImageType": ["ORIGINAL", "PRIMARY", "LABEL"],
           "BurnedInAnnotation": "NO"}, True),
         ({"SOPClassUID": CT, "Modality": "SM", "SpecimenLabelInImage": "YES"}, True),
+        ({"SOPClassUID": CT, "Modality": "SM", "ImageType": ["O", "P", "OVERVIEW"]}, True),
+        ({"SOPClassUID": CT, "Modality": "SM", "ImageType": ["O", "P", "OVERVIEW"],
+          "SpecimenLabelInImage": "NO"}, False),
+        ({"SOPClassUID": CT, "Modality": "CT",
+          "ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, True),
+        ({"SOPClassUID": CT, "Modality": "CT",
+          "ImageType": ["DERIVED", "SECONDARY", "OTHER", "CT_SOM5 PROT"]}, True),
+        ({"SOPClassUID": CT, "Modality": "CT", "ImageType": ["DERIVED", "PRIMARY", "MPR"]}, False),
+        ({"SOPClassUID": CT, "Modality": "MR", "SamplesPerPixel": 3}, True),
+        ({"SOPClassUID": CT, "Modality": "MR", "SamplesPerPixel": 1}, False),
     ],
 )  # fmt: skip
 def test_which_images_may_show_names(header: dict[str, Any], suspect: bool) -> None:
@@ -158,3 +173,32 @@ def test_what_cannot_be_changed_is_refused() -> None:
     video.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
     with pytest.raises(PixelError, match="video"):
         clean_pixels(video, [])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_bits_beside_those_stored(order: str) -> None:
+    pixels = np.arange(0, 4096, 16, dtype=f"{order}u2")
+    header = _image(pixels.reshape(1, 16, 16), BitsStored=12, HighBit=11)
+
+    def found(changed: np.ndarray[Any, Any]) -> list[int]:
+        raw = changed.astype(changed.dtype.newbyteorder(order)).tobytes()
+        return stray_bits(header, raw, little=order == "<")
+
+    assert found(pixels) == []
+    assert found(pixels | 0x2000 * (pixels == 64)) == [13]
+    assert found(pixels | 0xA000 * (pixels == 64)) == [13, 15]
+    header.PixelPaddingValue = 0xFFFF
+    pixels[3] = 0xFFFF
+    assert found(pixels) == []
+    header.PixelRepresentation = 1
+    signed = np.arange(-2048, 2048, 16, dtype=f"{order}i2")
+    assert found(signed) == []  # signs
+    assert found(signed & 0x0FFF) == []
+    signed[200] |= 0x4000
+    assert found(signed) == [14]
+    header.HighBit, header.BitsStored, header.PixelRepresentation = 15, 12, 0
+    del header.PixelPaddingValue
+    assert found(np.full(4, 0x0010, f"{order}u2")) == []
+    assert found(np.full(4, 0x0011, f"{order}u2")) == [0]
+    header.BitsStored = 16
+    assert found(np.full(4, 0xFFFF, f"{order}u2")) == []

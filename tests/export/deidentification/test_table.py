@@ -19,7 +19,9 @@ ACTIONS = {"D", "Z", "X", "U", "Z/D", "X/Z", "X/D", "X/Z/D", "X/Z/U*"}
 
 def test_table_is_whole() -> None:
     table = rows()
-    assert len(table) > 650
+    assert len(table) == 656  # 655 of attributes or groups of them, and that of private ones
+    assert all(row.name for row in table.values())
+    assert table["ggggxxxx"].basic == "X"
     assert {row.basic for row in table.values()} == ACTIONS
     assert {c for row in table.values() for c in row.options} == set(COLUMNS)
     assert {code for row in table.values() for code in row.options.values()} == {"K", "C"}
@@ -83,6 +85,11 @@ def test_names_and_days_that_the_table_lacks() -> None:
         ("ExpiryDate", "X/Z/D"),
         ("RadiopharmaceuticalAdministrationEventUID", "U"),
         ("TextValue", "D"),
+        ("PatientBirthDateInAlternativeCalendar", "X/Z/D"),
+        ("ContactDisplayName", "X/Z/D"),
+        ("NTPSourceAddress", "X/Z/D"),
+        ("TreatmentStatusComment", "X/Z/D"),
+        ("ContentDescription", "X/Z/D"),
         ("RetrieveURL", "X"),
         ("CommentsOnTheScheduledProcedureStep", "X"),
     ):
@@ -91,6 +98,46 @@ def test_names_and_days_that_the_table_lacks() -> None:
         row = row_of(tag)
         assert row is not None
         assert (row.basic, row.listed) == (basic, False)
+
+
+def test_texts_of_programs_stay() -> None:
+    for keyword in ("TrackingID", "OpticalPathDescription", "CodingSchemeName", "SegmentLabel"):
+        tag = tag_for_keyword(keyword)
+        assert tag is not None
+        assert row_of(tag) is None
+
+
+# Checked by hand against PS3.3: modules of the IODs, and their functional groups.
+@pytest.mark.parametrize(
+    ("sop_class", "sequence", "keyword", "kind"),
+    [
+        ("2", "", "SeriesDate", "3"),
+        ("2", "", "AcquisitionDate", "3"),
+        ("2", "", "ContentDate", "2C"),
+        ("2", "", "PatientID", "2"),
+        ("2", "", "InstitutionName", "3"),
+        ("2", "", "ReferencedImageSequence", "3"),
+        ("2", "", "ContrastBolusAgent", "2"),
+        ("4", "", "AcquisitionDate", "3"),
+        ("128", "", "SeriesTime", "1"),
+        ("128", "", "AcquisitionTime", "2"),
+        ("20", "", "AcquisitionDate", "3"),
+        ("66.4", "", "ContentDate", "1"),
+        ("66.4", "", "ContentDescription", "2"),
+        ("66.4", "", "DeviceSerialNumber", "1"),
+        ("2.1", "", "DeviceSerialNumber", "1"),
+        ("2.1", "", "AcquisitionDateTime", "1C"),
+        ("88.33", "", "ContentDate", "1"),
+        ("481.3", "", "OperatorsName", "2"),
+        ("481.5", "BeamSequence", "BeamDescription", "3"),
+        ("481.1", "", "RTImageDescription", "3"),
+        ("104.1", "", "DocumentTitle", "2"),
+        ("77.1.6", "", "AcquisitionDateTime", "1"),
+    ],
+)
+def test_types_of_the_standard(sop_class: str, sequence: str, keyword: str, kind: str) -> None:
+    found = attribute_type(f"1.2.840.10008.5.1.4.1.1.{sop_class}", keyword, sequence)
+    assert found == kind
 
 
 def test_types() -> None:

@@ -16,13 +16,20 @@ from pydicom.tag import Tag
 from napari_dicomdb.dicom import _attribute_values as text
 from napari_dicomdb.export.deidentification.cleaning import cleaned
 from napari_dicomdb.export.deidentification.dates import shifted
+from napari_dicomdb.export.deidentification.overlays import drop_overlays
 from napari_dicomdb.export.deidentification.private import (
     CSA_IMAGE_HEADER,
     allowed_vr,
-    filtered_csa,
+    filter_csa,
     is_of,
 )
-from napari_dicomdb.export.deidentification.subject import hide_characteristic, name_words
+from napari_dicomdb.export.deidentification.subject import (
+    hide_characteristic,
+    is_standard_code,
+    name_words,
+    telling_words,
+    without_words,
+)
 from napari_dicomdb.export.deidentification.table import Row, attribute_type, row_of
 from napari_dicomdb.export.deidentification.uids import UidMapper, is_uid
 from napari_dicomdb.export.deidentification.values import (
@@ -45,10 +52,13 @@ _FREE_TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT"))
 # Their structure stays: what is in their items is dealt with one by one.
 _CONTENT_SEQUENCE = 0x0040A730
 _GRAPHIC_ANNOTATION = 0x00700001
+# Names that people give, though they are code strings: of contents and layers.
+_LABELS = (0x00700002, 0x00700080)
+# Manufacturer, model, software: a phantom is called like who made it.
+_OF_MAKERS = (0x00080070, 0x00081090, 0x00181020)
+_OF_CODES = (0x00080100, 0x00080101, 0x00080102, 0x00080103, 0x00080104, 0x00080119)
 _PATIENT_IDS = (0x00100020, 0x00120040)
 _PATIENT_NAME = 0x00100010
-_OVERLAY_TYPE = 0x40
-_OVERLAY_TEXTS = (0x22, 0x1500, 0x4000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +87,11 @@ class _Place:
 
     sop_class: str
     patient: Patient
+    telling: frozenset[str]  # words that no text may keep, however technical
     sequence: str = ""  # keyword of the sequence that it is in
-    depth: int = 0
+
+    def within(self, sequence: str) -> _Place:
+        return _Place(self.sop_class, self.patient, self.telling, sequence)
 
 
 class Deidentifier:
@@ -113,7 +126,7 @@ class Deidentifier:
         sop_class = str(dataset.get("SOPClassUID", ""))
         words = patient.forbidden | name_words(dataset)
         known = Patient(patient.patient_id, patient.name, patient.days, words)
-        self._walk(dataset, _Place(sop_class, known))
+        self._walk(dataset, _Place(sop_class, known, telling_words(words)))
         dataset.PatientName = patient.name
         dataset.PatientID = patient.patient_id
 
@@ -140,7 +153,8 @@ class Deidentifier:
     # -- walking ----------------------------------------------------------------------
 
     def _walk(self, dataset: Dataset, place: _Place) -> None:
-        self._drop_overlays(dataset)
+        for effect in drop_overlays(dataset, keep_regions=self.profile.clean_graphics):
+            self._count(*effect)
         self._walk_private(dataset, place)
         for tag in [int(t) for t in dataset.keys()]:  # noqa: SIM118 - a copy, without values
             group, element = tag >> 16, tag & 0xFFFF
@@ -166,6 +180,10 @@ class Deidentifier:
             ):
                 del dataset[tag]
                 self._count(tag, "removed")
+            elif vr == "UI" and not self._are_uids(dataset, tag):
+                self._renew_uid(dataset, tag)
+            elif vr in _FREE_TEXT or tag in _LABELS:
+                self._drop_names(dataset, tag, vr, place)
             return
         action = self.profile.action(row)
         if action == "C" and self._clean(dataset, tag, vr, place):
@@ -211,7 +229,7 @@ class Deidentifier:
             self._count(tag, "removed")
             return
         keyword = keyword_for_tag(tag) or f"{tag:08x}"
-        below = _Place(place.sop_class, place.patient, keyword, place.depth + 1)
+        below = place.within(keyword)
         for item in element.value or ():
             self._walk(item, below)
 
@@ -317,6 +335,16 @@ class Deidentifier:
         self._count(tag, "cleaned")
         return True
 
+    def _drop_names(self, dataset: Dataset, tag: int, vr: str, place: _Place) -> None:
+        """Take the patient's names out of a text that stays: labels that people have typed."""
+        if tag in _OF_MAKERS or (tag in _OF_CODES and is_standard_code(dataset)):
+            return
+        olds = self._texts(dataset, tag, vr)
+        new = [without_words(one, place.telling) for one in olds]
+        if new != olds:
+            self._set(dataset, tag, vr, new[0] if len(new) == 1 else new)
+            self._count(tag, "cleaned")
+
     def _shift(self, dataset: Dataset, tag: int, vr: str, place: _Place) -> bool:
         values = [one for one in self._texts(dataset, tag, vr) if one]
         new = [shifted(one, vr, place.patient.days) for one in values]
@@ -333,18 +361,6 @@ class Deidentifier:
 
     # -- groups -----------------------------------------------------------------------
 
-    def _drop_overlays(self, dataset: Dataset) -> None:
-        """Remove overlay groups, but for regions when drawings are kept, and their texts."""
-        groups = {int(t) >> 16 for t in dataset.keys() if int(t) >> 24 == 0x60}  # noqa: SIM118
-        for group in groups:
-            kind_tag = group << 16 | _OVERLAY_TYPE
-            kind = self._texts(dataset, kind_tag, "CS") if kind_tag in dataset else []
-            keep = self.profile.clean_graphics and [k.strip() for k in kind] == ["R"]
-            for tag in [int(t) for t in dataset.keys() if int(t) >> 16 == group]:  # noqa: SIM118
-                if not keep or tag & 0xFFFF in _OVERLAY_TEXTS:
-                    del dataset[tag]
-                    self._count(tag & 0xFF00FFFF, "removed")
-
     def _walk_private(self, dataset: Dataset, place: _Place) -> None:
         profile = self.profile
         lists = {"safe": profile.retain_safe_private, "extended": profile.extended_private}
@@ -360,9 +376,13 @@ class Deidentifier:
             if (vr and self._keep_private(dataset, tag, vr, place)) or (
                 profile.extended_private
                 and (tag >> 16, tag & 0xFF, creator) == CSA_IMAGE_HEADER
-                and self._filter_csa(dataset, tag)
+                and filter_csa(dataset, tag)
             ):
+                if reserved not in used and len(names) > 1:
+                    self._set(dataset, reserved, "LO", creator)
                 used.add(reserved)
+                if vr in _FREE_TEXT:
+                    self._drop_names(dataset, tag, vr, place)
                 self._count(tag & 0xFFFF0000, "kept")
             else:
                 del dataset[tag]
@@ -381,16 +401,8 @@ class Deidentifier:
         if dataset[tag].VR != "SQ" or vr != "SQ":
             return False
         for item in dataset[tag].value or ():
-            self._walk(item, _Place(place.sop_class, place.patient, "private", place.depth + 1))
+            self._walk(item, place.within("private"))
         return True
-
-    @staticmethod
-    def _filter_csa(dataset: Dataset, tag: int) -> bool:
-        element: Any = dataset.get_item(tag)
-        new = filtered_csa(element.value) if isinstance(element.value, bytes) else b""
-        if new:
-            dataset[tag] = DataElement(Tag(tag), "OB", new)
-        return bool(new)
 
 
 def _is_sequence(tag: int) -> bool:

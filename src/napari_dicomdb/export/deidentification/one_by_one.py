@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,12 @@ from napari_dicomdb.export.deidentification.defacing import begin_series
 from napari_dicomdb.export.deidentification.engine import Deidentifier
 from napari_dicomdb.export.deidentification.mapping import Mapping
 from napari_dicomdb.export.deidentification.patients import Pseudonyms
-from napari_dicomdb.export.deidentification.pixels import burned_in, clean_pixels, overlay_bits
+from napari_dicomdb.export.deidentification.pixels import (
+    burned_in,
+    clean_pixels,
+    overlay_bits,
+    stray_bits,
+)
 from napari_dicomdb.export.deidentification.regions import ultrasound_regions
 from napari_dicomdb.export.deidentification.report import (
     Blocked,
@@ -21,6 +27,7 @@ from napari_dicomdb.export.deidentification.report import (
     effects_of,
 )
 from napari_dicomdb.export.deidentification.rewriting import (
+    pixel_extents,
     read_source,
     write_copy,
     write_decoded,
@@ -37,10 +44,13 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.deidentification.profile import Profile
     from napari_dicomdb.export.deidentification.project import Project
     from napari_dicomdb.export.deidentification.regions import Rectangle
+    from napari_dicomdb.export.deidentification.rewriting import Source
     from napari_dicomdb.progress import Progress
 
 __all__ = ["Deidentification"]
 
+_PIXEL_DATA = (b"\xe0\x7f\x10\0", b"\x7f\xe0\0\x10")
+_VOICES = ("1.2.840.10008.5.1.4.1.1.9.4.1", "1.2.840.10008.5.1.4.1.1.9.4.2")
 _ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
 # Groups in which vendors of MR keep what diffusion and mosaics need.
 _MR_PRIVATE = frozenset((0x0019, 0x0021, 0x0029, 0x0043, 0x0051, 0x0065, 0x2001, 0x2005))
@@ -59,10 +69,11 @@ class _Cleaning:
 
     @property
     def blackens(self) -> bool:
-        return bool(self.rectangles or self.keep or self.bits)
+        """Whether texts go black: for overlays within pixels nobody has looked for those."""
+        return bool(self.rectangles or self.keep)
 
     def __bool__(self) -> bool:
-        return self.blackens or self.faces
+        return self.blackens or bool(self.bits) or self.faces
 
 
 class Deidentification:
@@ -182,9 +193,13 @@ class Deidentification:
         series_uid = str(dataset.get("SeriesInstanceUID", ""))
         modality = str(dataset.get("Modality", "") or "")
         has_pixels = bool(instance.pixel_keyword)
-        cleaning = self._cleaning(dataset, modality, series_uid, uid, has_pixels)
+        if instance.sop_class_uid.startswith(_VOICES):
+            raise ExportError(
+                "the recording of a voice tells who speaks: it is left out", reason="voice"
+            )
+        cleaning = self._cleaning(source, modality, series_uid, uid, has_pixels)
         confirmed = has_pixels and self._is_confirmed(series_uid)
-        if not (cleaning.rectangles or cleaning.keep or confirmed):
+        if not (cleaning.blackens or confirmed):
             reason = burned_in(dataset, has_pixels=has_pixels)
             if reason:
                 self._blocked[series_uid, modality, reason] += 1
@@ -211,17 +226,22 @@ class Deidentification:
         return self.new_uid(uid)
 
     def _cleaning(
-        self, dataset: Any, modality: str, series_uid: str, uid: str, has_pixels: bool
+        self, source: Source, modality: str, series_uid: str, uid: str, has_pixels: bool
     ) -> _Cleaning:
-        profile = self._profile
+        profile, dataset = self._profile, source.dataset
         if not has_pixels:
             return _Cleaning((), (), (), False)
         rectangles = [r for r in profile.blackout if r.concerns(modality, series_uid, uid)]
         for preset in profile.presets:
             if preset.fits(dataset):
                 rectangles += preset.rectangles
+        # One that is beside the image blackens nothing: its texts are still there.
+        rows, columns = (dataset.get(k) for k in ("Rows", "Columns"))
+        if isinstance(rows, int) and isinstance(columns, int):
+            rectangles = [r for r in rectangles if r.x < columns and r.y < rows]
         keep = ultrasound_regions(dataset) if profile.outside_regions else []
-        return _Cleaning(rectangles, keep, overlay_bits(dataset), profile.deface is not None)
+        bits = {*overlay_bits(dataset), *_stray_bits(source)}
+        return _Cleaning(rectangles, keep, sorted(bits), profile.deface is not None)
 
     def _write_cleaned(
         self,
@@ -286,3 +306,28 @@ class Deidentification:
         report.patients = len(self._seen["patient"])
         report.studies = len(self._seen["study"])
         report.series = len(self._seen["series"])
+
+
+def _stray_bits(source: Source) -> set[int]:
+    """Return the bits of native pixels, outside of those stored, in which something is."""
+    dataset, (implicit, little) = source.dataset, source.encoding
+    allocated, stored = dataset.get("BitsAllocated"), dataset.get("BitsStored")
+    if not isinstance(allocated, int) or not isinstance(stored, int) or stored >= allocated:
+        return set()
+    found: set[int] = set()
+    whole = source.inflated
+    with source.path.open("rb") if whole is None else io.BytesIO(whole) as file:
+        for begin, end in pixel_extents(file, source.rest, implicit=implicit, little=little):
+            file.seek(begin)
+            head = file.read(12)
+            if head[:4] not in _PIXEL_DATA or head[4:12].endswith(b"\xff" * 4):
+                continue
+            if implicit and head[4:8] == b"\xff" * 4:
+                continue
+            size = 12 if head[4:6] in (b"OB", b"OW", b"UN") and not implicit else 8
+            file.seek(begin + size)
+            left = end - begin - size
+            while left and (piece := file.read(min(left, 1 << 24))):
+                found.update(stray_bits(dataset, piece, little=little))
+                left -= len(piece)
+    return found

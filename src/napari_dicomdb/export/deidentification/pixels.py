@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.deidentification.defacing import Defacer
     from napari_dicomdb.export.deidentification.regions import Rectangle
 
-__all__ = ["burned_in", "clean_pixels", "overlay_bits"]
+__all__ = ["burned_in", "clean_pixels", "overlay_bits", "stray_bits"]
 
 Array = np.ndarray[Any, Any]
 
@@ -39,7 +40,14 @@ _SUSPECT_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.77.1.1",  # endoscopy
     "1.2.840.10008.5.1.4.1.1.77.1.4",  # photography
 )
-_SUSPECT_MODALITIES = frozenset(("US", "IVUS", "ES", "XA", "RF", "XC", "SC", "OT", "DOC"))
+_SUSPECT_MODALITIES = frozenset(
+    ("US", "IVUS", "ES", "XA", "RF", "XC", "SC", "OT", "DOC", "BDUS", "BMD", "HC")
+)
+# Words of ImageType by which makers of scanners mark pictures of their screens.
+_CAPTURES = re.compile(
+    r"SCREEN|SNAPSHOT|CAPTURE|DOSE.?(?:INFO|REPORT)|PROT$|PROTOCOL|^REPORT$|CSA.?REPORT|PASTED"
+)
+_GREY_MODALITIES = frozenset(("CT", "MR", "PT", "CR", "DX", "MG"))
 
 
 def burned_in(dataset: Dataset, *, has_pixels: bool = True) -> str:
@@ -57,16 +65,21 @@ def burned_in(dataset: Dataset, *, has_pixels: bool = True) -> str:
     if said == "YES":
         return "the header says that text is burned into the image"
     kind = [str(part).upper() for part in dataset.get("ImageType") or ()]
-    if "LABEL" in kind or str(dataset.get("SpecimenLabelInImage", "")).upper() == "YES":
+    label = str(dataset.get("SpecimenLabelInImage", "") or "").strip().upper()
+    if "LABEL" in kind or label == "YES" or ("OVERVIEW" in kind and label != "NO"):
         return "the image shows the label of a slide"
     if said == "NO":
         return ""
+    if any(_CAPTURES.search(part) for part in kind):
+        return "the image was taken of a screen, which often shows names and dates"
     sop_class = str(dataset.get("SOPClassUID", ""))
     modality = str(dataset.get("Modality", "")).upper()
     suspect = any(sop_class == one or sop_class.startswith(f"{one}.") for one in _SUSPECT_CLASSES)
     if suspect or modality in _SUSPECT_MODALITIES:
         what = "of secondary capture" if sop_class.startswith(_SC) else f"of modality {modality}"
         return f"images {what} often show names and dates, and the header does not deny it"
+    if modality in _GREY_MODALITIES and dataset.get("SamplesPerPixel") == 3:
+        return f"coloured images of modality {modality} are taken of screens, with their texts"
     return ""
 
 
@@ -84,6 +97,44 @@ def overlay_bits(dataset: Dataset) -> list[int]:
             bits.append(value if isinstance(value, int) else -1)
     most = _number(dataset, "BitsAllocated")
     return [bit for bit in dict.fromkeys(bits) if 0 <= bit < most and (bit or 0 not in of_image)]
+
+
+def stray_bits(dataset: Dataset, pixels: bytes, *, little: bool) -> list[int]:
+    """Return the bits outside of those stored that native pixels have, padding and signs aside.
+
+    Overlays may have been drawn there whose groups are gone.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The header.
+    pixels : bytes
+        All or some of them.
+    little : bool
+        They are little endian.
+    """
+    allocated, stored, high = (
+        _number(dataset, key) for key in ("BitsAllocated", "BitsStored", "HighBit")
+    )
+    if allocated not in (8, 16, 32) or not 0 < stored < allocated or not stored <= high + 1:
+        return []
+    if high >= allocated:
+        return []
+    width = allocated // 8
+    words = np.frombuffer(pixels, f"{'<' if little else '>'}u{width}", len(pixels) // width)
+    unused = (1 << allocated) - 1 - (((1 << stored) - 1) << (high - stored + 1))
+    if not words.size or not int(np.bitwise_or.reduce(words)) & unused:
+        return []
+    words = words[words & unused != 0]
+    if _number(dataset, "PixelRepresentation") == 1:
+        signs = unused >> high + 1 << high + 1
+        is_sign = (words & unused == signs) & (words >> high & 1 == 1)
+        words = words[~is_sign]
+    padding = dataset.get("PixelPaddingValue")
+    if isinstance(padding, int):
+        words = words[words != padding & (1 << allocated) - 1]
+    found = int(np.bitwise_or.reduce(words)) & unused if words.size else 0
+    return [bit for bit in range(allocated) if found >> bit & 1]
 
 
 def _number(dataset: Dataset, keyword: str) -> int:

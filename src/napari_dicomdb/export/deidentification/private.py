@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 import struct
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pydicom import DataElement
+from pydicom.tag import Tag
 
 from napari_dicomdb.dicom import _attribute_values as text
 from napari_dicomdb.dicom.csa import CSA_KEYWORDS, csa_elements
 from napari_dicomdb.export.deidentification.table import safe_private_rows
 
-__all__ = ["CSA_IMAGE_HEADER", "EXTENDED", "allowed_vr", "filtered_csa", "is_of"]
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["CSA_IMAGE_HEADER", "EXTENDED", "allowed_vr", "filter_csa", "filtered_csa", "is_of"]
 
 _NUMBER = re.compile(r"|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WIDTHS = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "UV": 8, "SV": 8}
@@ -111,6 +117,15 @@ def filtered_csa(raw: bytes) -> bytes:
             header += struct.pack("<llll", len(data), len(data), 77, len(data))
             header += data + b"\0" * (-len(data) % 4)
     return header + b"\0" * (len(header) % 2)
+
+
+def filter_csa(dataset: Dataset, tag: int) -> bool:
+    """Replace a Siemens CSA image header by what may stay of it; tell whether there is any."""
+    element: Any = dataset.get_item(tag)
+    new = filtered_csa(element.value) if isinstance(element.value, bytes) else b""
+    if new:
+        dataset[tag] = DataElement(Tag(tag), "OB", new)
+    return bool(new)
 
 
 def _is_harmless(value: str, is_number: bool) -> bool:

@@ -14,15 +14,27 @@ from napari_dicomdb.export.deidentification.values import DUMMY_TEXT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["hide_characteristic", "name_words"]
+__all__ = [
+    "hide_characteristic",
+    "is_standard_code",
+    "name_words",
+    "telling_words",
+    "without_words",
+]
 
 # Concepts (PS3.16) whose values describe the patient: age, birth date, sex, size, weight.
 _CHARACTERISTICS = frozenset(
     ("121031", "121032", "121033", "121034", "8302-2", "29463-7", "27113001", "50373000",
-     "263495000", "397669002")
+     "263495000", "397669002", "39156-5", "8277-6", "3140-1", "60621009", "301898006")
 )  # fmt: skip
 _MEASURED_VALUES, _CONCEPT_CODES, _CONCEPT_NAME = 0x0040A300, 0x0040A168, 0x0040A043
 _IDS = (0x00100020, 0x00120040)
+_WORD = re.compile(r"[^\W_]+")
+_SHORTEST_NAME, _SHORTEST_NUMBER, _SHORTEST_ID = 3, 5, 4
+_NO_NAMES = frozenset(
+    ("anon", "anonymized", "anonymous", "brain", "head", "liver", "lung", "none", "patient",
+     "phantom", "prostate", "subject", "test", "unknown")
+)  # fmt: skip
 
 
 def hide_characteristic(item: Dataset) -> Iterable[tuple[int, str]]:
@@ -68,5 +80,54 @@ def name_words(dataset: Dataset) -> frozenset[str]:
         whole = (
             values.decode("latin_1") if isinstance(values, bytes) else " ".join(map(str, values))
         )
-        words.update(word.casefold() for word in re.findall(r"[^\W_]+", whole))
+        words.update(word.casefold() for word in _WORD.findall(whole))
+        if tag in _IDS:
+            words.add(whole.strip(" \0").casefold())
     return frozenset(words) - {DUMMY_TEXT.casefold()}
+
+
+def telling_words(words: Iterable[str]) -> frozenset[str]:
+    """Return those of the patient's words that may go from labels without harm.
+
+    Short ones, and what test data are called, are everywhere. What has more than letters
+    and digits is an ID as it is written.
+
+    Parameters
+    ----------
+    words : iterable of str
+        From `name_words`, folded.
+    """
+    return frozenset(w for w in words if _is_telling(w))
+
+
+def _is_telling(word: str) -> bool:
+    if word.isdigit():
+        return len(word) >= _SHORTEST_NUMBER
+    if _WORD.fullmatch(word):
+        return len(word) >= _SHORTEST_NAME and word not in _NO_NAMES
+    return len(word) >= _SHORTEST_ID and any(c.isalnum() for c in word)
+
+
+def without_words(text: str, words: frozenset[str]) -> str:
+    """Return a label without the patient's words; the very same when it has none of them.
+
+    Examples
+    --------
+    >>> without_words("Tumour (Doe) 2", frozenset({"doe"}))
+    'Tumour () 2'
+    """
+    folded = text.casefold()
+    for one in words:
+        if one in folded and not _WORD.fullmatch(one):  # an ID
+            text = re.sub(re.escape(one), "", text, flags=re.IGNORECASE)
+    made = _WORD.sub(lambda m: "" if m[0].casefold() in words else m[0], text)
+    if made.casefold() == folded:
+        return text
+    made = re.sub(r"\s+", " ", made).strip()
+    return made if _WORD.search(made) else DUMMY_TEXT
+
+
+def is_standard_code(item: Dataset) -> bool:
+    """Tell whether a coded entry is of a published scheme: its words are no one's."""
+    scheme = str(item.get("CodingSchemeDesignator", "") or "").strip()
+    return bool(scheme) and not scheme.startswith("99")

@@ -49,6 +49,24 @@ class Row:
 # table treats their kind. Nothing that names a person or tells a day passes unnoticed.
 _BY_VR = {"PN": "X/Z/D", "DA": "X/Z/D", "DT": "X/Z/D", "AS": "X", "AE": "X", "UR": "X"}
 _SAFE_URLS = frozenset((0x0008010E, 0x00080120))  # of coding schemes
+# Text as long as people like, in attributes that the table lacks.
+_LONG_TEXTS = ("LT", "ST", "UT")
+# Those of them that are written by programs.
+_OF_PROGRAMS = frozenset(
+    (0x00080108, 0x00080114, 0x00080115, 0x00080116, 0x0008030E, 0x0008030F, 0x00160017,
+     0x00160020, 0x00286190, 0x00480107, 0x00620020, 0x00660032, 0x20100010, 0x300A007B)
+)  # fmt: skip
+_DESCRIPTIONS = frozenset(
+    (0x00400255, 0x00700068, 0x00700081, 0x0074100C, 0x00741202, 0x00741204, 0x30100022)
+)
+# Dates in words of another calendar, and what names a device.
+_BY_OPTION = {
+    0x00100033: {"full_dates": "K"},
+    0x00100034: {"full_dates": "K"},
+    0x00181003: {"device": "K"},
+    0x00181803: {"device": "K"},
+    0x30020020: {"device": "K"},
+}
 # Free text that the table lacks, in which people write what they like; never required.
 _COMMENTS = frozenset(
     (0x00080402, 0x00080418, 0x0018003A, 0x00240044, 0x00281351, 0x00400400, 0x0040A16A,
@@ -122,6 +140,10 @@ def _unlisted(tag: int) -> Row | None:
         return Row("Unknown", "X", {}, listed=False)
     if tag in _COMMENTS:
         return Row(name, "X", {"descriptors": "C"}, listed=False)
+    if tag in _BY_OPTION:
+        return Row(name, "X/Z/D", _BY_OPTION[tag], listed=False)
+    if tag in _DESCRIPTIONS or (vr in _LONG_TEXTS and tag not in _OF_PROGRAMS):
+        return Row(name, "X/Z/D", {"descriptors": "C"}, listed=False)
     if vr in _BY_VR:
         dates = {"full_dates": "K", "modified_dates": "C"} if vr in ("DA", "DT") else {}
         return Row(name, _BY_VR[vr], dates, listed=False)
@@ -150,7 +172,7 @@ def attribute_type(sop_class: str, keyword: str, sequence: str = "") -> str:
     -------
     str
         "1", "1C", "2", "2C", "3", or "" when the IOD is not known. Only attributes
-        with compound actions are known.
+        with compound actions are known, of the table and of `row_of`.
     """
     classes, tables = _types()
     if sop_class not in classes:
