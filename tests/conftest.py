@@ -45,13 +45,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     _set_aside()
 
 
-def _set_aside() -> None:
-    """Collect all garbage, then leave what lives out of later collections.
+def _set_aside(*, again: bool = False) -> None:
+    """Collect garbage, then leave what lives out of later collections.
 
     Tests of windows collect after each test, to prove that nothing is left behind; that takes
-    as long as there are objects from imports and from the tests before.
+    as long as there are objects from imports and from the tests before. What was set aside is
+    looked at `again` seldom: it takes seconds.
     """
-    gc.unfreeze()
+    if again:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()
 
@@ -62,7 +64,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         count = item.session.stash.get(_WINDOW_TESTS, 0)
         item.session.stash[_WINDOW_TESTS] = count + 1
         if count % 40 == 0:
-            _set_aside()
+            _set_aside(again=count % 800 == 400)
 
 
 def pytest_configure(config: pytest.Config) -> None:
