@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "examine"]
 
+_MOST_BESIDE = 20  # series of one frame of reference
 _REASONS_SHOWN = 3
 _log = logging.getLogger(__name__)
 
@@ -244,9 +245,15 @@ class Database(Outgoing, Remote):
             try:
                 records = self.instances(series=uid)
             except NotFoundError:
-                records = []
+                records = self._beside(uid)
             found |= {record.uid: record for record in records}
         return list(found.values())
+
+    def _beside(self, frame_of_reference_uid: str) -> list[InstanceRecord]:
+        """Return images of a frame of reference: of what does not name its series."""
+        every = self.sharing_frame_of_reference(frame_of_reference_uid)
+        images = [one for one in every if one.rows and one.modality != "SEG"]
+        return [record for one in images[:_MOST_BESIDE] for record in self.instances(one)]
 
     def _paint_series(self, series: SeriesRecord) -> Picture:
         from napari_dicomdb.loading import pictures

@@ -107,3 +107,16 @@ def test_names_with_accents_stand_among_those_without(
     database.import_paths([tmp_path / "names"])
     names = [p.name for p in database.patients(text="id:N")]
     assert names == ["Østby", "Pauli", "Şahin", "Sander", "Yamada", "Zuse"]
+
+
+def test_series_of_one_frame_of_reference(
+    database: Database, tmp_path: Path, write_instance: Callable[..., Path]
+) -> None:
+    for number, uid in enumerate(("1.2.7", "1.2.8", "1.2.7"), 1):
+        write_instance(
+            tmp_path / "frames" / f"{number}", 1, series=number, FrameOfReferenceUID=uid
+        )
+    database.import_paths([tmp_path / "frames"])
+    assert [one.number for one in database.sharing_frame_of_reference("1.2.7")] == [1, 3]
+    assert database.sharing_frame_of_reference("") == []
+    assert database.sharing_frame_of_reference("1.2.9") == []

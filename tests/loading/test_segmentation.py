@@ -97,6 +97,29 @@ def test_labels_are_on_the_grid_of_their_image_where_it_is_there(series, segment
     assert found.referenced_uids == (series.series,)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_image_is_found_though_no_series_is_named(series, another_series, segmentation, known):
+    sources, other = series.axial([0, 3, 6, 9, 12]), another_series()
+    pixels = np.zeros((5, 6, 5), np.uint8)
+    pixels[BLOCK] = 1
+    path = segmentation(sources, pixels, "BINARY")
+    header = pydicom.dcmread(path)
+    del header.ReferencedSeriesSequence
+    if not known:
+        for group in header.PerFrameFunctionalGroupsSequence:
+            group.pop("DerivationImageSequence", None)
+    header.save_as(path)
+    frame = str(header.FrameOfReferenceUID)
+    # Another image of the same frame of reference and another grid comes first.
+    beside = [other.slice((0.5, 0, z), FrameOfReferenceUID=frame) for z in (0, 3, 6)]
+    found = examine_paths(path, *beside, *sources)
+    (best,) = [one for one in found if one.kind == "segmentation" and one.selected]
+    volume = best.load()
+    assert best.referenced_uids == (frame,)
+    assert np.array_equal(volume.array, pixels)
+    assert volume.meta["reference_series_uid"] == series.series
+
+
 def test_an_image_of_another_grid_leaves_the_labels_where_they_are(series, segmentation, records):
     sources = series.axial([0, 3, 6])
     pixels = np.ones((3, 6, 5), np.uint8)

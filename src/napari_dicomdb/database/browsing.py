@@ -191,6 +191,14 @@ class Browsing:
             found = related_of(connection, [one.key for one in series])
         return {one.uid: found[one.key] for one in series}
 
+    def sharing_frame_of_reference(self, uid: str) -> list[SeriesRecord]:
+        """List the series of one FrameOfReferenceUID: their positions can be compared."""
+        if not uid:
+            return []
+        with self._connections.borrow() as connection:
+            condition = ("series.frame_of_reference_uid = ?", [uid])
+            return listing.series(connection, condition, order="number")
+
     def search(
         self, text: str, *, limit: int | None = None, offset: int = 0
     ) -> list[SeriesRecord]:

@@ -73,7 +73,8 @@ class Loadable:
     spacing : tuple of float or None
         Slice, row, column spacing in mm.
     referenced_uids : tuple of str
-        SOP or series instance UIDs that should be offered with it.
+        SOP or series instance UIDs that should be offered with it; a frame of reference
+        where the object names none.
     dims : tuple of str
         Names of the axes of `shape` but for that of colour, as `Volume.dims`
         will have them; () where the loader does not say.

@@ -58,7 +58,7 @@ class MultiVolumeLoader:
     """Images that repeat positions, sorted by what differs between the repeats."""
 
     name = "multi-volume"
-    version = "1"
+    version = "2"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return the volumes of more than three dimensions that `instances` make."""

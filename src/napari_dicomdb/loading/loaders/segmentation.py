@@ -61,7 +61,7 @@ class SegmentationLoader:
     """
 
     name = "segmentation"
-    version = "2"
+    version = "3"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return what each segmentation among `instances` offers."""
@@ -103,7 +103,7 @@ class SegmentationLoader:
         else:
             verified = verify(FrameSet.of_loadable(loadable))
             stored = _stored(loadable, verified)
-            images = loadable.find_companions()
+            images = _drawn_on(loadable.find_companions(), told.references)
             grid = grid_of(verified.frames, images)
             onto = _wanted_grid(loadable, images)
             findings, changed = verified.findings, list(verified.changed_uids)
@@ -234,7 +234,8 @@ class SegmentationLoader:
             options=options,
             selected=True,
             spacing=spacing,
-            referenced_uids=referenced_uids(frames),
+            # Some name no series: their image is one of the same frame of reference.
+            referenced_uids=referenced_uids(frames) or _frame_of_reference(frames),
         )
 
     def _thresholded(
@@ -276,6 +277,20 @@ def _name(record: InstanceRecord, objects: int, part: int, parts: int) -> str:
         label = str(record.values.get("ContentLabel") or "").strip()
         name += f", {label or 'object'} {'' if record.number is None else record.number}".rstrip()
     return f"{name}, orientation {part + 1}" if parts > 1 else name
+
+
+def _frame_of_reference(frames: FrameSet) -> tuple[str, ...]:
+    uid = frames.frame_of_reference_uid
+    return (uid,) if uid else ()
+
+
+def _drawn_on(
+    images: Sequence[InstanceRecord], references: Sequence[str]
+) -> Sequence[InstanceRecord]:
+    """Return the series among `images` that have any of `references`, all where none has."""
+    named = set(references)
+    series = {one.series_uid for one in images if one.uid in named}
+    return [one for one in images if one.series_uid in series] if series else images
 
 
 def _wanted_grid(loadable: Loadable, images: Sequence[InstanceRecord]) -> SegmentGrid | None:
