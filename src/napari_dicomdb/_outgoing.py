@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import Database as _IndexDatabase
@@ -53,6 +54,8 @@ class Outgoing(_IndexDatabase):
         dicomdir: bool = False,
         archive: bool = False,
         deidentify: Profile | Mapping[str, Any] | None = None,
+        mapping: str | PathLike[str] | None = None,
+        passphrase: str = "",
         progress: Progress | None = None,
     ) -> ExportReport:
         """Write the files, or the volumes, of patients, studies, series or instances.
@@ -72,6 +75,8 @@ class Outgoing(_IndexDatabase):
         deidentify : Profile or mapping, optional
             Write de-identified copies, or the volumes of such; a mapping is
             `Profile.to_choices`.
+        mapping, passphrase
+            As of `deidentify`.
         progress : Progress, optional
             May raise `Cancelled`.
 
@@ -86,8 +91,10 @@ class Outgoing(_IndexDatabase):
 
         tell = progress or no_progress
         if deidentify is not None:
-            layout = (dicomdir, archive)
-            return self._export_deidentified(records, target, deidentify, form, layout, tell)
+            how = {"dicomdir": dicomdir, "archive": archive}
+            kept: dict[str, Any] = {"mapping": mapping, "passphrase": passphrase}
+            return self._export_deidentified(records, target, deidentify, form, how, kept, tell)
+        _refuse_mapping(mapping)
         if form == "dicom":
             report = files.export_files(
                 self, records, target, dicomdir=dicomdir, archive=archive, progress=tell
@@ -113,21 +120,22 @@ class Outgoing(_IndexDatabase):
         target: str | PathLike[str],
         how: Profile | Mapping[str, Any],
         form: str,
-        layout: tuple[bool, bool],
+        layout: dict[str, Any],
+        kept: dict[str, Any],
         progress: Progress,
     ) -> ExportReport:
+        from napari_dicomdb.export.deidentification.mapping import mapping_place
         from napari_dicomdb.export.files import ExportReport
 
         profile = _profile(how)
         if form == "dicom":
-            dicomdir, archive = layout
-            done = self.deidentify(
-                records, target, profile, dicomdir=dicomdir, archive=archive, progress=progress
-            )
+            done = self.deidentify(records, target, profile, **layout, **kept, progress=progress)
             report = ExportReport(done.target, done.written, done.unchanged, done.size)
             report.rejected = done.rejected
         else:
-            with self.deidentified(records, profile, progress=progress) as (copies, made):
+            if kept["mapping"] is not None:
+                mapping_place(kept["mapping"], Path(target), kept["passphrase"])
+            with self.deidentified(records, profile, **kept, progress=progress) as (copies, made):
                 if not copies.series():
                     raise _none_left(made.report.rejected)
                 report = copies.export(copies.patients(), target, form=form, progress=progress)
@@ -203,6 +211,8 @@ class Outgoing(_IndexDatabase):
         profile: Profile | Mapping[str, Any],
         *,
         salt: str = "",
+        mapping: str | PathLike[str] | None = None,
+        passphrase: str = "",
         progress: Progress | None = None,
     ) -> Iterator[tuple[Self, Copies]]:
         """Give a database in memory of de-identified copies, which are gone afterwards.
@@ -214,6 +224,8 @@ class Outgoing(_IndexDatabase):
             A mapping is `Profile.to_choices`.
         salt : str
             Copies without a project have the same UIDs again for the same salt.
+        mapping, passphrase
+            As of `deidentify`.
         progress : Progress, optional
             May raise `Cancelled`.
 
@@ -237,9 +249,12 @@ class Outgoing(_IndexDatabase):
         project = one_time_project(salt) if salt and not chosen.project else None
         tell = progress or no_progress
         with (
-            temporary_copies(self, records, chosen, project=project, progress=tell) as made,
+            temporary_copies(
+                self, records, chosen, project=project, mapping=mapping, passphrase=passphrase,
+                progress=tell,
+            ) as made,
             type(self).in_memory() as copies,
-        ):
+        ):  # fmt: skip
             copies.import_paths([made.folder], workers=0, progress=tell)
             yield copies, made
 
@@ -319,6 +334,8 @@ class Outgoing(_IndexDatabase):
         transcode: bool = True,
         commit: bool = False,
         deidentify: Profile | Mapping[str, Any] | None = None,
+        mapping: str | PathLike[str] | None = None,
+        passphrase: str = "",
         progress: Progress | None = None,
     ) -> SendReport:
         """Send patients, studies, series or instances to a node.
@@ -337,6 +354,8 @@ class Outgoing(_IndexDatabase):
         deidentify : Profile or mapping, optional
             Send de-identified copies, which are removed afterwards; what cannot be
             de-identified is not sent, and reported as "refused".
+        mapping, passphrase
+            As of `deidentify`.
         progress : Progress, optional
             May raise `Cancelled`: the report then tells what was not sent.
 
@@ -359,12 +378,14 @@ class Outgoing(_IndexDatabase):
         to = find_node(node) if isinstance(node, str) else node
         tell = progress or no_progress
         if deidentify is not None:
-            with self.deidentified(records, deidentify, progress=tell) as (copies, made):
+            kept: dict[str, Any] = {"mapping": mapping, "passphrase": passphrase}
+            with self.deidentified(records, deidentify, **kept, progress=tell) as (copies, made):
                 report = send_instances(
                     copies.instances(), to, transcode=transcode, commit=commit, progress=tell
                 )
             report.tell_of_originals(made.originals, made.report.rejected)
         else:
+            _refuse_mapping(mapping)
             report = send_instances(
                 instances_of(self, records), to, transcode=transcode, commit=commit, progress=tell
             )
@@ -377,6 +398,11 @@ def _profile(how: Profile | Mapping[str, Any]) -> Profile:
     from napari_dicomdb.export.deidentification.profile import Profile
 
     return how if isinstance(how, Profile) else Profile.from_choices(how)
+
+
+def _refuse_mapping(mapping: str | PathLike[str] | None) -> None:
+    if mapping is not None:
+        raise ExportError("a mapping is of anonymised copies", reason="bad-profile")
 
 
 def _none_left(rejected: Sequence[tuple[str, str, str]]) -> ExportError:

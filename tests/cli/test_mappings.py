@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pydicom
 import pytest
 from tests.export.deidentification.conftest import write_ultrasound
+
+from napari_dicomdb.network.node import Node
+from napari_dicomdb.network.nodes import add_node
 
 
 @pytest.fixture
@@ -33,6 +38,33 @@ def test_a_pseudonym_is_looked_up(dicomdb, tmp_path, image, monkeypatch, encrypt
     assert nobody.code == 1
     monkeypatch.setenv("DICOMDB_PASSPHRASE", "another one")
     assert dicomdb("mapping", file).code == int(encrypt)
+
+
+@pytest.mark.parametrize("verb", ["export", "send"])
+def test_mappings_of_what_is_exported_and_sent(dicomdb, tmp_path, image, monkeypatch, verb):
+    """`send` needs no node to answer: the mapping is there before anything leaves."""
+    add_node(Node("peer", host="127.0.0.1", port=9, called_aet="X"))
+    monkeypatch.setenv("DICOMDB_PASSPHRASE", "correct horse")
+    file, out = tmp_path / "map", tmp_path / "out"
+    how = ["--to", out] if verb == "export" else []
+    what = [verb, *(["peer"] if verb == "send" else []), image, *how]
+    alone = dicomdb(*what, "--mapping", file)
+    assert (alone.code, "--deidentify" in alone.err) == (2, True)
+    assert dicomdb(*what, "--deidentify", "--encrypt").code == 2
+    done = dicomdb(*what, "--deidentify", "--mapping", file, "--encrypt")
+    assert done.code == int(verb == "send"), done.err
+    assert b"4711" not in file.read_bytes()
+    assert sys.platform == "win32" or file.stat().st_mode & 0o077 == 0
+    (found,) = dicomdb("mapping", file, "1.2.3.6.1", "--json").json
+    assert found["original"] == "1.2.3.6.1"
+    if verb == "export":
+        (copy,) = (pydicom.dcmread(p) for p in out.rglob("*.dcm"))
+        assert found["new"] == copy.SOPInstanceUID
+        inside = dicomdb(*what[:2], "--to", tmp_path / "b", "--deidentify",
+                         "--mapping", tmp_path / "b" / "m")  # fmt: skip
+        assert "[mapping-inside]" in inside.err
+    else:
+        assert dicomdb(*what, "--deidentify", "--queue", "--mapping", file).code == 2
 
 
 def test_what_is_no_mapping(dicomdb, image, tmp_path):

@@ -21,6 +21,8 @@ from napari_dicomdb.cli.profile_options import (
     AllowedTextsOption,
     BlackoutOption,
     DefaceOption,
+    EncryptOption,
+    MappingOption,
     NoRecompressOption,
     OutsideRegionsOption,
     PatientIdOption,
@@ -32,7 +34,7 @@ from napari_dicomdb.cli.profile_options import (
     RetainDatesOption,
     RetainOption,
     ShiftDatesOption,
-    asked_passphrase,
+    passphrase_for,
     profile_of,
 )
 from napari_dicomdb.errors import LoadError
@@ -83,19 +85,8 @@ def deidentify(
     pixels_checked: PixelsCheckedOption = False,
     allowed_texts: AllowedTextsOption = None,
     deface: DefaceOption = "",
-    mapping: Annotated[
-        Path | None,
-        typer.Option(
-            "--mapping", metavar="FILE", help="Note which pseudonym stands for whom; keep it safe."
-        ),
-    ] = None,
-    encrypt: Annotated[
-        bool,
-        typer.Option(
-            "--encrypt",
-            help="Encrypt the mapping: asks for a passphrase, or takes DICOMDB_PASSPHRASE.",
-        ),
-    ] = False,
+    mapping: MappingOption = None,
+    encrypt: EncryptOption = False,
     add: Annotated[
         bool, typer.Option("--add", help="Import the copies into the database as well.")
     ] = False,
@@ -121,8 +112,6 @@ def deidentify(
         )
     if to is None and not dry_run:
         raise typer.BadParameter("say where the copies go: --to DIR, or use --dry-run")
-    if encrypt and mapping is None:
-        raise typer.BadParameter("--encrypt is for the --mapping FILE")
     profile = profile_of(
         retain=retain, retain_dates=retain_dates, shift_dates=shift_dates, project=project,
         patient_id=patient_id, patient_name=patient_name, pseudonyms=pseudonyms,
@@ -130,7 +119,7 @@ def deidentify(
         recompress=not no_recompress, pixels_checked=pixels_checked,
         allowed_texts=allowed_texts, deface=deface,
     )  # fmt: skip
-    passphrase = asked_passphrase(again=True) if encrypt and not dry_run else ""
+    passphrase = passphrase_for(mapping, encrypt=encrypt and not (dry_run and mapping))
     to = to or Path("anonymised")
     archive = zip_ or to.suffix.lower() == ".zip"
     if archive and to.suffix.lower() != ".zip":

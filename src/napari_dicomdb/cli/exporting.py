@@ -12,6 +12,8 @@ from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, s
 from napari_dicomdb.cli.profile_options import (
     BlackoutOption,
     DeidentifyOption,
+    EncryptOption,
+    MappingOption,
     OutsideRegionsOption,
     PixelsCheckedOption,
     PresetsOption,
@@ -20,6 +22,7 @@ from napari_dicomdb.cli.profile_options import (
     RetainDatesOption,
     RetainOption,
     ShiftDatesOption,
+    passphrase_for,
     profile_when,
 )
 from napari_dicomdb.errors import LoadError, NotFoundError
@@ -69,6 +72,8 @@ def export(
     outside_regions: OutsideRegionsOption = False,
     presets: PresetsOption = False,
     pixels_checked: PixelsCheckedOption = False,
+    mapping: MappingOption = None,
+    encrypt: EncryptOption = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -80,6 +85,7 @@ def export(
         project=project, pseudonyms=pseudonyms, blackout=blackout,
         outside_regions=outside_regions, presets=presets, pixels_checked=pixels_checked,
     )  # fmt: skip
+    passphrase = passphrase_for(mapping, encrypt=encrypt, anonymises=profile is not None)
     archive = zip_ or to.suffix.lower() == ".zip"
     if archive and to.suffix.lower() != ".zip":
         to = to.with_name(f"{to.name}.zip")
@@ -87,7 +93,7 @@ def export(
     def write(database: Database, records: Sequence[Any], refused: list[Remark]) -> ExportReport:
         report = database.export(
             records, to, dicomdir=dicomdir, archive=archive, deidentify=profile,
-            progress=progress,
+            mapping=mapping, passphrase=passphrase, progress=progress,
         )  # fmt: skip
         report.rejected = [*refused, *report.rejected]
         return report

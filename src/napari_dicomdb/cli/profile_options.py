@@ -20,6 +20,8 @@ __all__ = [
     "BlackoutOption",
     "DefaceOption",
     "DeidentifyOption",
+    "EncryptOption",
+    "MappingOption",
     "NoRecompressOption",
     "OutsideRegionsOption",
     "PatientIdOption",
@@ -32,6 +34,7 @@ __all__ = [
     "RetainOption",
     "ShiftDatesOption",
     "asked_passphrase",
+    "passphrase_for",
     "profile_of",
     "profile_when",
 ]
@@ -131,6 +134,19 @@ DefaceOption = Annotated[
     str,
     typer.Option("--deface", metavar="NAME", help="Remove faces by a defacer of another package."),
 ]
+MappingOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", metavar="FILE", help="Note which pseudonym stands for whom; keep it safe."
+    ),
+]
+EncryptOption = Annotated[
+    bool,
+    typer.Option(
+        "--encrypt",
+        help=f"Encrypt the mapping: asks for a passphrase, or takes {PASSPHRASE_VARIABLE}.",
+    ),
+]
 
 
 def profile_of(
@@ -224,6 +240,21 @@ def _pseudonyms(path: Path | None) -> dict[str, str]:
     if wrong:
         raise ExportError(f"{path}, line {wrong[0]}: give the original ID, a comma, the new ID")
     return {row[0]: row[1] for row in rows}
+
+
+def passphrase_for(mapping: Path | None, *, encrypt: bool, anonymises: bool = True) -> str:
+    """Return the passphrase of a new mapping, "" when it is not encrypted.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is no mapping to encrypt, or nothing that a mapping could be of.
+    """
+    if mapping is not None and not anonymises:
+        raise typer.BadParameter("--mapping is for anonymised copies: give --deidentify, too")
+    if encrypt and mapping is None:
+        raise typer.BadParameter("--encrypt is for the --mapping FILE")
+    return asked_passphrase(again=True) if encrypt else ""
 
 
 def asked_passphrase(*, again: bool) -> str:

@@ -14,6 +14,8 @@ from napari_dicomdb.cli.output import print_json, progress_bar, rejected_rows, s
 from napari_dicomdb.cli.profile_options import (
     BlackoutOption,
     DeidentifyOption,
+    EncryptOption,
+    MappingOption,
     OutsideRegionsOption,
     PixelsCheckedOption,
     PresetsOption,
@@ -22,6 +24,7 @@ from napari_dicomdb.cli.profile_options import (
     RetainDatesOption,
     RetainOption,
     ShiftDatesOption,
+    passphrase_for,
     profile_when,
 )
 from napari_dicomdb.errors import DatabaseError, LoadError, NotFoundError
@@ -82,6 +85,8 @@ def send(
     outside_regions: OutsideRegionsOption = False,
     presets: PresetsOption = False,
     pixels_checked: PixelsCheckedOption = False,
+    mapping: MappingOption = None,
+    encrypt: EncryptOption = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -96,6 +101,11 @@ def send(
         project=project, pseudonyms=pseudonyms, blackout=blackout,
         outside_regions=outside_regions, presets=presets, pixels_checked=pixels_checked,
     )  # fmt: skip
+    passphrase = passphrase_for(mapping, encrypt=encrypt, anonymises=profile is not None)
+    if queue and mapping is not None:
+        raise typer.BadParameter(
+            "--queue goes with no --mapping: use a --project, or send at once"
+        )
     node = find_node(name)
     if queue:
         if outcomes is not None or any(t and Path(t).exists() for t in targets or []):
@@ -113,7 +123,7 @@ def send(
         def send_records(database: Database, records: Sequence[Any]) -> SendReport:
             return database.send(
                 records, node, transcode=transcode, commit=commit, deidentify=profile,
-                progress=progress,
+                mapping=mapping, passphrase=passphrase, progress=progress,
             )  # fmt: skip
 
         paths = [t for t in targets or [] if t and Path(t).exists()]
