@@ -20,6 +20,7 @@ from napari_dicomdb.database import Database
 from napari_dicomdb.database.received import Folder, has_left
 from napari_dicomdb.database.receiving import Inbox
 from napari_dicomdb.dicom.encoding import locate_data_set
+from napari_dicomdb.errors import DatabaseError
 
 HERE = Path(__file__).parent
 MOST_KILLS = 40
@@ -208,3 +209,12 @@ def test_adopted_when_an_import_ends(
     assert database.import_paths([ct], workers=0).added == 6
     assert len(database.instances()) == 7
     assert not (database.path / "received").exists()
+
+
+def test_a_disk_that_has_no_locks_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_dicomdb.database.received._locked", lambda _path: None)
+    with pytest.raises(DatabaseError) as refused:
+        Folder.make(tmp_path, None)
+    assert refused.value.reason == "no-locks"

@@ -11,6 +11,7 @@ import pytest
 from tests.database.conftest import write_series
 
 from napari_dicomdb.database import Database
+from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.together import Arriving, staged
 from napari_dicomdb.errors import DatabaseError, HeaderError, NotFoundError
 
@@ -92,3 +93,21 @@ def test_in_memory(write_series: Callable[..., Any]) -> None:
         with Arriving(database, write_series(stage / "0", 2, 3)) as arriving:
             assert arriving.adopt().added == 2
         assert [i.path.is_file() for i in database.instances()] == [True, True]
+
+
+def test_what_is_in_the_index_is_not_taken_back(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: CopyStore) -> None:
+        raise PermissionError("the journal is in use")
+
+    with staged(database) as stage:
+        files = write_series(stage / "0", 3, 7)
+        with monkeypatch.context() as patch, Arriving(database, files) as arriving:
+            patch.setattr(CopyStore, "settle", refused)
+            assert arriving.adopt().added == 3
+    # The next one finds the journal of what is there, and leaves that.
+    with Database.open(tmp_path / "db") as again:
+        assert len(again.instances()) == 5
+        assert all(one.path.is_file() for one in again.instances())
+    assert not (tmp_path / "db" / "incoming").exists()

@@ -25,10 +25,12 @@ from napari_dicomdb.errors import (
     NetworkError,
     NotFoundError,
 )
+from napari_dicomdb.export import results
 from napari_dicomdb.export.exporter import Exportable
 from napari_dicomdb.export.registry import examine_for_export
 from napari_dicomdb.export.results import check_results, write_results
 from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.export.staging import move_in
 from napari_dicomdb.export.study import NewSeries, StudyForm, StudyTarget
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -396,3 +398,35 @@ def test_sent_without_a_trace_in_the_database(
     assert (kept.imported, kept.sent, len(kept.rejected)) == (3, 0, 3)
     assert kept.rejected[0][1] == "network"
     assert replace(kept).to_json()["imported"] == 3
+
+
+def test_two_who_write_the_same_name_at_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, moves = tmp_path / "out", []
+
+    def overtaken(new: Path, final: Path) -> None:
+        moves.append(final.name)
+        if len(moves) == 1:  # the other one comes between the look and the rename
+            final.mkdir()
+            (final / "theirs.dcm").write_text("theirs")
+            os.rename(new, final)
+        move_in(new, final)
+
+    monkeypatch.setattr(results, "move_in", overtaken)
+    report = write_results(database, [exportable()], target(database), folder=out)
+    assert moves == ["Result", "Result (2)"]
+    assert {Path(file).parent.name for file in report.files} == {"Result (2)"}
+    assert [p.name for p in (out / "Result").iterdir()] == ["theirs.dcm"]
+
+
+def test_removed_before_it_was_sent(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def remove(home: Database, report) -> None:
+        home.remove(series=report.series_uids[0])
+
+    monkeypatch.setattr(results, "_picture", remove)
+    report = write_results(
+        database, [exportable()], target(database), into_database=True, node="PACS"
+    )
+    assert (report.imported, report.sent) == (3, 0)
+    assert [reason for _, reason, _ in report.rejected] == ["removed"] * 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from napari_dicomdb.errors import ExportError
-from napari_dicomdb.export.staging import absolute, cannot_write, publish, staging_folder
+from napari_dicomdb.export import staging
+from napari_dicomdb.export.staging import (
+    absolute,
+    cannot_write,
+    move_in,
+    publish,
+    staging_folder,
+)
 
 VICTIM = """
 import os, signal, sys
@@ -121,3 +129,39 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
         pass
     assert error.value.reason == "not-writable"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [None, sqlite3.OperationalError("locking protocol")])
+def test_a_disk_without_locks_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    def locked(folder: Path) -> None:
+        (folder / "lock").touch()
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(staging, "_locked", locked)
+    place = tmp_path / "out"
+    place.mkdir()
+    with staging_folder(place) as stage:
+        # Else somebody whose locks work would take it for abandoned.
+        assert not list(tmp_path.rglob("lock"))
+        assert len(list(place.iterdir())) == 1
+        with staging_folder(place):
+            assert stage.is_dir()
+    assert list(place.iterdir()) == []
+
+
+def test_a_file_comes_once_though_its_first_name_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "in use")
+
+    (tmp_path / "new").write_text("1")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        move_in(tmp_path / "new", tmp_path / "final")
+    assert (tmp_path / "final").read_text() == "1"
+    with pytest.raises(FileExistsError):
+        move_in(tmp_path / "new", tmp_path / "final")

@@ -40,6 +40,7 @@ FOLDER = "received"
 PARTIAL, WHOLE = ".part", ".dcm"
 _LOCK = ".lock"
 _AT_ONCE = 200
+_ATTEMPTS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -72,12 +73,12 @@ class Folder:
         Raises
         ------
         DatabaseError
-            If the database is not there any more.
+            If the database is not there any more; "no-locks": nothing can be locked there.
         OSError
             If it cannot be made.
         """
         above = root / FOLDER
-        while True:
+        for _ in range(_ATTEMPTS):
             make_folder(above, root, index)
             path = above / secrets.token_hex(8)
             try:
@@ -93,6 +94,11 @@ class Folder:
                 path.mkdir()
                 return cls(path, lock)
             lock.close()
+        raise DatabaseError(
+            f"nothing can be locked in {above}: the disk of the database has no locks (any "
+            "more); move the database to another one",
+            reason="no-locks",
+        )
 
     @classmethod
     def take_over(cls, path: Path) -> Self | None:

@@ -173,7 +173,8 @@ class Arriving:
             with contextlib.suppress(DatabaseError):  # else the next one does it
                 interrupted.finish(connections, root)
             raise
-        writer.settled()
+        with contextlib.suppress(OSError):  # all is there: else the next one tidies up
+            writer.settled()
         CopyStore(root, connections.path).finish()
         report.seconds = time.perf_counter() - started
         return report

@@ -9,6 +9,7 @@ sent that was not written completely.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import shutil
@@ -21,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from napari_dicomdb.database.received import sync_folder
 from napari_dicomdb.database.together import Arriving, staged
 from napari_dicomdb.errors import (
-    DatabaseError,
     DicomDbError,
     ExportError,
     NetworkError,
@@ -350,10 +350,15 @@ def _publish(
             stem = safe_name(one.source.name, one.kind)
             single = len(files) == 1
             final, number = place / (f"{stem}.dcm" if single else stem), 1
-            while final.exists():
+            while True:
+                try:
+                    move_in(files[0] if single else files[0].parent, final)
+                    break
+                except OSError as error:  # there, or by another process just now
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise
                 number += 1
                 final = place / (f"{stem} ({number}){'.dcm' if single else ''}")
-            move_in(files[0] if single else files[0].parent, final)
             undo.callback(removed, final)
             published.append([final] if single else [final / path.name for path in files])
         sync_folder(place)
@@ -370,7 +375,7 @@ def _remove_empty(folder: Path) -> None:
 def _picture(database: Database, report: ResultReport) -> None:
     """Make the pictures of what is new: it is shown at once."""
     # Whoever removes it, or writes, meanwhile: it is made when it is looked at.
-    with suppress(DatabaseError, NotFoundError):
+    with suppress(DicomDbError, OSError):
         database.make_thumbnails(report.series_uids, workers=1)
 
 
@@ -386,7 +391,13 @@ def _send(
     if database is None:
         raise ExportError("sending needs a database", reason="no-destination")
     if kept is not None:
-        _sent(kept, [kept.find_series(uid) for uid in report.series_uids], node, report, progress)
+        try:
+            series = [kept.find_series(uid) for uid in report.series_uids]
+        except NotFoundError:
+            text = "it was removed from the database before it was sent"
+            report.rejected += [(uid, "removed", text) for uid in report.instance_uids]
+            return
+        _sent(kept, series, node, report, progress)
         return
     with type(database).in_memory() as passing:
         # Of its own: what is only sent shall not be in the database.

@@ -29,6 +29,8 @@ __all__ = [
 
 _PREFIX = ".dicomdb-export-"
 _LOCK = "lock"
+_NEW = "new"
+_ATTEMPTS = 3
 _REASONS = {
     errno.ENAMETOOLONG: ("name-too-long", "its path is too long: choose a shorter one"),
     errno.ENOENT: ("no-folder", "its folder is not there (any more)"),
@@ -61,7 +63,7 @@ def staging_folder(place: Path) -> Iterator[Path]:
     """Make a folder on the disk of `place` that is gone afterwards.
 
     It is in `place`, or beside it where that is not there yet. What processes left that
-    were killed is deleted first.
+    were killed is deleted first, on disks that have locks.
 
     Raises
     ------
@@ -74,22 +76,43 @@ def staging_folder(place: Path) -> Iterator[Path]:
         make_folders(parent, made)
         for near in {parent, place.parent}:
             _delete_left(near)
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        lock = _locked(folder)
-    except (OSError, sqlite3.Error) as error:
+        folder, lock = _locked_folder(parent)
+    except OSError as error:
         _unmake(made)
-        if isinstance(error, OSError):
-            raise cannot_write(place, error) from error
-        raise ExportError(f"{place} cannot be written: {error}") from error
-    stage = folder / "new"
+        raise cannot_write(place, error) from error
     try:
-        stage.mkdir()
-        yield stage
+        yield folder / _NEW
     finally:
         if lock is not None:
             lock.close()
         shutil.rmtree(folder, ignore_errors=True)
         _unmake(made)  # those in which nothing was put after all
+
+
+def _locked_folder(parent: Path) -> tuple[Path, sqlite3.Connection | None]:
+    """Make a staging folder, and lock it where the disk has locks."""
+    for attempt in range(_ATTEMPTS):
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        try:
+            lock = _locked(folder)
+            if lock is None and attempt < _ATTEMPTS - 1:
+                # Taken for an abandoned one: whoever tidies up came before the lock.
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+        except sqlite3.Error:
+            lock = None
+        try:
+            if lock is None:
+                # A disk without locks: without that file nobody judges the folder.
+                (folder / _LOCK).unlink(missing_ok=True)
+            (folder / _NEW).mkdir()
+        except OSError:
+            if lock is not None:
+                lock.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        break
+    return folder, lock
 
 
 def make_folders(folder: Path, made: list[Path]) -> None:
@@ -137,8 +160,9 @@ def _delete_left(parent: Path) -> None:
         except sqlite3.Error:
             continue  # of another user, or on a disk without locks: not ours to judge
         if lock is not None:
-            lock.close()
             shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
+            shutil.rmtree(folder, ignore_errors=True)  # where no open file is deleted
 
 
 def move_in(new: Path, final: Path) -> None:
@@ -152,9 +176,13 @@ def move_in(new: Path, final: Path) -> None:
         It cannot be renamed.
     """
     if not new.is_dir():
+        linked = False
         with suppress(OSError):
             os.link(new, final)  # which fails where there is something, and rename does not
-            new.unlink()
+            linked = True
+        if linked:
+            with suppress(OSError):
+                new.unlink()  # else it goes with its folder
             return
     if final.exists():
         raise FileExistsError(errno.EEXIST, "it has appeared meanwhile", str(final))

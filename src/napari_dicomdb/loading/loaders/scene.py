@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.loading.confidence import Claim, assess
-from napari_dicomdb.loading.describing import series_name
+from napari_dicomdb.loading.describing import referenced_uids, series_name
 from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.loadable import Loadable
 from napari_dicomdb.loading.sequences import load_sequence, sequence_dims, sequence_options
@@ -77,4 +77,5 @@ class SceneLoader:
             shape=shape,
             spacing=spacing,
             dims=sequence_dims(frames),
+            referenced_uids=referenced_uids(frames),
         )
