@@ -63,8 +63,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.path.relative_to(_TESTS).parts[0] in _WINDOW_FOLDERS:
         count = item.session.stash.get(_WINDOW_TESTS, 0)
         item.session.stash[_WINDOW_TESTS] = count + 1
-        if count % 40 == 0:
-            _set_aside(again=count % 800 == 400)
+        if count % 8 == 1:
+            _set_aside(again=count % 800 == 401)
 
 
 def pytest_configure(config: pytest.Config) -> None:

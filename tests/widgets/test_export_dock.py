@@ -9,6 +9,8 @@ from threading import Event
 import numpy as np
 import pytest
 from browser_hands import open_by_menu
+from napari import Viewer
+from napari.components import ViewerModel
 from napari.settings import get_settings
 from pydicom import dcmread, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
@@ -41,6 +43,7 @@ from napari_dicomdb.widgets import _export_strip, _export_work
 from napari_dicomdb.widgets._export_closing import ClosingDialog, _Guard
 from napari_dicomdb.widgets._export_study import StudyChooser
 from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets.export_dock import DicomExport
 
 KEY, LEFT = Qt.Key, Qt.MouseButton.LeftButton
 NEEDS = (
@@ -118,8 +121,15 @@ def exporter(monkeypatch):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
+def window(make_napari_viewer):
+    """Ask for it where the window matters: the viewer has one then."""
     return make_napari_viewer()
+
+
+@pytest.fixture
+def viewer(request):
+    is_in_window = "window" in request.fixturenames
+    return request.getfixturevalue("window") if is_in_window else ViewerModel()
 
 
 @pytest.fixture
@@ -127,7 +137,11 @@ def dock(viewer, database, exporter, phantom, qtbot):
     loadable = next(x for x in database.examine(phantom["axial-ct"].series_uid) if x.selected)
     data, kwargs, _ = loadable.to_layers(loadable.load())[0]
     viewer.add_image(data, **kwargs)
-    _, widget = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM export")
+    if isinstance(viewer, Viewer):
+        _, widget = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM export")
+    else:
+        widget = DicomExport(viewer)
+        qtbot.addWidget(widget)
     qtbot.waitUntil(lambda: widget.export_button.isEnabled(), timeout=20_000)
     return widget
 
@@ -159,7 +173,8 @@ def new_series(database):
     return [s for s in database.series() if s.modality == "OT"]
 
 
-def test_ways_are_shown_best_first_with_what_is_lost(dock):
+def test_what_it_shows_of_a_layer(window, qtbot, viewer, dock, database):
+    # Ways, best first, with what is lost.
     cards = dock.page.cards.cards
     assert [card.way.name for card in cards] == ["Best way", "Second way", "Refused way"]
     assert cards[0].radio.isChecked()
@@ -168,12 +183,58 @@ def test_ways_are_shown_best_first_with_what_is_lost(dock):
     told = [label.text() for label in cards[0].findChildren(QLabel)]
     assert "Not kept: all slices but one" in told
     assert "made for tests" in told
-
-
-def test_the_study_of_the_layer_is_chosen(dock, database):
+    # The study of the layer is chosen.
     (study,) = database.studies()
     assert dock.where.study.study.uid == study.uid
     assert "Phantom" in dock.where.study.title.text()
+    # Each control has a name.
+    for kind in (QLineEdit, QComboBox, QListWidget, QTreeView):
+        for one in dock.findChildren(kind):
+            is_inner = "spinbox" in one.objectName() or isinstance(one.parent(), QComboBox)
+            assert is_inner or one.accessibleName(), one
+    for button in dock.findChildren(QAbstractButton):
+        named = button.text() or button.accessibleName() or button.toolTip()
+        assert named or button.isHidden(), button
+    # Delete does not reach the viewer.
+    qtbot.keyClick(dock, KEY.Key_Delete)
+    assert len(viewer.layers) == 1
+    # Colours follow the theme.
+    viewer.theme = "light"
+    light = dock.styleSheet()
+    viewer.theme = "dark"
+    assert dock.styleSheet() != light
+
+
+def test_what_must_be_answered_first(qtbot, dock, database):
+    # A database that cannot be written to is not offered.
+    with Database.open(database.path, read_only=True) as read_only:
+        dock.where.places.show_database(read_only)
+        assert not dock.where.places.into_database.isEnabled()
+        assert not dock.where.places.destinations.into_database
+        dock.where.places.show_database(database)
+    # A node makes the warning graver.
+    assert "Not for clinical use" in dock.warning.text()
+    add_node(Node("PACS", host="127.0.0.1", port=1))
+    dock.session.network.nodes_changed.emit()
+    dock.where.places.to_node.click()
+    assert dock.where.places.destinations.node.name == "PACS"
+    assert "PACS keeps" in dock.warning.text()
+    dock.where.places.to_node.click()
+    assert "PACS" not in dock.warning.text()
+    # A description that is too long.
+    type_into(qtbot, dock.page.options.fields["description"], "x" * 65)
+    assert "series description" in dock.problem.text()
+    assert not dock.export_button.isEnabled()
+    dock.page.options.fields["description"].clear()
+    # A question that has no answer yet.
+    card = dock.page.cards.cards[1]
+    click(qtbot, card)
+    assert card.radio.isChecked()
+    assert "what to do" in dock.problem.text()
+    assert not dock.export_button.isEnabled()
+    qtbot.keyClick(dock.page.options.fields["shape"], KEY.Key_Down)
+    assert dock.export_button.isEnabled()
+    assert dock.problem.isHidden()
 
 
 def test_export_into_the_database_with_options(qtbot, dock, database, exporter):
@@ -198,7 +259,9 @@ def test_export_into_the_database_with_options(qtbot, dock, database, exporter):
     assert header.PatientID == "PHANTOM-ADA"
 
 
-def test_the_result_is_selected_in_the_browser_with_its_picture(qtbot, viewer, dock, database):
+def test_the_result_is_selected_in_the_browser_with_its_picture(
+    window, qtbot, viewer, dock, database
+):
     _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
     click(qtbot, dock.export_button)
     qtbot.waitUntil(is_idle(dock), timeout=20_000)
@@ -209,7 +272,7 @@ def test_the_result_is_selected_in_the_browser_with_its_picture(qtbot, viewer, d
     assert database.thumbnail_image(series) is not None
 
 
-def test_a_browser_that_is_closed_is_opened_when_asked_for(qtbot, viewer, dock, database):
+def test_a_browser_that_is_closed_is_opened_when_asked_for(window, qtbot, viewer, dock, database):
     click(qtbot, dock.export_button)
     button = dock.work.browser_button
     qtbot.waitUntil(lambda: not button.isHidden(), timeout=20_000)
@@ -282,17 +345,6 @@ def test_another_study_is_found_by_words(qtbot, dock, database, tmp_path):
     assert series.study_uid == "2.25.71"
 
 
-def test_a_question_that_must_be_answered(qtbot, dock, exporter):
-    card = dock.page.cards.cards[1]
-    click(qtbot, card)
-    assert card.radio.isChecked()
-    assert "what to do" in dock.problem.text()
-    assert not dock.export_button.isEnabled()
-    qtbot.keyClick(dock.page.options.fields["shape"], KEY.Key_Down)
-    assert dock.export_button.isEnabled()
-    assert dock.problem.isHidden()
-
-
 def test_preview_shows_attributes_and_sizes_and_leaves_nothing(qtbot, dock, database, exporter):
     click(qtbot, dock.preview_button)
     preview = dock.preview
@@ -325,12 +377,6 @@ def test_errors_come_in_plain_words_and_nothing_is_written(qtbot, dock, database
     assert dock.work.outcome.text() == "its values do not fit"
     assert dock.work.outcome.severity == "error"
     assert new_series(database) == []
-
-
-def test_a_description_too_long_is_said_before(qtbot, dock):
-    type_into(qtbot, dock.page.options.fields["description"], "x" * 65)
-    assert "series description" in dock.problem.text()
-    assert not dock.export_button.isEnabled()
 
 
 def test_a_study_removed_meanwhile(qtbot, dock, database):
@@ -412,18 +458,7 @@ def test_a_layer_nobody_can_write(qtbot, viewer, dock, monkeypatch):
     assert not dock.export_button.isEnabled()
 
 
-def test_a_node_makes_the_warning_graver(qtbot, dock):
-    assert "Not for clinical use" in dock.warning.text()
-    add_node(Node("PACS", host="127.0.0.1", port=1))
-    dock.session.network.nodes_changed.emit()
-    dock.where.places.to_node.click()
-    assert dock.where.places.destinations.node.name == "PACS"
-    assert "PACS keeps" in dock.warning.text()
-    dock.where.places.to_node.click()
-    assert "PACS" not in dock.warning.text()
-
-
-def test_keys(qtbot, viewer, dock, database):
+def test_keys(window, qtbot, viewer, dock, database):
     viewer.show()
     with qtbot.waitActive(dock.window()):
         dock.window().activateWindow()
@@ -435,11 +470,6 @@ def test_keys(qtbot, viewer, dock, database):
     qtbot.keyClick(dock.window(), KEY.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(is_idle(dock), timeout=20_000)
     assert len(new_series(database)) == 1
-
-
-def test_delete_does_not_reach_the_viewer(qtbot, viewer, dock):
-    qtbot.keyClick(dock, KEY.Key_Delete)
-    assert len(viewer.layers) == 1
 
 
 @pytest.fixture
@@ -507,7 +537,7 @@ def test_what_waits_is_written_as_it_was_when_asked(qtbot, dock, viewer, databas
     assert labels.data.max() == 9
 
 
-def test_it_goes_on_when_the_dock_is_closed(qtbot, dock, viewer, database, slow):
+def test_it_goes_on_when_the_dock_is_closed(window, qtbot, dock, viewer, database, slow):
     _, browser = viewer.window.add_plugin_dock_widget("napari-dicomdb", "DICOM browser")
     click(qtbot, dock.export_button)
     qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
@@ -523,7 +553,7 @@ def test_it_goes_on_when_the_dock_is_closed(qtbot, dock, viewer, database, slow)
     assert "1 object written" in again.work.outcome.text()
 
 
-def test_without_any_dock_it_is_written_all_the_same(qtbot, dock, viewer, database, slow):
+def test_without_any_dock_it_is_written_all_the_same(window, qtbot, dock, viewer, database, slow):
     exports = dock.session.exports
     click(qtbot, dock.export_button)
     qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
@@ -535,7 +565,7 @@ def test_without_any_dock_it_is_written_all_the_same(qtbot, dock, viewer, databa
     assert len(new_series(database)) == 1
 
 
-def test_a_window_that_closes_waits(qtbot, dock, viewer, database, slow):
+def test_a_window_that_closes_waits(window, qtbot, dock, viewer, database, slow):
     click(qtbot, dock.export_button)
     qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
     seen = []
@@ -556,7 +586,7 @@ def test_a_window_that_closes_waits(qtbot, dock, viewer, database, slow):
     assert len(new_series(database)) == 1
 
 
-def test_a_window_that_closes_stops_it_when_told_to(qtbot, dock, viewer, database, slow):
+def test_a_window_that_closes_stops_it_when_told_to(window, qtbot, dock, viewer, database, slow):
     click(qtbot, dock.export_button)
     qtbot.waitUntil(slow.reached.is_set, timeout=20_000)
 
@@ -599,31 +629,6 @@ def test_choices_are_kept_for_the_next_time(qtbot, dock, tmp_path, viewer):
     assert again.into_database.isChecked()
 
 
-def test_a_read_only_database_is_not_offered(qtbot, dock, database):
-    with Database.open(database.path, read_only=True) as read_only:
-        dock.where.places.show_database(read_only)
-        assert not dock.where.places.into_database.isEnabled()
-        assert not dock.where.places.destinations.into_database
-        dock.where.places.show_database(None)
-
-
-def test_light_and_dark(viewer, dock):
-    viewer.theme = "light"
-    light = dock.styleSheet()
-    viewer.theme = "dark"
-    assert dock.styleSheet() != light
-
-
-def test_every_control_has_a_name(dock):
-    for kind in (QLineEdit, QComboBox, QListWidget, QTreeView):
-        for one in dock.findChildren(kind):
-            is_inner = "spinbox" in one.objectName() or isinstance(one.parent(), QComboBox)
-            assert is_inner or one.accessibleName(), one
-    for button in dock.findChildren(QAbstractButton):
-        named = button.text() or button.accessibleName() or button.toolTip()
-        assert named or button.isHidden(), button
-
-
 def test_a_newer_class_has_its_name(qtbot, dock, exporter, monkeypatch):
     monkeypatch.setitem(_export_work._NEWER, SecondaryCaptureImageStorage, "A newer class")
     click(qtbot, dock.preview_button)
@@ -632,7 +637,7 @@ def test_a_newer_class_has_its_name(qtbot, dock, exporter, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [9, 18])
-def test_the_pages_fit_a_narrow_dock(qtbot, dock, exporter, viewer, size):
+def test_the_pages_fit_a_narrow_dock(window, qtbot, dock, exporter, viewer, size):
     """At 300 pixels nothing is cut, with letters of the usual size; twice as large scroll."""
     get_settings().appearance.font_size = size
     long = "Write it although the image is in quite another frame of reference"
@@ -654,8 +659,6 @@ def test_the_pages_fit_a_narrow_dock(qtbot, dock, exporter, viewer, size):
 
 
 def test_without_a_viewer(qtbot, database, exporter):
-    from napari_dicomdb.widgets.export_dock import DicomExport
-
     widget = DicomExport()
     qtbot.addWidget(widget)
     qtbot.waitUntil(lambda: widget.session.database is not None, timeout=20_000)
@@ -739,7 +742,7 @@ def test_from_the_menu_of_layers(qtbot, make_napari_viewer, database, exporter):
     qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
 
 
-def test_a_sheared_image_is_resampled_only_when_told(qtbot, viewer, database, phantom):
+def test_a_sheared_image_is_resampled_only_when_told(window, qtbot, viewer, database, phantom):
     loadable = next(x for x in database.examine(phantom["axial-ct"].series_uid) if x.selected)
     data, kwargs, _ = loadable.to_layers(loadable.load())[0]
     image = viewer.add_image(data, **kwargs)

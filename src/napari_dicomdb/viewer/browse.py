@@ -51,8 +51,11 @@ def browse(viewer: Any, paths: Sequence[str | Path]) -> Any:
 
 def find_dock(viewer: Any, name: str) -> Any:
     """Return the widget of a dock of ours that is open in `viewer`, None when it is not."""
+    window = getattr(viewer, "window", None)  # a ViewerModel has none
+    if window is None:
+        return None
     # napari's menus and its calls have different names of the plugin behind the dock's.
-    found = viewer.window.dock_widgets.items()
+    found = window.dock_widgets.items()
     return next((widget for title, widget in found if title.startswith(f"{name} (")), None)
 
 
