@@ -23,7 +23,7 @@ def source_series(
     """Return the series that a result of a study refers to.
 
     The one named, which must be of the study; else the only CT, MR, PET or NM series
-    of the study, None where there are several.
+    of the study that was not made from another one, None where there are several.
 
     Raises
     ------
@@ -45,7 +45,9 @@ def source_series(
         of_study = []
     if not of_study:
         raise NotFoundError(f"the database has no study {study_uid}", reason="study-gone")
-    spatial = [one for one in of_study if one.modality in _SPATIAL]
+    each = database.related_each(of_study)
+    # What was made from others is a result itself, and not what the next one is made from.
+    spatial = [one for one in of_study if one.modality in _SPATIAL and not each[one.uid].sources]
     return spatial[0] if len(spatial) == 1 else None
 
 
