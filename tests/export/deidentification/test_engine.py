@@ -367,7 +367,7 @@ def test_labels_that_name_the_patient() -> None:
     dataset = Dataset()
     dataset.PatientName, dataset.PatientID = "Canary^Jane", "X-77/5"
     dataset.Manufacturer, dataset.ManufacturerModelName = "Canary Systems", "Canary 5"
-    dataset.ContentLabel = "CANARY_1"
+    dataset.ContentLabel, dataset.RescaleType = "CANARY_1", "CANARY"
     dataset.PatientBirthDateInAlternativeCalendar = "S 42"
     dataset.ReasonForCancellation = "Canary went home"
     dataset.ContactDisplayName = "Dr. Canary"
@@ -396,4 +396,4 @@ def test_labels_that_name_the_patient() -> None:
     assert made[0x00430010].value == "GEMS_PARM_01"
     assert made[0x00431039].value[0] == 1000
     told = _bytes(made).lower()
-    assert told.count(b"canary") == 3  # manufacturer, model, published code
+    assert told.count(b"canary") == 4  # manufacturer, model, a term, a published code

@@ -54,8 +54,10 @@ _CONTENT_SEQUENCE = 0x0040A730
 _GRAPHIC_ANNOTATION = 0x00700001
 # Names that people give, though they are code strings: of contents and layers.
 _LABELS = (0x00700002, 0x00700080)
-# Manufacturer, model, software: a phantom is called like who made it.
-_OF_MAKERS = (0x00080070, 0x00081090, 0x00181020)
+# Manufacturer, model, software: a phantom is called like who made it. And terms.
+_OF_MAKERS = (
+    0x00080070, 0x00081090, 0x00180024, 0x00181020, 0x00189005, 0x00281054, 0x00283004
+)  # fmt: skip
 _OF_CODES = (0x00080100, 0x00080101, 0x00080102, 0x00080103, 0x00080104, 0x00080119)
 _PATIENT_IDS = (0x00100020, 0x00120040)
 _PATIENT_NAME = 0x00100010
