@@ -5,6 +5,7 @@ import pytest
 from tests.export.sources import made_up
 
 from napari_dicomdb.export.images.stored_values import ValueRange, plan_stored, value_range
+from napari_dicomdb.export.numbers import decimal_string
 from napari_dicomdb.export.source import ExportSource
 
 
@@ -97,3 +98,31 @@ def test_what_fits_16_bits_anyway_is_not_read() -> None:
     assert (found.low, found.high) == (0, 0)
     lazy = ExportSource("x", Unread(), ("slice", "row", "column"))
     assert value_range(lazy) == ValueRange(-32768, 32767, True)
+
+
+def test_slopes_of_pet_are_of_the_slice() -> None:
+    rng = np.random.default_rng(2)
+    array = rng.random((4, 8, 9)) * np.array([1e-3, 1.0, 50.0, 0.0])[:, None, None]
+    found = plan(array, no_intercept=True)
+    assert (found.by_plane, found.intercept) == (True, 0)
+    for k, expected in enumerate((1e-3, 1.0, 50.0)):
+        one = found.of_plane(array[k], k)
+        assert one.slope == pytest.approx(expected / 65535, rel=0.2)
+        off = np.abs(one.encode(array[k]) * one.slope - array[k]).max()
+        assert off <= one.slope / 2 * 1.001 <= found.error
+        assert float(decimal_string(one.slope)) == one.slope
+    assert found.of_plane(array[3], 3).slope > 0
+    assert not plan(array).by_plane
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_slopes_of_the_files_are_used_again(turned: bool) -> None:
+    slopes = [0.25, 0.0125, 1.5]
+    stored = np.random.default_rng(2).integers(0, 30000, (3, 8, 9))
+    array = (stored * np.array(slopes)[:, None, None]).astype(np.float32)
+    told = [(slope, 0.0) for slope in (slopes[::-1] if turned else slopes)]
+    found = plan(array, no_intercept=True, meta={"rescale": told})
+    for k, slope in enumerate(slopes):
+        one = found.of_plane(array[k], k)
+        assert one.slope == slope
+        np.testing.assert_array_equal(one.encode(array[k]), stored[k])

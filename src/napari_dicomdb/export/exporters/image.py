@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -10,14 +11,13 @@ import numpy as np
 
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable, Need
-from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
 from napari_dicomdb.export.images.image_findings import (
+    axes_not_kept,
     frame_findings,
     out_of_reach,
     unwritable,
     value_findings,
 )
-from napari_dicomdb.export.images.leading_axes import leading_axes
 from napari_dicomdb.export.images.multi_frames import (
     LEGACY_CLASSES,
     write_legacy_converted,
@@ -92,6 +92,15 @@ class ImageExporter:
             forms = ["classic", *(["enhanced"] if source.references else []), *forms]
         offers = [self._offer(source, form, found) for form in forms]
         return [offer for offer in offers if offer is not None]
+
+    def foresee(
+        self, exportable: Exportable, target: StudyTarget, options: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Raise "no-source" when a PET image needs what its source images do not say."""
+        source = exportable.source
+        if options["form"] in ("classic", "enhanced") and source.modality == "PT":
+            SourceImages.of(source, target).check("PT")
+        return ()
 
     def write(
         self,
@@ -322,7 +331,9 @@ def _plan(
         # Not of voxels that are no number: their padding has no room in the header.
         wide = wide and not found.strange
         return plan_stored(source, found, at_least_16=False, wide=wide)
-    return plan_stored(source, found, no_intercept=source.modality == "PT")
+    planned = plan_stored(source, found, no_intercept=source.modality == "PT")
+    # In one object: ITK applies the rescale of the first frame to all.
+    return replace(planned, by_plane=planned.by_plane and form == "classic")
 
 
 def _reasons(
@@ -364,7 +375,8 @@ def _losses(
     losses = []
     if stored.error:
         unit = f" {source.units}" if source.units else ""
-        losses.append(f"values are kept to within {stored.error:.3g}{unit}")
+        finer = ", finer in slices of lower values" if stored.by_plane else ""
+        losses.append(f"values are kept to within {stored.error:.3g}{unit}{finer}")
     if found.strange:
         losses.append(f"{found.strange} voxels that are no number become padding")
     if source.is_rgb and source.shape[-1] == 4:
@@ -375,19 +387,9 @@ def _losses(
         losses.append(f"its name is cut to {_LONGEST_NAME} characters")
     elif _described(source.name) != source.name.strip():
         losses.append("characters of its name that DICOM has no place for are left out")
-    for name in _axes_not_kept(source, form):
+    for name in axes_not_kept(source, form):
         losses.append(f"what the axis {name!r} means is not kept, only its order")
     captured = form in ("secondary-capture", "multi-frame")
     if captured and source.units and not (source.units == "HU" and form != "multi-frame"):
         losses.append(f"the unit of the values ({source.units}) is not kept")
     return tuple(losses)
-
-
-def _axes_not_kept(source: ExportSource, form: str) -> list[str]:
-    axes = leading_axes(source)
-    if form in ("classic", "secondary-capture"):
-        return [axis.name for axis in axes if not axis.is_kept]
-    if _is_placed(source):
-        return list(FrameDimensions.of(source).not_kept)
-    is_loop = len(axes) == 1 and source.grid[0] == 1 and bool(axes[0].times_ms)
-    return [] if is_loop else [axis.name for axis in axes]

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
+from napari_dicomdb.export.images.leading_axes import leading_axes
 
 if TYPE_CHECKING:
     from napari_dicomdb.export.images.stored_values import ValueRange
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["frame_findings", "out_of_reach", "unwritable", "value_findings"]
+__all__ = ["axes_not_kept", "frame_findings", "out_of_reach", "unwritable", "value_findings"]
 
 _MOST_PIXELS = 65535
 _LEAST, _MOST = 1e-30, 1e38
@@ -67,3 +68,14 @@ def value_findings(found: ValueRange) -> tuple[Finding, ...]:
     return (
         Finding(FindingCode.VALUES_CLIPPED, Severity.WARNING, text, {"voxels": found.strange}),
     )
+
+
+def axes_not_kept(source: ExportSource, form: str) -> list[str]:
+    """Return the axes beside space of which only the order is kept."""
+    axes = leading_axes(source)
+    if form in ("classic", "secondary-capture"):
+        return [axis.name for axis in axes if not axis.is_kept]
+    if source.geometry is not None and source.geometry.in_patient:
+        return list(FrameDimensions.of(source).not_kept)
+    is_loop = len(axes) == 1 and source.grid[0] == 1 and bool(axes[0].times_ms)
+    return [] if is_loop else [axis.name for axis in axes]

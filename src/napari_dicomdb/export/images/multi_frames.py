@@ -72,10 +72,11 @@ def write_legacy_converted(
             f"enhanced images need highdicom ({error}): pip install 'napari-dicomdb[export]'"
         ) from error
     singles, frames = _all_frames(drawing, progress)
-    low, high = float(min(f.min() for f in frames)), float(max(f.max() for f in frames))
+    ends = [_ends(single, frame) for single, frame in zip(singles, frames, strict=True)]
+    low, high = min(one[0] for one in ends), max(one[1] for one in ends)
     for single, frame in zip(singles, frames, strict=True):
         if "WindowCenter" not in single:
-            _set_window(single, drawing, low, high)
+            _set_window(single, low, high)
         set_pixels(single, [frame], "none")
         single.file_meta = _meta(single)
     made_of = getattr(legacy, LEGACY_CLASSES[drawing.series.modality])
@@ -120,10 +121,15 @@ def _meta(dataset: Dataset) -> Any:
     return meta
 
 
-def _set_window(single: Dataset, drawing: Drawing, low: float, high: float) -> None:
+def _ends(single: Dataset, frame: NDArray[Any]) -> tuple[float, float]:
+    """Return the lowest and the highest value of a frame, after its rescale."""
+    slope = float(single.get("RescaleSlope", 1))
+    intercept = float(single.get("RescaleIntercept", 0))
+    return float(frame.min()) * slope + intercept, float(frame.max()) * slope + intercept
+
+
+def _set_window(single: Dataset, low: float, high: float) -> None:
     """Show all values: an enhanced image must have a window (Frame VOI LUT macro)."""
-    slope, intercept = drawing.stored.slope, drawing.stored.intercept
-    low, high = slope * low + intercept, slope * high + intercept
     single.WindowCenter = decimal_string((low + high) / 2 + 0.5)
     single.WindowWidth = decimal_string(max(high - low, 1e-6) + 1)
 

@@ -131,7 +131,10 @@ def single_frames(drawing: Drawing) -> Iterator[tuple[Dataset, NDArray[Any]]]:
             made.NumberOfSlices = source.grid[0]
             if source.leading:
                 made.NumberOfTimeSlices = int(np.prod(source.leading))
-        yield made, drawing.stored.encode(_samples(plane, source))
+        stored = drawing.stored.of_plane(plane, k)
+        if stored.by_plane:
+            made.RescaleSlope = decimal_string(stored.slope)
+        yield made, stored.encode(_samples(plane, source))
 
 
 def _samples(plane: NDArray[Any], source: ExportSource) -> NDArray[Any]:

@@ -6,7 +6,7 @@ number (NaN, infinity), which become padding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +55,11 @@ class StoredValues:
         The most by which a value read back differs; 0 when exact.
     padding : int or None
         Stored value of voxels that are no number.
+    by_plane : bool
+        Whether each plane has a slope of its own, see `of_plane`: that of PET images is
+        of the slice (PS3.3 Section C.8.9.4); `slope` and `error` are the largest.
+    slopes : tuple of float
+        Of the planes of the files it came from, to be used again where they fit.
     """
 
     dtype: np.dtype[Any]
@@ -62,6 +67,8 @@ class StoredValues:
     intercept: float = 0.0
     error: float = 0.0
     padding: int | None = None
+    by_plane: bool = False
+    slopes: tuple[float, ...] = ()
 
     @property
     def is_identity(self) -> bool:
@@ -72,6 +79,21 @@ class StoredValues:
     def is_signed(self) -> bool:
         """Whether what is stored may be negative."""
         return self.dtype.kind == "i"
+
+    def of_plane(self, values: NDArray[Any], k: int) -> StoredValues:
+        """Return how the values of plane `k` are stored: with a slope as small as can be."""
+        if not self.by_plane:
+            return self
+        finite = values[np.isfinite(values)].astype(np.float64)
+        biggest = float(np.abs(finite).max(initial=0.0))
+        most = int(np.iinfo(self.dtype).max) - (not self.is_signed and self.padding is not None)
+        # As they were, or turned around.
+        for slope in {self.slopes[k], self.slopes[-1 - k]} if k < len(self.slopes) else ():
+            if _is_written(slope) and biggest / slope < most + 0.5:
+                off = np.abs(np.rint(finite / slope) * slope - finite).max(initial=0.0)
+                if off <= biggest * 2.0**-23:
+                    return replace(self, slope=slope)
+        return replace(self, slope=max(_above(biggest / most), _above(self.slope / 2**16)))
 
     def encode(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the stored integers of some values, never wrapped around."""
@@ -149,7 +171,12 @@ def plan_stored(
     again = _as_it_was(source, found)
     if again is not None and not identity_only and not (no_intercept and again.intercept):
         return again
-    return _scaled(found, no_intercept, padded)
+    scaled = _scaled(found, no_intercept, padded)
+    if not no_intercept:
+        return scaled
+    pairs = list(source.meta.get("rescale") or ())
+    slopes = tuple(float(pair[0]) for pair in pairs) if len(pairs) == source.grid[0] else ()
+    return replace(scaled, by_plane=True, slopes=slopes)
 
 
 def _exact(
@@ -198,12 +225,16 @@ def _as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
     # float32 values of the layer may differ from the product in double precision.
     biggest = max(abs(found.low), abs(found.high), abs(intercept))
     error = 0.0 if source.dtype.kind in "iu" else biggest * 2.0**-23
+    is_exact = True
     for _, _, plane in source.planes():
         values = plane.astype(np.float64)
         again = np.rint((values - intercept) / slope) * slope + intercept
         # A layer may be of the same files and yet hold something else: a map, a filter.
         if values.size and np.abs(values - again).max() > error:
             return None
+        # Programs may compute in single precision.
+        is_exact = is_exact and bool((values == again.astype(np.float32)).all())
+    error = 0.0 if is_exact else error
     dtype = np.dtype(np.int16 if low < -0.5 else np.uint16)
     return StoredValues(dtype, slope, intercept, error)
 
@@ -211,7 +242,7 @@ def _as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
 def _scaled(found: ValueRange, no_intercept: bool, padded: bool) -> StoredValues:
     levels = 65535 - padded
     biggest = max(abs(found.low), abs(found.high))
-    rounding = biggest * 2.0**-24  # programs compute the product in float32
+    rounding = biggest * 2.0**-23  # programs compute in float32: the slope, and the product
     if no_intercept:
         signed = found.low < 0
         levels = (32767 if signed else 65535) - padded
@@ -223,11 +254,16 @@ def _scaled(found: ValueRange, no_intercept: bool, padded: bool) -> StoredValues
     padding = 65535 if padded else None
     if found.low == found.high:
         # One value everywhere: the intercept says it.
-        error = abs(found.low - intercept) + rounding
+        error = abs(found.low - intercept) + rounding / 2  # there is no product
         return StoredValues(np.dtype(np.uint16), 1.0, intercept, error, padding)
     slope = _above((found.high - intercept) / levels)
     error = slope / 2 + abs(found.low - intercept) + rounding
     return StoredValues(np.dtype(np.uint16), slope, intercept, error, padding)
+
+
+def _is_written(slope: float) -> bool:
+    """Whether a slope is one, and a decimal string says it to the last bit."""
+    return bool(np.isfinite(slope)) and slope > 0 and float(decimal_string(slope)) == slope
 
 
 def _above(slope: float) -> float:
