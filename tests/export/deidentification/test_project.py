@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 
@@ -78,3 +79,39 @@ def test_key_is_not_in_its_repr() -> None:
     project = open_project("quiet")
     assert project.key.hex() not in repr(project)
     assert json.loads((projects_folder() / "quiet.json").read_text())["key"] == project.key.hex()
+
+
+def test_two_programs_at_the_same_time() -> None:
+    first, second = open_project("shared"), open_project("shared")
+    assert first.key == second.key
+    assert first.number("a") == 1
+    first.save()
+    assert second.number("b") == 1  # taken, which it cannot know
+    with pytest.raises(ExportError) as caught:
+        second.save()
+    assert caught.value.reason == "project-changed"
+    third, fourth = open_project("shared"), open_project("shared")
+    assert third.number("b") == 2
+    third.save()
+    fourth.save()  # nothing of its own
+    assert (fourth.number("b"), open_project("shared").number("b")) == (2, 2)
+
+
+def test_a_project_made_meanwhile_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = open_project("new", create=False)
+    assert not (projects_folder() / "new.json").exists()
+    early = open_project("new")
+    with pytest.raises(ExportError, match="another program"):
+        late.save()
+    assert open_project("new").key == early.key
+    # Looked for and not there, and made before it is written.
+    made = (projects_folder() / "new.json").read_bytes()
+    (projects_folder() / "new.json").unlink()
+    fsync = os.fsync
+
+    def meanwhile(handle: int) -> None:
+        (projects_folder() / "new.json").write_bytes(made)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    assert open_project("new").key == early.key

@@ -166,6 +166,8 @@ def read_mapping(path: str | os.PathLike[str], passphrase: str = "") -> Mapping:
 
 
 def _parsed(path: str | os.PathLike[str]) -> dict[str, Any]:
+    if not os.path.lexists(path):
+        raise ExportError(f"there is no file {os.fspath(path)}", reason="bad-mapping")
     try:
         if os.path.getsize(path) > _MOST_BYTES:
             raise _no_mapping(path)

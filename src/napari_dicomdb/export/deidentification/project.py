@@ -65,12 +65,40 @@ class Project:
         return -(365 + value % (9 * 365))
 
     def save(self) -> None:
-        """Keep the numbers that were given since it was opened, for the owner's eyes alone."""
-        if self.path is None or (self.path.exists() and len(self.numbers) == self._saved):
+        """Keep the numbers that were given since it was opened, for the owner's eyes alone.
+
+        Raises
+        ------
+        ExportError
+            "bad-project": it cannot be written; "project-changed": another program has
+            meanwhile made it with another key, or given the same numbers to others.
+        """
+        if self.path is None:
             return
+        there = self.path.exists()
+        if there:
+            self._join(*_read(self.path))
+            if len(self.numbers) == self._saved:
+                return
         content = {"name": self.name, "key": self.key.hex(), "numbers": self.numbers}
-        _write_private(self.path, json.dumps(content, indent=1) + "\n")
+        try:
+            _write_private(self.path, json.dumps(content, indent=1) + "\n", new=not there)
+        except FileExistsError:  # made by another program this moment
+            self._join(*_read(self.path))
         self._saved = len(self.numbers)
+
+    def _join(self, key: bytes, others: dict[str, int]) -> None:
+        """Take what another program has kept since this one was opened."""
+        known = {**others, **self.numbers}
+        same = all(self.numbers.get(name, number) == number for name, number in others.items())
+        if key != self.key or not same or len(set(known.values())) < len(known):
+            raise ExportError(
+                f"the project {self.name} was used by another program at the same time: "
+                "do it again",
+                reason="project-changed",
+            )
+        self._saved = len(others)
+        self.numbers = known
 
 
 def projects_folder() -> Path:
@@ -108,23 +136,37 @@ def open_project(name: str = "", *, create: bool = True) -> Project:
         )
     path = projects_folder() / f"{name}.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        numbers = {str(k): int(v) for k, v in content["numbers"].items()}
-        project = Project(name, bytes.fromhex(content["key"]), numbers, path)
-        if len(project.key) < _KEY_BYTES:
-            raise ValueError("the key is too short")
+        project = Project(name, *_read(path), path)
     except FileNotFoundError:
         project = Project(name, secrets.token_bytes(_KEY_BYTES), {}, path)
         if create:
-            project.save()
+            try:
+                project.save()
+            except ExportError as error:
+                if error.reason != "project-changed":
+                    raise
+                project = Project(name, *_read(path), path)
+    project._saved = len(project.numbers)
+    return project
+
+
+def _read(path: Path) -> tuple[bytes, dict[str, int]]:
+    """Return key and numbers of a project; raises FileNotFoundError when there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        numbers = {str(k): int(v) for k, v in content["numbers"].items()}
+        key = bytes.fromhex(content["key"])
+        if len(key) < _KEY_BYTES:
+            raise ValueError("the key is too short")
+    except FileNotFoundError:
+        raise
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise ExportError(
             f"{path} cannot be read; restore it from a backup, or choose another project: "
             "with a new key, patients would get other pseudonyms",
             reason="bad-project",
         ) from error
-    project._saved = len(project.numbers)
-    return project
+    return key, numbers
 
 
 def one_time_project(salt: str) -> Project:
@@ -149,13 +191,17 @@ def one_time_project(salt: str) -> Project:
             raise ValueError("the key is too short")
     except FileNotFoundError:
         secret = secrets.token_bytes(_KEY_BYTES)
-        _write_private(path, secret.hex() + "\n")
+        try:
+            _write_private(path, secret.hex() + "\n", new=True)
+        except FileExistsError:  # made by another program this moment
+            return one_time_project(salt)
     except (OSError, ValueError) as error:
         raise ExportError(f"{path} cannot be read: remove it", reason="bad-project") from error
     return Project("", hmac.new(secret, f"one-time\0{salt}".encode(), hashlib.sha256).digest())
 
 
-def _write_private(path: Path, text: str) -> None:
+def _write_private(path: Path, text: str, *, new: bool = False) -> None:
+    """Write a file for its owner alone; a `new` one raises FileExistsError if it is there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # mkstemp makes files that the owner alone may read.
@@ -167,11 +213,25 @@ def _write_private(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        if not new or not _linked(partial, path):
+            os.replace(partial, path)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
         Path(partial).unlink(missing_ok=True)
+
+
+def _linked(partial: str, path: Path) -> bool:
+    """Give a file its name unless that is taken; False where there are no links."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _unwritable(path: Path, error: OSError) -> ExportError:

@@ -33,7 +33,7 @@ _WORD = re.compile(r"[^\W_]+")
 _SHORTEST_NAME, _SHORTEST_NUMBER, _SHORTEST_ID = 3, 5, 4
 _NO_NAMES = frozenset(
     ("anon", "anonymized", "anonymous", "brain", "dicom", "head", "image", "liver", "lung", "name",
-     "none", "patient", 
+     "none", "patient",
      "phantom", "prostate", "subject", "test", "unknown")
 )  # fmt: skip
 
