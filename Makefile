@@ -53,9 +53,12 @@ test-oldest: system
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
-# Compares what we load with known answers; writes docs/validation.md.
+# Compares what we load with known answers; writes docs/validation.md. Then what we write with
+# what other programs read of it; writes docs/validation-export.md.
 validate: $(STAMP)
 	$(BIN)/python scripts/validate.py
+	@scripts/setup-system.sh peers
+	$(BIN)/python scripts/validate_export.py
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --outdir dist

@@ -341,6 +341,8 @@ def table(results: list[Result]) -> str:
         "writes FSL's convention; dicom2nifti writes vectors along the image, or leaves them in",
         "patient coordinates, as said.",
         "",
+        "What we write, read back by others: [validation-export.md](validation-export.md).",
+        "",
     ]
     for name in dict.fromkeys(result.set_name for result in results):
         lines += [
