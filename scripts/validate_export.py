@@ -357,7 +357,8 @@ step. Segmentations of the reference data are in a section of their own, below.
   {ROUNDINGS} times what the positions in the original files are off a line: programs fit or
   extend them in their own ways).
 - **verdict**: "equal, but": we read what was written; the note tells who does not, or who
-  complains, and why that is no fault of the file. "refused": not written; the note has the reason that the user is given.
+  complains, and why that is no fault of the file. "refused": not written; the note has the
+  reason that the user is given.
 
 {len(rows)} times written or refused: {counts["equal"]} equal, {counts["explained"]} equal with an
 explanation, {counts["refused"]} refused, {counts["unopened"]} not opened, {counts["differs"]} that
