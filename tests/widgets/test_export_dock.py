@@ -15,7 +15,7 @@ from napari.settings import get_settings
 from pydicom import dcmread, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QCloseEvent
+from qtpy.QtGui import QCloseEvent, QIcon
 from qtpy.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -674,6 +674,9 @@ def test_segments_are_named_and_coded(qtbot, viewer, dock, exporter):
     qtbot.waitUntil(lambda: dock.plans.plan(layer) is not None, timeout=20_000)
     table = dock.page.segments
     assert [row.label for row in table.model.rows] == ["Liver", "Segment 2"]
+    icon = table.model.data(table.model.index(0, 0), Qt.ItemDataRole.DecorationRole)
+    swatch = icon.pixmap(16, QIcon.Mode.Selected).toImage().pixelColor(8, 8)
+    assert swatch.getRgb()[:3] == tuple(table.model.rows[0].colour)  # not tinted when selected
     # A name is typed into the table, and says what it is.
     index = table.model.index(1, 1)
     table.table.selectRow(1)

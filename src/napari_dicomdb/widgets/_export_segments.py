@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -38,6 +38,15 @@ _TITLES = ("Value", "Name", "Type", "Algorithm")
 _ALGORITHMS = (("As the others", ""), ("Manual", "MANUAL"), ("Semi-automatic", "SEMIAUTOMATIC"),
                ("Automatic", "AUTOMATIC"))  # fmt: skip
 _ROW = 24
+_SWATCH = 34  # a colour before the number, and the room around both
+_ROLES = frozenset(
+    {
+        int(Qt.ItemDataRole.DisplayRole),
+        int(Qt.ItemDataRole.EditRole),
+        int(Qt.ItemDataRole.DecorationRole),
+        int(Qt.ItemDataRole.ToolTipRole),
+    }
+)
 _CODES = ("category", "type", "type_modifier", "region")
 
 
@@ -95,13 +104,15 @@ class SegmentsModel(QAbstractTableModel):
         return True
 
     def data(self, index: QModelIndex, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
+        if role not in _ROLES:
+            return None
         row, column = self.rows[index.row()], index.column()
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             kind = " ".join(t.meaning for t in (row.type_modifier, row.type) if t is not None)
             cells = (str(row.value), row.label, kind, _algorithm(row))
             return cells[column] if role == Qt.ItemDataRole.EditRole else one_line(cells[column])
         if role == Qt.ItemDataRole.DecorationRole and column == 0:
-            return QColor(*row.colour)
+            return _swatch(row.colour)
         if role == Qt.ItemDataRole.ToolTipRole:
             told = (
                 row.label,
@@ -138,7 +149,8 @@ class SegmentTable(QWidget):
         self.table.setTabKeyNavigation(False)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        # Of what is in it Qt would ask for a thousand rows at each change.
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
         header.setMinimumSectionSize(40)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.form = QWidget()
@@ -218,6 +230,9 @@ class SegmentTable(QWidget):
         are_others = [one.value for one in rows] != [one.value for one in self.model.rows]
         chosen = self._selected()
         self.model.show_rows(rows)
+        widest = max((row.value for row in rows), default=0)
+        letters = self.table.fontMetrics().horizontalAdvance(f"0{widest}")
+        self.table.horizontalHeader().resizeSection(0, max(letters + _SWATCH, 40))
         self.table.setFixedHeight(_ROW * min(max(len(rows), 2), 8) + 30)
         if are_others:
             for row in [row for row in chosen if row < len(rows)] or [0]:
@@ -288,6 +303,15 @@ class SegmentTable(QWidget):
         )
         if colour.isValid():
             self._set(colour=(colour.red(), colour.green(), colour.blue()))
+
+
+def _swatch(colour: Sequence[int]) -> QIcon:
+    """Return a patch of this colour, also in a row that is selected."""
+    patch = QPixmap(16, 16)
+    patch.fill(QColor(*colour))
+    icon = QIcon(patch)
+    icon.addPixmap(patch, QIcon.Mode.Selected)
+    return icon
 
 
 def _algorithm(row: SegmentMeaning) -> str:
