@@ -66,7 +66,7 @@ def test_rows_cards_and_menus_lead_from_one_to_the_other(
     database.remove(series=image)
     browser._on_changed()
     browser.show_view("tables")
-    qtbot.waitUntil(lambda: "its images are not here" in second_line(result), timeout=20_000)
+    qtbot.waitUntil(lambda: "its source is not here" in second_line(result), timeout=20_000)
 
 
 class Slow:

@@ -99,7 +99,7 @@ def test_links_in_a_few_words_and_in_full():
     assert _text.related_line(Related((unnumbered,))) == "of AX"
     assert _text.related_line(Related(tuple(others[:3]))) == "of 2: T2 and 2 more"
     assert _text.related_line(Related(results=tuple(others[:2]))) == "2 results"
-    assert _text.related_line(Related(missing=2)) == "its images are not here"
+    assert _text.related_line(Related(missing=2)) == "its source is not here"
     tip = _text.related_tip(Related((unnumbered,), tuple(others), 1)).splitlines()
     assert tip[0] == "Made from AX (CT)"
     assert tip[1].startswith("Part of what it was made from is not in the database")

@@ -300,7 +300,7 @@ def _links(related: Related) -> str:
         numbers = ("?" if one.number is None else f"#{one.number}" for one in related.sources)
         found.append(f"of {' '.join(numbers)}")
     elif related.missing:
-        found.append("of images not here")
+        found.append("source not here")
     if related.results:
         count = len(related.results)
         found.append(f"{count} result{'s' if count > 1 else ''}")

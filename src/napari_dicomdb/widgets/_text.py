@@ -127,7 +127,7 @@ def related_line(related: Related) -> str:
         more = len(related.sources) - 1
         parts.append(f"of {_named(related.sources[0])}" + (f" and {more} more" if more else ""))
     elif related.missing:
-        parts.append("its images are not here")
+        parts.append("its source is not here")
     if related.results:
         parts.append(count(len(related.results), "result"))
     return " · ".join(parts)
