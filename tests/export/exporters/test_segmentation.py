@@ -385,3 +385,53 @@ def test_a_study_that_was_deleted_meanwhile(reference_data, tmp_path):
         with pytest.raises(NotFoundError):
             write_results(database, [offer], target, into_database=True)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "compression"),
+    [
+        ("BINARY", "deflated"),
+        ("LABELMAP", "deflated"),
+        ("LABELMAP", "rle"),
+        ("FRACTIONAL", "rle"),
+        ("FRACTIONAL", "deflated"),
+    ],
+)
+def test_compressed_segmentations_are_read_again(kind, compression, tmp_path):
+    array = np.zeros((3, 20, 31), np.float32 if kind == "FRACTIONAL" else np.uint16)
+    array[1:, 3:9, 4:30] = 1 if kind == "BINARY" else 0.2 if kind == "FRACTIONAL" else 300
+    role = "image" if kind == "FRACTIONAL" else "labels"
+    target = StudyForm(patient_id="7").target()
+    offer = offer_of(made_up(array, role=role), kind, compression=compression)
+    path = write(offer, target, tmp_path)
+    header = pydicom.dcmread(path)
+    syntax = header.file_meta.TransferSyntaxUID
+    assert (syntax.is_deflated, syntax.is_encapsulated) == (
+        compression == "deflated",
+        compression == "rle",
+    )
+    plain = pydicom.dcmread(write(offer.with_options(compression="none"), target, tmp_path))
+    assert np.array_equal(header.pixel_array, plain.pixel_array)
+    found = read_back(path)
+    assert np.count_nonzero(found.array) == np.count_nonzero(array)
+    assert float(np.max(found.array)) == pytest.approx(float(array.max()), abs=1 / 510)
+    with pytest.raises(ExportError, match="Compression"):
+        offer_of(made_up(array, role=role), kind, compression="jpeg-ls").check()
+
+
+def test_bits_have_no_rle(tmp_path):
+    array = np.ones((1, 4, 5), np.uint8)
+    with pytest.raises(ExportError, match="use one of none, deflated"):
+        offer_of(made_up(array, role="labels"), "BINARY", compression="rle").check()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 0.0])
+def test_a_place_that_is_none_is_refused_before(number):
+    affine = oblique()
+    affine[:3, 1] = number
+    array = np.ones((1, 4, 5), np.uint8)
+    shares = array.astype(np.float32) / 2
+    for source in (made_up(array, affine, role="labels"), made_up(shares, affine)):
+        offers = [o for o in examine_for_export(source) if o.kind == "segmentation"]
+        assert offers
+        assert all("singular" in one.refusal for one in offers)

@@ -12,7 +12,8 @@ from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable
 from napari_dicomdb.export.object_file import write_object
-from napari_dicomdb.export.segments.segment_encoding import MAXIMUM, values_in
+from napari_dicomdb.export.planes import is_invertible
+from napari_dicomdb.export.segments.segment_encoding import MAXIMUM, compressed, values_in
 from napari_dicomdb.export.segments.segment_grids import check_frame_of_reference
 from napari_dicomdb.export.segments.segment_meanings import (
     SegmentMeaning,
@@ -25,6 +26,7 @@ from napari_dicomdb.export.segments.segment_needs import (
     CHECKED,
     EMPTY,
     FRACTIONS,
+    compression_of,
     needs_of,
     tiling_of,
 )
@@ -138,7 +140,8 @@ class SegmentationExporter:
             )
             dataset = segmentation_dataset(content, plan.layouts[k], target, series, reference)
             name = f"segmentation-{number:04d}.dcm" if len(kept) > 1 else "segmentation.dcm"
-            paths.append(write_object(dataset, folder / name))
+            syntax = compressed(dataset, str(options.get("compression") or "none"))
+            paths.append(write_object(dataset, folder / name, syntax))
             progress(number, len(kept), "Written")
         return paths
 
@@ -178,10 +181,8 @@ class SegmentationExporter:
             losses.append("segments are numbered from 1, whatever their label")
         changed = _renamed(_with_all_labels(source), present)
         if changed:
-            losses.append(
-                f"{changed} name{'' if changed == 1 else 's'} of segments do not fit "
-                "(64 characters, none of control): they are cut"
-            )
+            which = "the name of 1 segment does" if changed == 1 else f"{changed} names do"
+            losses.append(f"{which} not fit (64 characters, none of control): cut to what does")
         safe = [v for v in values if kind == "BINARY" or 0 < v <= _MOST_LABEL]
         known = meanings_of(_with_all_labels(source), safe[: _MOST_LABEL + 1])
         return Exportable(
@@ -191,7 +192,7 @@ class SegmentationExporter:
             reasons=reasons,
             losses=tuple(losses),
             findings=tuple(findings),
-            needs=(*needs_of(source, known), EMPTY, *tiling_of(source)),
+            needs=(*needs_of(source, known), EMPTY, compression_of(kind), *tiling_of(source)),
             source=source,
             exporter=self,
             options=MappingProxyType({"type": kind}),
@@ -215,7 +216,10 @@ class SegmentationExporter:
             losses=tuple(losses),
             findings=tuple(findings),
             needs=(
-                *needs_of(source, _fraction_meanings(source)), FRACTIONS, *tiling_of(source)
+                *needs_of(source, _fraction_meanings(source)),
+                FRACTIONS,
+                compression_of("FRACTIONAL"),
+                *tiling_of(source),
             ),
             source=source,
             exporter=self,
@@ -332,8 +336,11 @@ def _share_limits(source: ExportSource) -> tuple[float, float, bool] | None:
 
 
 def _why_not(source: ExportSource) -> list[Finding]:
-    placed = source.geometry is not None and source.geometry.in_patient
-    if placed or source.references:
+    geometry = source.geometry
+    if geometry is not None and not is_invertible(geometry.affine):
+        text = "its transform is singular: no voxel has a size"
+        return [Finding(FindingCode.NO_GEOMETRY, Severity.ERROR, text)]
+    if source.references or (geometry is not None and geometry.in_patient):
         return []
     text = "a segmentation needs a place in the patient, or the image it was drawn on"
     return [Finding(FindingCode.NO_GEOMETRY, Severity.ERROR, text)]

@@ -258,9 +258,11 @@ def _say_increments(made: Dataset, singles: list[Dataset], drawing: Drawing) -> 
         made.FrameIncrementPointer = 0x00181065
         made.FrameTimeVector = decimal_strings(steps)
         return
+    geometry = drawing.source.geometry
+    step = geometry.spacing[0] if geometry is not None and geometry.has_spacing else 1.0
     made.FrameIncrementPointer = 0x00182005
     made.SliceLocationVector = [
-        float(one.get("SliceLocation", k)) for k, one in enumerate(singles)
+        float(one.get("SliceLocation", k * step)) for k, one in enumerate(singles)
     ]
 
 

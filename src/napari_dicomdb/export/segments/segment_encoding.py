@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.images.pixel_encoding import COMPRESSIONS, encoded_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from numpy.typing import NDArray
+    from pydicom import Dataset
 
     from napari_dicomdb.progress import Progress
 
-__all__ = ["MAXIMUM", "Frames", "encode", "values_in"]
+__all__ = ["MAXIMUM", "Frames", "compressed", "encode", "values_in"]
 
 MAXIMUM = 255
 """MaximumFractionalValue: what stands for 1."""
@@ -128,6 +130,41 @@ def encode(
         else:
             _add_masks(found, k, arrays, wanted, every=every)
     return found
+
+
+def compressed(dataset: Dataset, compression: str) -> str:
+    """Compress the frames of a segmentation, and return its transfer syntax UID.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With native pixels; changed in place.
+    compression : str
+        "none", "deflated", or, of frames of bytes, "rle".
+
+    Raises
+    ------
+    ExportError
+        "bad-option": no such compression of these frames.
+    MissingLibraryError
+        If the library that compresses is not installed.
+    """
+    from pydicom.encaps import encapsulate
+
+    bits = int(dataset.BitsAllocated)
+    if compression not in ("none", "deflated", "rle") or (compression == "rle" and bits == 1):
+        raise ExportError(
+            f"no compression {compression!r} of a {dataset.SegmentationType} segmentation",
+            reason="bad-option",
+        )
+    if compression == "rle":
+        shape = (int(dataset.NumberOfFrames), int(dataset.Rows), int(dataset.Columns))
+        dtype = np.dtype("<u2" if bits == 16 else "u1")
+        frames = np.frombuffer(dataset.PixelData, dtype, count=int(np.prod(shape))).reshape(shape)
+        encoded = encapsulate([encoded_frame(frame, compression) for frame in frames])
+        dataset.add_new("PixelData", "OB", encoded)
+        dataset["PixelData"].is_undefined_length = True
+    return COMPRESSIONS[compression]
 
 
 def values_in(plane: NDArray[Any]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.export.exporter import Need
+from napari_dicomdb.export.images.pixel_encoding import COMPRESSION_NAMES
 from napari_dicomdb.export.segments.segment_meanings import fitting
 from napari_dicomdb.export.study import value_problem
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.segments.segment_meanings import SegmentMeaning
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["CHECKED", "EMPTY", "FRACTIONS", "needs_of", "tiling_of"]
+__all__ = ["CHECKED", "EMPTY", "FRACTIONS", "compression_of", "needs_of", "tiling_of"]
 
 CHECKED = {
     "description": "SeriesDescription",
@@ -37,6 +38,22 @@ FRACTIONS = Need(
     "PROBABILITY",
     (("PROBABILITY", "Probability"), ("OCCUPANCY", "Share of the voxel")),
 )
+_NO_RLE = frozenset({"BINARY"})  # bits are no bytes (PS3.5 Section 8.2.2)
+
+
+def compression_of(kind: str) -> Need:
+    """Return the need of how the frames of a type of segmentation are compressed."""
+    kept = ("none", "deflated") if kind in _NO_RLE else ("none", "deflated", "rle")
+    return Need(
+        "compression",
+        "Compression",
+        "choice",
+        "none",
+        tuple((key, COMPRESSION_NAMES[key]) for key in kept),
+        tip="All are lossless; every program reads segmentations that are not compressed.",
+    )
+
+
 _TILING = Need(
     "tiling",
     "Tiles of a slide",
