@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.export.exporter import Exportable, Need
+from napari_dicomdb.export.segments.segment_meanings import meanings_from, meanings_of
 from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.widgets._export_segments import SegmentsModel, SegmentTable
+from napari_dicomdb.widgets._theme import current_palette
+from napari_dicomdb.widgets.models import export_plan
 from napari_dicomdb.widgets.models.export_plan import LayerPlan
 
 
@@ -93,3 +99,62 @@ def test_what_cannot_be_written_says_why():
     assert "it lies nowhere" in plan.problem()
     assert LayerPlan("Layer", trouble="it is a drawing").problem() == "it is a drawing"
     assert LayerPlan("Layer").problem() == "there is no way to write it as DICOM"
+
+
+def test_of_many_segments_only_what_was_said_is_read_again(monkeypatch):
+    rows = [
+        replace(segment, tracking_id=f"lesion {segment.value}").to_json()
+        for segment in meanings_of(make_ways("one")[0].source, range(1, 2001))
+    ]
+    plan = LayerPlan("Layer", None, make_ways("one", "two", needs=(segments_need(rows),)))
+    plan.colours = {2: (1, 2, 3), 9: (4, 5, 6)}
+    asked = []
+
+    def counted(answer, known):
+        asked.append(len(known))
+        return meanings_from(answer, known)
+
+    monkeypatch.setattr(export_plan, "meanings_from", counted)
+    plan.prepare()
+    assert asked == [2000]  # both ways ask the same
+    plan.say(9, label="Liver")
+    plan.choose(1)
+    shown = plan.meanings()
+    assert asked == [2000, 1]
+    # The same as if all of it were read at once, which is what is written.
+    assert shown == meanings_from(plan._said_of_segments, [export_plan._meaning(r) for r in rows])
+    assert [one.value for one in shown] == list(range(1, 2001))
+    assert (shown[8].label, shown[8].type.meaning, shown[8].colour) == (
+        "Liver",
+        "Liver",
+        (4, 5, 6),
+    )
+    assert (shown[1].colour, shown[1].tracking_id) == ((1, 2, 3), "lesion 2")
+
+
+def segments_need(rows):
+    return Need("segments", "Segments", "segments", rows)
+
+
+def test_a_table_of_many_segments_asks_for_those_it_shows(qtbot, user_folders, monkeypatch):
+    found = meanings_of(make_ways("one")[0].source, range(1, 2001))
+    rows = [one.to_json() for one in found]
+    plan = LayerPlan("Layer", None, make_ways("one", needs=(segments_need(rows),)))
+    asked, data = set(), SegmentsModel.data
+
+    def counted(model, index, role=0):
+        asked.add(index.row())
+        return data(model, index, role)
+
+    monkeypatch.setattr(SegmentsModel, "data", counted)
+    table = SegmentTable(current_palette())
+    qtbot.addWidget(table)
+    table.show_plan(plan)
+    table.show()
+    qtbot.waitUntil(lambda: bool(asked))
+    table.table.scrollToBottom()
+    plan.say(2000, label="Liver")
+    table.show_plan(plan)
+    assert table.model.rowCount() == 2000
+    assert len(asked) < 100
+    assert table.table.columnWidth(0) > table.table.fontMetrics().horizontalAdvance("2000") + 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,6 +185,8 @@ def examine_layer(
     plan = LayerPlan(layer.name, source, ways, trouble)
     if source.role == "labels":
         plan.colours = _colours(layer, plan)
+        with suppress(DicomDbError):  # the table of segments says what does not fit
+            plan.prepare()
     return plan
 
 

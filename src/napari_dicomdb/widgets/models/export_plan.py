@@ -62,6 +62,8 @@ class LayerPlan:
     answers: dict[WayKey, dict[str, Any]] = field(default_factory=dict)
     segments: dict[int, dict[str, Any]] = field(default_factory=dict)
     colours: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    # What segments are as their layer says, by the rows of needs that are told apart.
+    _known: list[tuple[Any, dict[int, SegmentMeaning]]] = field(default_factory=list)
     _meanings: tuple[Any, tuple[SegmentMeaning, ...]] | None = None  # of a need, until said anew
 
     @property
@@ -98,9 +100,31 @@ class LayerPlan:
         if need is None:
             return ()
         if self._meanings is None or self._meanings[0] is not need:
-            known = [_meaning(row) for row in need.default or ()]
-            self._meanings = need, meanings_from(self._said_of_segments, known)
+            known = self._known_of(need)
+            said = {value: row for value, row in self.segments.items() if value in known}
+            changed = meanings_from(said, [known[value] for value in said])
+            told = known | {one.value: one for one in changed}
+            self._meanings = need, tuple(told.values())
         return self._meanings[1]
+
+    def prepare(self) -> None:
+        """Read what segments are, which takes long where they are many; on any thread."""
+        for way in self.ways:
+            for need in way.needs:
+                if need.kind == "segments":
+                    self._known_of(need)
+
+    def _known_of(self, need: Need) -> dict[int, SegmentMeaning]:
+        """Return what each segment is as its layer says, ascending by value."""
+        asked = need.default or ()
+        for rows, known in self._known:
+            if rows is asked or rows == asked:
+                return known
+        colours = {value: {"colour": colour} for value, colour in self.colours.items()}
+        found = meanings_from(colours, [_meaning(row) for row in asked])
+        known = {one.value: one for one in found}
+        self._known.append((asked, known))
+        return known
 
     @property
     def _said_of_segments(self) -> dict[int, dict[str, Any]]:
