@@ -84,7 +84,7 @@ def test_told_before_anything_is_written(
         ((path, "--study", study, "--as", "seg", "--form", "classic", *to), 2, "--form goes"),
         ((path, "--study", "1.2.3", *to), 1, "study-gone"),
         ((path, "--study", study, "--source", "1.2.3", *to), 1, "not-found"),
-        ((path, "--study", study, "--form", "film", *to), 1, "only as"),
+        ((path, "--study", study, "--form", "film", *to), 2, "--form takes"),
         ((path, "--study", study, "--set", "taste=sweet", *to), 1, "bad-option"),
         ((path, "--study", study, "--set", "compression=jpeg", *to), 1, "bad-option"),
         ((path, "--study", study, "--description", "x" * 65, *to), 1, "bad-value"),
@@ -93,6 +93,46 @@ def test_told_before_anything_is_written(
         outcome = dicomdb("write", *words)
         assert (outcome.code, text in outcome.err) == (code, True), outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_must_be_answered_is_told_with_the_option_that_answers(
+    dicomdb: Callable[..., Any], result: tuple[Path, str], tmp_path: Path
+) -> None:
+    path, study = result
+    image = nibabel.load(path)
+    sheared = np.eye(4)
+    sheared[0, 1] = 0.2
+    data = np.asarray(image.dataobj)[:20, :20, :3]
+    nibabel.save(nibabel.Nifti1Image(data, image.affine @ sheared), tmp_path / "s.nii")
+    words = ("write", tmp_path / "s.nii", "--study", study)
+    for extra in (("--to", tmp_path / "out"), ("--dry-run",)):
+        refused = dicomdb(*words, *extra)
+        assert refused.code == 1
+        assert "--set geometry=resample" in refused.err
+        assert not (tmp_path / "out").exists()
+    written = dicomdb(*words, "--to", tmp_path / "out", "--set", "geometry=resample")
+    assert written.code == 0, written.err
+
+
+def test_fractions_of_another_program(
+    dicomdb: Callable[..., Any], result: tuple[Path, str], tmp_path: Path
+) -> None:
+    path, study = result
+    image = nibabel.load(path)
+    shares = np.zeros(image.shape, np.float32)
+    shares[10:20, 10:30, 40] = np.linspace(0, 1, 200, dtype=np.float32).reshape(10, 20)
+    nibabel.save(nibabel.Nifti1Image(shares, image.affine), tmp_path / "p.nii.gz")
+    words = ("write", tmp_path / "p.nii.gz", "--study", study, "--as", "seg")
+    refused = dicomdb(*words, "--to", tmp_path / "out")
+    assert (refused.code, "type=FRACTIONAL" in refused.err) == (1, True)
+    written = dicomdb(*words, "--to", tmp_path / "out", "--set", "type=FRACTIONAL", "--json")
+    assert written.code == 0, written.err
+    made = highdicom.seg.segread(written.json["files"][0])
+    assert made.SegmentationType == "FRACTIONAL"
+    assert made.pixel_array.max() / made.MaximumFractionalValue == 1
+    expected = np.sort(shares[shares > 0])
+    got = np.sort(made.pixel_array[made.pixel_array > 0]) / made.MaximumFractionalValue
+    np.testing.assert_allclose(got, expected[-got.size :], atol=1 / 510 + 1e-6)
 
 
 @pytest.fixture

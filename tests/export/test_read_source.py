@@ -92,3 +92,29 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(LoadError) as error:
         read_source(tmp_path / "f.nrrd", role="labels")
     assert error.value.reason == "no-labels"
+
+
+def test_the_rescale_of_a_nifti_is_known(tmp_path: Path) -> None:
+    stored = np.arange(60, dtype=np.uint16).reshape(3, 4, 5)
+    image = nibabel.Nifti1Image(stored, np.eye(4))
+    image.header.set_slope_inter(0.5, -3)
+    nibabel.save(image, tmp_path / "half.nii")
+    source = read_source(tmp_path / "half.nii", modality="PT")
+    np.testing.assert_array_equal(source.array, (stored * 0.5 - 3).T)
+    assert source.meta == {"rescale": [(0.5, -3.0)], "modality": "PT"}
+    nibabel.save(nibabel.Nifti1Image(stored * 0.3, np.eye(4)), tmp_path / "float.nii")
+    assert source.is_rgb is False and "rescale" not in read_source(tmp_path / "float.nii").meta
+
+
+def test_names_of_slicer_are_in_utf_8(tmp_path: Path) -> None:
+    header = {"space": "LPS", "space directions": np.eye(3), "space origin": [0, 0, 0],
+              "Segment0_LabelValue": "1", "Segment0_Name": "NAME"}  # fmt: skip
+    path = tmp_path / "x.seg.nrrd"
+    nrrd.write(str(path), np.ones((2, 3, 4), np.uint8), header)
+    path.write_bytes(path.read_bytes().replace(b"NAME", "Leber \u809d".encode()))
+    assert read_source(path, role="labels").labels[1].name == "Leber \u809d"
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match="is a folder: name a file"):
+        read_source(tmp_path)

@@ -122,3 +122,18 @@ def test_a_pet_image_without_what_it_must_say_is_refused(pet, tmp_path: Path) ->
         SourceImages([poor]).copy_image(made, "PT", poor)
     made.DecayCorrection = "NONE"
     SourceImages([poor]).copy_image(made, "PT", poor)
+
+
+def test_what_a_pet_image_lacks_is_known_before_it_is_written(pet, tmp_path: Path) -> None:
+    source, target = pet
+    images = SourceImages.of(source, target)
+    images.check("PT")
+    header = pydicom.dcmread(images.records[0].path)
+    header.DecayCorrection = "START"
+    del header.DecayFactor
+    header.save_as(tmp_path / "x.dcm")
+    poor = replace(images.records[0], path=str(tmp_path / "x.dcm"))
+    with pytest.raises(ExportError, match="DecayFactor"):
+        SourceImages([poor]).check("PT")
+    with pytest.raises(ExportError, match="SeriesType"):
+        SourceImages([]).check("PT")

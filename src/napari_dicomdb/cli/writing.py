@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["register", "write"]
 
 KINDS = ("image", "parametric-map", "seg")
+FORMS = ("classic", "enhanced", "secondary-capture", "multi-frame")
 _KIND_OF = {"image": "image", "parametric-map": "parametric-map", "seg": "segmentation"}
 
 
@@ -91,7 +92,6 @@ def write(
 ) -> None:
     """Write a NIfTI or NRRD file as DICOM images, parametric map or segmentation."""
     from napari_dicomdb.export.linking import linked, source_series
-    from napari_dicomdb.export.read_source import read_source
     from napari_dicomdb.export.results import check_results
     from napari_dicomdb.export.segments.label_names import read_label_names
     from napari_dicomdb.export.study import StudyTarget
@@ -101,6 +101,8 @@ def write(
         raise typer.BadParameter(f"--as takes {', '.join(KINDS)}")
     if not dry_run and not into_db and to is None and node is None:
         raise typer.BadParameter("say where to write: --into-db, --to DIR or --node NAME")
+    if form is not None and form not in FORMS:
+        raise typer.BadParameter(f"--form takes {', '.join(FORMS)}")
     if form is not None and as_ != "image":
         raise typer.BadParameter("--form goes with --as image")
     if names is not None and as_ != "seg":
@@ -109,8 +111,9 @@ def write(
     receiver = find_node(node) if node is not None else None
     with progress_bar() as progress, open_database(db, read_only=not into_db) as database:
         series = source_series(database, study, source)
-        role = "labels" if as_ == "seg" else "image"
-        made = linked(read_source(file, role=role), database, series)
+        if series is None:
+            _say_no_source(database, study)
+        made = linked(_read(file, as_, options), database, series)
         if names is not None:
             made = _named(made, read_label_names(names))
         if not made.geometry or not made.geometry.in_patient:
@@ -118,8 +121,11 @@ def write(
         offers = _offers(made, _KIND_OF[as_], form)
         chosen = _of_type(offers, options)
         if dry_run:
-            told = [(o, _foreseen(o, options, database, study)) for o in offers]
+            told = [(o, *_foreseen(o, options, database, study)) for o in offers]
             _tell(told, chosen, json_)
+            against = next(error for offer, _, error in told if offer is chosen)
+            if against is not None:
+                raise against
             target = StudyTarget.of_study(database, study, made.references)
             chosen = _with_options(chosen, options)
             check_results(database, [chosen], target, folder=to, into_database=into_db)
@@ -140,6 +146,32 @@ def write(
         raise typer.Exit(1)
 
 
+def _say_no_source(database: Database, study: str) -> None:
+    if len(database.series(study=study)) > 1:
+        told = "it refers to no images; --source names the series that it was made from"
+        typer.echo(f"note: {told}", err=True)
+
+
+def _read(file: Path, as_: str, options: dict[str, str]) -> ExportSource:
+    """Return what a file holds: labels for a segmentation, unless it is to be fractional."""
+    from napari_dicomdb.errors import LoadError
+    from napari_dicomdb.export.read_source import read_source
+
+    if as_ != "seg":
+        return read_source(file)
+    if options.get("type", "").upper() == "FRACTIONAL":
+        fractions = read_source(file)
+        if fractions.dtype.kind == "f":
+            return fractions
+    try:
+        return read_source(file, role="labels")
+    except LoadError as error:
+        if error.reason != "no-labels":
+            raise
+        hint = "; fractions of 0 to 1 are written with --set type=FRACTIONAL"
+        raise LoadError(f"{error}{hint}", reason=error.reason) from error
+
+
 def _named(source: ExportSource, labels: dict[int, Label]) -> ExportSource:
     """Return labels with what a file says of them; of names without a label nothing is kept."""
     together = tuple(_named(one, labels) for one in source.together)
@@ -148,19 +180,19 @@ def _named(source: ExportSource, labels: dict[int, Label]) -> ExportSource:
 
 def _foreseen(
     offer: Exportable, options: dict[str, str], database: Database, study: str
-) -> tuple[str, ...]:
-    """Return what would happen to it on the way to the study; what stands against it."""
+) -> tuple[tuple[str, ...], ExportError | None]:
+    """Return what would happen to it on the way to the study, and what stands against it."""
     from napari_dicomdb.export.study import StudyTarget
 
     if offer.refusal:
-        return ()
+        return (), None
     try:
         uids = [u for one in (offer.source, *offer.source.together) for u in one.references]
         target = StudyTarget.of_study(database, study, uids)
         known = {k: v for k, v in options.items() if k in {need.key for need in offer.needs}}
-        return _with_options(offer, known).foresee(target)
+        return _with_options(offer, known).foresee(target), None
     except ExportError as error:
-        return (f"{error} ({error.reason})",)
+        return (f"{error} ({error.reason})",), error
 
 
 def _options(given: list[str], description: str | None) -> dict[str, str]:
@@ -226,7 +258,14 @@ def _with_options(offer: Exportable, options: dict[str, str]) -> Exportable:
             typed[key] = _READ.get(needs[key].kind, str)(text)
         except ValueError as error:
             raise ExportError(f"{needs[key].label}: {error}", reason="bad-option") from error
-    return offer.with_options(**typed)
+    answered = offer.with_options(**typed)
+    if answered.unanswered and not answered.refusal:
+        ways = "; ".join(
+            f"{need.label}: --set {need.key}={' or '.join(str(v) for v, _ in need.choices)}"
+            for need in answered.unanswered
+        )
+        raise ExportError(f"{answered.name}: first say {ways}", reason="unanswered")
+    return answered
 
 
 def _truth(text: str) -> bool:
@@ -235,26 +274,38 @@ def _truth(text: str) -> bool:
     return text.lower() in ("yes", "true")
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"this is no JSON, such as {_SHOWN['segments']}") from error
+
+
 _READ: dict[str, Callable[[str], Any]] = {
     "int": int,
     "float": float,
     "bool": _truth,
-    "segments": json.loads,
+    "segments": _json,
 }
+
+_SHOWN = {"segments": """'[{"value": 1, "label": "liver"}]'""", "bool": "yes | no"}
+"""How the value of an option is shown, where its kind does not say it."""
 
 
 def _tell(
-    offers: list[tuple[Exportable, tuple[str, ...]]], chosen: Exportable, json_: bool
+    offers: list[tuple[Exportable, tuple[str, ...], ExportError | None]],
+    chosen: Exportable,
+    json_: bool,
 ) -> None:
     if json_:
         print_json(
             [
                 {**offer.to_json(), "foreseen": list(told), "is_chosen": offer is chosen}
-                for offer, told in offers
+                for offer, told, _ in offers
             ]
         )
         return
-    for offer, told in offers:
+    for offer, told, _ in offers:
         which = "" if offer is not chosen or len(offers) == 1 else ": this is what is written"
         say(f"{offer.name} (confidence {offer.confidence:.2f}){which}")
         for text in (*offer.reasons, *offer.losses, *told, *(f.text for f in offer.findings)):
@@ -263,8 +314,8 @@ def _tell(
             choices = " | ".join(str(value) for value, _ in need.choices)
             told_default = f" (default: {need.default})" if need.default not in (None, "") else ""
             if need.kind == "segments":
-                told_default = ""
-            what = choices or need.kind.upper()
+                told_default = ", or --names FILE"
+            what = choices or _SHOWN.get(need.kind, need.kind.upper())
             say(f"  --set {need.key}={what}  {need.label}{told_default}")
 
 

@@ -63,6 +63,8 @@ def read_source(
     """
     path = Path(path)
     name = path.name.lower()
+    if path.is_dir():
+        raise LoadError(f"{path} is a folder: name a file", reason="unreadable")
     if not path.is_file():
         raise LoadError(f"there is no file {path}", reason="unreadable")
     if name.endswith((".nii", ".nii.gz")):
@@ -81,7 +83,8 @@ def read_source(
             raise LoadError(f"{path} holds no labels: its numbers are too large",
                             reason="no-labels")  # fmt: skip
         source = _apart(replace(source, array=array.astype(np.int32), role="labels"))
-    return replace(source, meta={"modality": modality})
+    kept = {key: source.meta[key] for key in ("rescale",) if key in source.meta}
+    return replace(source, meta={**kept, "modality": modality})
 
 
 def _apart(source: ExportSource) -> ExportSource:
@@ -162,7 +165,15 @@ def _read_nifti(path: Path) -> ExportSource:
             step = float(image.header.get_zooms()[3]) * factor
             coords["time"] = Coord(tuple(step * k for k in range(array.shape[lead - 1])), unit)
     source = _source(path, array, dims, affine, coords, is_rgb, in_patient)
-    return replace(source, labels=labels_of_extensions(image.header.extensions))
+    labels = labels_of_extensions(image.header.extensions)
+    return replace(source, labels=labels, meta=_rescale(image.dataobj))
+
+
+def _rescale(stored: Any) -> dict[str, Any]:
+    """Return the slope and intercept by which a NIfTI keeps its values as integers, if it does."""
+    if stored.dtype.kind not in "iu":
+        return {}
+    return {"rescale": [(float(stored.slope), float(stored.inter))]}
 
 
 def _read_nrrd(path: Path) -> ExportSource:
@@ -171,6 +182,7 @@ def _read_nrrd(path: Path) -> ExportSource:
         data, header = nrrd.read(str(path), index_order="C")
     except (OSError, ValueError, EOFError, nrrd.NRRDError) as error:
         raise LoadError(f"{path} cannot be read as NRRD: {error}", reason="unreadable") from error
+    header = {**header, **_texts(path)}
     directions = header.get("space directions")
     kinds = [str(kind).lower() for kind in header.get("kinds", [])]
     is_rgb = bool(kinds) and kinds[0] in ("rgb-color", "rgba-color")
@@ -213,6 +225,22 @@ def _read_nrrd(path: Path) -> ExportSource:
         dims[-1] = "time"
     source = _source(path, array, dims, affine, {}, is_rgb, in_patient)
     return replace(source, labels=labels_of_nrrd(header), meta={"layers": layers_of_nrrd(header)})
+
+
+def _texts(path: Path) -> dict[str, str]:
+    """Return the texts of an NRRD header that are not ASCII: pynrrd drops their letters.
+
+    3D Slicer writes UTF-8.
+    """
+    found: dict[str, str] = {}
+    with path.open("rb") as file:
+        for line in file:
+            if not line.strip():
+                break
+            key, is_key, text = line.decode("utf-8", "replace").rstrip("\r\n").partition(":=")
+            if is_key and not line.isascii():
+                found[key.strip()] = text.strip()
+    return found
 
 
 def _is_nothing(row: Any) -> bool:

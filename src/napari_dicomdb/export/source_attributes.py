@@ -230,6 +230,21 @@ class SourceImages:
         if lacking:
             raise _lacks(modality, lacking[0])
 
+    def check(self, modality: str) -> None:
+        """Raise what stands against an image of a modality, by the first of these alone.
+
+        Raises
+        ------
+        ExportError
+            "no-source": they do not say what such an image must.
+        """
+        from pydicom import Dataset
+
+        probe = Dataset()
+        self.copy_series(probe, modality)
+        if self.records:
+            self.copy_image(probe, modality, self.records[0])
+
 
 def _lacks(modality: str, keyword: str) -> ExportError:
     return ExportError(

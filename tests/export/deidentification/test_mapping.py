@@ -105,3 +105,9 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(MissingLibraryError, match="encrypt"):
         mapping_place(tmp_path / "map", None, PASSPHRASE)
     assert mapping_place(tmp_path / "map", None, "") == tmp_path / "map"
+
+
+def test_a_mapping_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="there is no file") as refused:
+        read_mapping(tmp_path / "gone.json")
+    assert refused.value.reason == "bad-mapping"

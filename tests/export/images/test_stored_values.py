@@ -126,3 +126,11 @@ def test_slopes_of_the_files_are_used_again(turned: bool) -> None:
         one = found.of_plane(array[k], k)
         assert one.slope == slope
         np.testing.assert_array_equal(one.encode(array[k]), stored[k])
+
+
+def test_what_single_precision_holds_is_said_to_be_exact() -> None:
+    # Halves of a NIfTI with a slope of 0.5 were kept to within 0.0134.
+    array = np.arange(3000, dtype=np.float64).reshape(3, 20, 50) / 2
+    found = plan(array, meta={"rescale": [(0.5, 0.0)]})
+    assert (found.slope, found.intercept, found.error) == (0.5, 0, 0)
+    np.testing.assert_array_equal(found.encode(array) * 0.5, array)

@@ -93,3 +93,21 @@ def test_more_segments_than_can_be_counted_are_refused(parts):
     with pytest.raises(ExportError) as refused:
         segmentation_dataset(content, layout, target, NewSeries("SEG"))
     assert refused.value.reason == "too-many-segments"
+
+
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_indices_count_from_one_without_the_planes_that_are_empty(kind):
+    array = np.zeros((6, 3, 5), np.uint8)
+    array[2], array[5, 0, 0] = 1, 2
+    target = StudyForm(patient_name="A", patient_id="7").target()
+    grid = on_grid([made_up(array, role="labels")], target, own=True, progress=no_progress)
+    frames = encode(kind, lambda k: [array[k]], 6, (3, 5), [1, 2], every=False,
+                    progress=no_progress)  # fmt: skip
+    content = Content(frames, [(MEANINGS[0], 1), (MEANINGS[1], 2)])
+    made = segmentation_dataset(content, layout_in_patient(grid, ()), target, NewSeries("SEG"))
+    places = {}
+    for frame in made.PerFrameFunctionalGroupsSequence:
+        position = tuple(frame.PlanePositionSequence[0].ImagePositionPatient)
+        index = frame.FrameContentSequence[0].DimensionIndexValues
+        places[position] = index[-1] if kind == "BINARY" else index
+    assert sorted(places.values()) == [1, 2]

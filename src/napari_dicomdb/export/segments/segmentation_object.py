@@ -162,16 +162,29 @@ def _add_frames(dataset: Dataset, content: Content, layout: Layout) -> None:
     )
     dataset.NumberOfFrames = len(order)
     dataset.SharedFunctionalGroupsSequence = [layout.shared]
+    index_of = _without_gaps({plane: layout.indices[plane] for _, plane in order})
     groups: dict[int, Dataset] = {}
     frames = []
     for label, plane in order:
         if plane not in groups:
             groups[plane] = layout.groups(plane)
-        index = (*([turn[label]] if numbered else ()), *layout.indices[plane])
+        index = (*([turn[label]] if numbered else ()), *index_of[plane])
         frames.append(_frame(groups[plane], index, number_of[label] if numbered else None))
     dataset.PerFrameFunctionalGroupsSequence = frames
     data = content.frames.pixel_data(order)
     dataset.add_new("PixelData", "OW" if dataset.BitsAllocated == 16 else "OB", data)
+
+
+def _without_gaps(indices: dict[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
+    """Count each index from 1 (PS3.3 Section C.7.6.17): planes without a voxel are not there."""
+    ranks = [
+        {value: n for n, value in enumerate(sorted(set(column)), 1)}
+        for column in zip(*indices.values(), strict=True)
+    ]
+    return {
+        plane: tuple(rank[value] for rank, value in zip(ranks, index, strict=True))
+        for plane, index in indices.items()
+    }
 
 
 def _dimension(uid: str, keyword: str, group: str) -> Dataset:
