@@ -397,3 +397,19 @@ def test_labels_that_name_the_patient() -> None:
     assert made[0x00431039].value[0] == 1000
     told = _bytes(made).lower()
     assert told.count(b"canary") == 4  # manufacturer, model, a term, a published code
+
+
+def test_words_where_terms_and_dates_are() -> None:
+    dataset = Dataset()
+    dataset.PatientName, dataset.PatientID = "Canary^Chest", "1"
+    with quiet():
+        dataset.ImageType = ["DERIVED", "PRIMARY", "CANARY"]
+        dataset.BodyPartExamined = "CHEST"
+        dataset.add_new(0x00180022, "UN", b"CANARY")
+        dataset.AcquisitionDateTime = "Canary1977"
+        dataset.StudyDate, dataset.StudyTime = "1997.07.07", "10:11:12"
+        made = _deidentified(_raw(dataset), Profile(dates="keep"))
+    assert list(made.ImageType) == ["DERIVED", "PRIMARY", "ANONYMIZED"]
+    assert made.BodyPartExamined == "CHEST"
+    assert b"CANARY" not in _bytes(made).upper()
+    assert (made.StudyDate, made.StudyTime) == ("1997.07.07", "10:11:12")

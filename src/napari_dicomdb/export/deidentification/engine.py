@@ -14,7 +14,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
 
 from napari_dicomdb.dicom import _attribute_values as text
-from napari_dicomdb.export.deidentification.cleaning import cleaned
+from napari_dicomdb.export.deidentification.cleaning import cleaned, vocabulary
 from napari_dicomdb.export.deidentification.dates import shifted
 from napari_dicomdb.export.deidentification.overlays import drop_overlays
 from napari_dicomdb.export.deidentification.private import (
@@ -52,8 +52,10 @@ _FREE_TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT"))
 # Their structure stays: what is in their items is dealt with one by one.
 _CONTENT_SEQUENCE = 0x0040A730
 _GRAPHIC_ANNOTATION = 0x00700001
-# Names that people give, though they are code strings: of contents and layers.
-_LABELS = (0x00700002, 0x00700080)
+# Code strings in which there are words of people's own all the same: kinds of images, body
+# parts, scan options; labels of contents and layers. Other ones are what programs go by.
+_TERMS = (0x00080008, 0x00180015, 0x00180022)
+_LABELS = (*_TERMS, 0x00700002, 0x00700080)
 # Manufacturer, model, software: a phantom is called like who made it. And terms.
 _OF_MAKERS = (
     0x00080070, 0x00081090, 0x00180024, 0x00181020, 0x00189005, 0x00281054, 0x00283004
@@ -177,9 +179,7 @@ class Deidentifier:
         if row is None:
             if vr == "SQ" or _is_sequence(tag):
                 self._into(dataset, tag, place)
-            elif may_say_words(vr, dictionary_VR(tag)) and not all(
-                map(is_like_a_number, self._texts(dataset, tag, vr))
-            ):
+            elif may_say_words(vr, dictionary_VR(tag)) and self._has_words(dataset, tag, vr):
                 del dataset[tag]
                 self._count(tag, "removed")
             elif vr == "UI" and not self._are_uids(dataset, tag):
@@ -193,6 +193,8 @@ class Deidentifier:
         if action == "K" and vr == "UI" and not self._are_uids(dataset, tag):
             self._renew_uid(dataset, tag)
             return
+        if action == "K" and vr in ("DA", "DT", "TM") and self._has_words(dataset, tag, vr):
+            action = ""
         if action == "K":
             self._count(tag, "kept")
             if vr == "SQ" or _is_sequence(tag):
@@ -341,8 +343,11 @@ class Deidentifier:
         """Take the patient's names out of a text that stays: labels that people have typed."""
         if tag in _OF_MAKERS or (tag in _OF_CODES and is_standard_code(dataset)):
             return
+        words = place.telling
+        if tag in _TERMS:
+            words = words - vocabulary()  # people are called Chest; their chest is, too
         olds = self._texts(dataset, tag, vr)
-        new = [without_words(one, place.telling) for one in olds]
+        new = [without_words(one, words) for one in olds]
         if new != olds:
             self._set(dataset, tag, vr, new[0] if len(new) == 1 else new)
             self._count(tag, "cleaned")
@@ -355,6 +360,9 @@ class Deidentifier:
         self._set(dataset, tag, vr, new[0] if len(new) == 1 else new)
         self._count(tag, "kept" if vr == "TM" else "shifted")  # by whole days
         return True
+
+    def _has_words(self, dataset: Dataset, tag: int, vr: str) -> bool:
+        return not all(map(is_like_a_number, self._texts(dataset, tag, vr)))
 
     @staticmethod
     def _texts(dataset: Dataset, tag: int, vr: str) -> list[str]:

@@ -32,9 +32,9 @@ _IDS = (0x00100020, 0x00120040)
 _WORD = re.compile(r"[^\W_]+")
 _SHORTEST_NAME, _SHORTEST_NUMBER, _SHORTEST_ID = 3, 5, 4
 _NO_NAMES = frozenset(
-    ("anon", "anonymized", "anonymous", "brain", "dicom", "head", "image", "liver", "lung", "name",
-     "none", "patient",
-     "phantom", "prostate", "subject", "test", "unknown")
+    ("anon", "anonymized", "anonymous", "brain", "derived", "dicom", "head", "image", "liver",
+     "lung", "name", "none", "original", "patient", "phantom", "primary", "prostate",
+     "secondary", "subject", "test", "unknown")
 )  # fmt: skip
 
 

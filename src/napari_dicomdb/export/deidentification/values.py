@@ -30,7 +30,7 @@ _DUMMIES: dict[str, Any] = {
 _NUMBERS = ("DS", "IS")
 _WORDS = frozenset(("AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI",
                     "UR", "UT"))  # fmt: skip
-_LIKE_A_NUMBER = re.compile(r"[\d\s.,+\-eE\0]*|[+-]?(?:nan|inf)", re.IGNORECASE)
+_LIKE_A_NUMBER = re.compile(r"[\d\s.,:+\-eE\0]*|[+-]?(?:nan|inf)", re.IGNORECASE)
 
 
 def dummy(vr: str) -> Any:
