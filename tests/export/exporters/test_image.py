@@ -441,3 +441,15 @@ def test_a_rescale_that_is_none_of_mr_images_is_said() -> None:
     assert any("extension of MR" in reason for reason in offers(floats)["classic"].reasons)
     whole = made_up(np.ones((2, 3, 4), np.uint16), meta={"modality": "MR"})
     assert not any("extension" in reason for reason in offers(whole)["classic"].reasons)
+
+
+def test_frames_of_nowhere_are_as_far_apart_as_their_slices(tmp_path: Path) -> None:
+    # They were said to be 1 mm apart.
+    geometry = VolumeGeometry(
+        np.diag([2.5, 0.5, 0.25, 1.0])[[2, 1, 0, 3]], (3, 4, 5), in_patient=False
+    )
+    flat = made_up(np.zeros((3, 4, 5), np.uint8), geometry=geometry)
+    (path,) = written(offers(flat)["multi-frame"], anybody(), tmp_path / "flat")
+    header = pydicom.dcmread(path)
+    assert [float(v) for v in header.SliceLocationVector] == [0, 2.5, 5]
+    assert [float(v) for v in header.PixelSpacing] == [0.5, 0.25]

@@ -261,9 +261,9 @@ def _say_increments(made: Dataset, singles: list[Dataset], drawing: Drawing) -> 
     geometry = drawing.source.geometry
     step = geometry.spacing[0] if geometry is not None and geometry.has_spacing else 1.0
     made.FrameIncrementPointer = 0x00182005
-    made.SliceLocationVector = [
+    made.SliceLocationVector = decimal_strings(
         float(one.get("SliceLocation", k * step)) for k, one in enumerate(singles)
-    ]
+    )
 
 
 def _functional_groups(made: Dataset, singles: list[Dataset], drawing: Drawing) -> None:
