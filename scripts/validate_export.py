@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.exporter import Exportable
     from napari_dicomdb.loading import Loadable
 
-LONG, MOST_SLICES, MOST_STEPS, MOST_ACROSS = 24, 12, 3, 768
+LONG, MOST_SLICES, MOST_STEPS, MOST_ACROSS = 24, 8, 2, 768
 LABELS = {1: Label(1, "liver"), 2: Label(2, "spleen"), 5: Label(5, "kidney_left")}
 QUANTILES = (0.6, 0.85, 0.97)
 ROUNDINGS = 4  # of positions in the original, that a reader may be off

@@ -96,7 +96,10 @@ class Bench:
 
     def offer(self, source: ExportSource, kind: str) -> Any:
         """Return the offer of one type."""
-        return next(o for o in examine_for_export(source) if o.options.get("type") == kind)
+        for one in examine_for_export(source):
+            if one.options.get("type") == kind:
+                return one
+        raise ExportError(f"{kind} is not offered", reason="not-offered")
 
     def write(self, source: ExportSource, kind: str, **options: Any) -> Path:
         """Write one type to the study of the CT."""
