@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,9 @@ from tests.export.deidentification.conftest import write_ultrasound
 from tests.export.deidentification.test_engine import BINARY, UID, _canaries
 
 from napari_dicomdb.api import Database
+from napari_dicomdb.export.deidentification.engine import Deidentifier, Patient
 from napari_dicomdb.export.deidentification.profile import RETAINABLE, Profile
+from napari_dicomdb.export.deidentification.project import open_project
 from napari_dicomdb.export.deidentification.regions import Rectangle
 from napari_dicomdb.export.deidentification.running import deidentify
 
@@ -238,3 +241,65 @@ def test_a_scene_of_ours_loses_its_archive(tmp_path: Path) -> None:
     assert _leaks(tmp_path / "out") == []
     (copy,) = (pydicom.dcmread(p) for p in (tmp_path / "out").rglob("*.dcm"))
     assert not [tag for tag in copy.keys() if tag.is_private]  # noqa: SIM118
+
+
+def _element(tag: int, vr: bytes, value: bytes, *, ended: bool = True) -> bytes:
+    """An element in explicit VR, little endian; not `ended`: of undefined length."""
+    value += b" " * (len(value) % 2)
+    head = struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, vr)
+    if vr in (b"OB", b"SQ", b"UC", b"UN", b"UT"):
+        return head + struct.pack("<HL", 0, len(value) if ended else 0xFFFFFFFF) + value
+    return head + struct.pack("<H", len(value)) + value
+
+
+def _item(value: bytes, *, ended: bool = True) -> bytes:
+    if ended:
+        return struct.pack("<HHL", 0xFFFE, 0xE000, len(value)) + value
+    end = struct.pack("<HHL", 0xFFFE, 0xE00D, 0)
+    return struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF) + value + end
+
+
+_END = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+_NAME = _element(0x00100010, b"PN", b"CANARY")
+_PLAIN = struct.pack("<HHL", 0x0010, 0x0010, 6) + b"CANARY"  # in implicit VR
+_TEXT = _element(0x00700006, b"ST", b"CANARY")
+_CREATOR = _element(0x00090010, b"LO", b"SIEMENS")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        _element(0x00081115, b"UN", _item(_PLAIN)),
+        _element(0x00081115, b"UN", _item(_PLAIN, ended=False) + _END, ended=False),
+        _element(0x00081115, b"UN", b"CANARY is no sequence!"),
+        _element(0x00081115, b"LT", b"CANARY"),
+        _element(0x00081115, b"SQ", _item(_NAME) + b"CANARY of eight b"),
+        _element(0x00081115, b"SQ", _item(_NAME, ended=False) + _END, ended=False),
+        _element(0x00081115, b"SQ", _item(b"") + _item(_NAME)),
+        _element(0x00081080, b"UN", b"CANARY"),
+        _element(0x00180050, b"UN", b"CANARY"),
+        _element(0x00180050, b"DS", b"1.0\\CANARY"),
+        _element(0x00280030, b"UT", b"CANARY"),
+        _element(0x00091001, b"LO", b"CANARY"),
+        _CREATOR + _element(0x00091001, b"SQ", _item(_NAME)),
+        _CREATOR + _element(0x00091001, b"UN", _item(_PLAIN, ended=False) + _END, ended=False),
+        _element(0x0040B020, b"SQ", _item(_TEXT)),
+        _element(0x00700001, b"SQ", _item(_element(0x00700008, b"SQ", _item(_TEXT)))),
+        _element(0x00720422, b"SQ", _item(_element(0x00720424, b"SQ", _item(_TEXT)))),
+        _element(0x00720050, b"SQ", _item(_element(0x0072006F, b"UC", b"CANARY"))),
+        _element(0x00420011, b"OB", b"%PDF CANARY"),
+        _element(0x0008002A, b"DT", b"CANARY1977"),
+    ],
+)
+@pytest.mark.parametrize("profile", [Profile(), _EVERYTHING], ids=["basic", "all"])
+def test_no_canary_in_what_encoders_do(raw: bytes, profile: Profile) -> None:
+    with _quiet():
+        stream = io.BytesIO(raw + _element(0x00200010, b"SH", b"1"))
+        dataset = pydicom.filereader.read_dataset(stream, False, True)
+        engine = Deidentifier(profile, open_project())
+        engine.apply(dataset, Patient("SUBJ-1", "Subject One", -1000))
+        written = pydicom.filebase.DicomBytesIO()
+        written.is_implicit_VR, written.is_little_endian = False, True
+        pydicom.filewriter.write_dataset(written, dataset)
+    assert b"CANARY" not in written.getvalue()
+    assert b"SUBJ-1" in written.getvalue()

@@ -72,8 +72,12 @@ _COMMENTS = frozenset(
     (0x00080402, 0x00080418, 0x0018003A, 0x00240044, 0x00281351, 0x00400400, 0x0040A16A,
      0x0040A224, 0x0040A33A, 0x00440003, 0x00620006, 0x01000424)
 )  # fmt: skip
-# In the table only as part of sequences that may be dropped, which we keep.
-_BY_TAG = {0x0040A160: Row("Text Value", "D", {"structured": "C"}, listed=False)}
+_BY_TAG = {
+    # In the table only as part of sequences that may be dropped, which we keep.
+    0x0040A160: Row("Text Value", "D", {"structured": "C"}, listed=False),
+    # As the values of all other VRs.
+    0x0072006F: Row("Selector UC Value", "D", {}, listed=False),
+}
 _CLASS_LIKE = ("ClassUID", "TransferSyntaxUID", "ClassesInStudy", "ClassesInSeries",
                "ClassesSupported", "ClassUIDInFile", "SyntaxUIDInFile")  # fmt: skip
 _NAMES_A_KIND = frozenset(
