@@ -21,6 +21,15 @@ def test_axes_are_named_and_counted() -> None:
     assert Label(3, "liver").colour is None
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("4: T1", "T1"), ("12: 4: T1", "4: T1"), ("T1: 4", "T1: 4"), ("4:5", "4:5"), ("4: ", "4: ")],
+)
+def test_its_title_is_without_the_number_of_its_series(name: str, title: str) -> None:
+    source = ExportSource(name, np.zeros((1, 2, 2)), ("slice", "row", "column"))
+    assert source.title == title
+
+
 def test_an_image_without_slices_gets_one() -> None:
     geometry = VolumeGeometry(np.eye(4), (1, 4, 5))
     meta = {"name": "2: US", "study_uid": "1.2", "modality": "US", "instance_uids": ("1.2.3",)}

@@ -31,6 +31,7 @@ def test_from_the_dock_into_the_study_and_back(viewer, database, qtbot, make_nap
     assert row.checkState() == Qt.CheckState.Checked
     qtbot.waitUntil(lambda: dock.where.study.study is not None, timeout=20_000)
     assert "scene" in dock.page.cards.cards[0].way.name.lower()
+    assert dock.page.base.isHidden()  # "Made on": it names all images that it shows
     viewer.scene.camera.zoom *= 1.5  # after the plan was made
     qtbot.waitUntil(dock.export_button.isEnabled)
     before = _picture(viewer)

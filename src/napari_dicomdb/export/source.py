@@ -6,6 +6,7 @@ Made from a napari layer (`viewer.export_source`), from a file of another progra
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,14 @@ class ExportSource:
             ),
             findings=tuple(volume.findings),
         )
+
+    @property
+    def title(self) -> str:
+        """`name` without the number of the series that our layers begin with ("4: T1" is "T1").
+
+        What is written has a number of its own.
+        """
+        return re.sub(r"^\s*\d+: (?=\s*\S)", "", self.name)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -75,9 +75,11 @@ class Plans(QObject):
     def bases(self, layer: Any) -> list[Any]:
         """Return the images of ours that a layer without sources may refer to, nearest first.
 
-        Nothing for a layer that knows its sources.
+        Nothing for a layer that knows its sources, nor for a scene, which names all.
         """
-        if self._viewer is None or (dicom_metadata(layer) or {}).get("instance_uids"):
+        if self._viewer is None or isinstance(layer, SceneExport):
+            return []
+        if (dicom_metadata(layer) or {}).get("instance_uids"):
             return []
         layers = list(self._viewer.layers)
         place = layers.index(layer) if layer in layers else len(layers)

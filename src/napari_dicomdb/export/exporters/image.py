@@ -220,7 +220,7 @@ def common_needs(source: ExportSource) -> tuple[Need, ...]:
             "description",
             "Series description",
             "text",
-            _described(source.name),
+            _described(source.title),
             tip="At most 64 characters.",
         ),
         Need(
@@ -383,9 +383,9 @@ def _losses(
         losses.append("transparency is not kept")
     if source.is_rgb and source.dtype.kind == "f":
         losses.append("colours are kept to within 1/510 of full brightness")
-    if len(source.name.strip()) > _LONGEST_NAME:
+    if len(source.title.strip()) > _LONGEST_NAME:
         losses.append(f"its name is cut to {_LONGEST_NAME} characters")
-    elif _described(source.name) != source.name.strip():
+    elif _described(source.title) != source.title.strip():
         losses.append("characters of its name that DICOM has no place for are left out")
     for name in axes_not_kept(source, form):
         losses.append(f"what the axis {name!r} means is not kept, only its order")

@@ -85,7 +85,7 @@ def needs_of(source: ExportSource, known: Sequence[SegmentMeaning]) -> tuple[Nee
             "description",
             "Series description",
             "text",
-            fitting(source.name),
+            fitting(source.title),
             tip="At most 64 characters.",
         ),
         Need(
