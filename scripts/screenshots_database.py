@@ -302,7 +302,14 @@ def upkeep(stage: Stage) -> None:
     browser.database.verify()
 
 
-def asked(stage: Stage, name: str, make: Callable[..., Any], *, wide: int = 0) -> None:
+def asked(
+    stage: Stage,
+    name: str,
+    make: Callable[..., Any],
+    *,
+    wide: int = 0,
+    prepare: Callable[[Any], None] | None = None,
+) -> None:
     """Show a window that asks before it writes, made anew for each theme."""
     browser = stage.browser
     studies = browser.database.studies(text="accession:R-99310")
@@ -313,6 +320,8 @@ def asked(stage: Stage, name: str, make: Callable[..., Any], *, wide: int = 0) -
         if hasattr(dialog, "target"):
             dialog.target.setText("/media/usb/for-the-clinic")
         dialog.show()
+        if prepare is not None:
+            prepare(dialog)
         if wide:
             dialog.resize(wide, dialog.sizeHint().height())
         settle(stage, 2500)
@@ -343,7 +352,19 @@ def sending(stage: Stage) -> None:
 
     add_node(Node("Clinic PACS", host="pacs.example.org", port=11112, called_aet="CLINIC"))
     add_node(Node("Research", kind="dicomweb", url="https://research.example.org/dicom-web"))
-    asked(stage, "send", SendDialog)
+
+    def make(_: Any, *rest: Any) -> Any:
+        return SendDialog(stage.browser._session.network, *rest)
+
+    def anonymise_first(dialog: Any) -> None:
+        stage.wait(800)
+        dialog.anonymise.tick.setChecked(True)
+        stage.wait(2500)
+        stage.until(lambda: dialog.anonymise.dialog is not None)
+        dialog.anonymise.dialog.accept()
+
+    asked(stage, "send", make)
+    asked(stage, "send-anonymised", make, prepare=anonymise_first)
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {

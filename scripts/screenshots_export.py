@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from phantom_chest import write_chest
+from phantom_chest import balls, chest_grid, write_chest
 from stage import IMAGES, Stage, own_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WINDOW = (1500, 930)
+SIZE = {"matrix": 192, "count": 40}
 NARROW = 300
+NAME = "Lungs and lesion"
+COLOURS = {1: "#4a90d9", 2: "#50c8a8", 3: "#e8503a"}
 WIDE = 440
 
 
@@ -54,30 +57,39 @@ def settled(stage: Stage, dock: Any) -> None:
 
 def draw(stage: Stage) -> Any:
     """Return labels drawn on the chest: two lungs and a lesion."""
+    from napari.utils.colormaps import DirectLabelColormap
+    from scipy import ndimage
+
     layers = stage.viewer.layers
-    if "Chest" in layers:
-        return layers["Chest"]
+    if NAME in layers:
+        return layers[NAME]
     image = layers[0]
     values = np.asarray(image.data)
-    labels = np.zeros(values.shape, np.uint8)
-    middle = values.shape[-1] // 2
-    inside = np.zeros(values.shape, bool)
-    inside[:, 40:-40, 40:-40] = True
-    lung = (values < -600) & inside
-    labels[lung] = 1
-    labels[..., middle:][lung[..., middle:]] = 2
-    labels[20:24, 100:112, 60:72] = 3
+    parts, count = ndimage.label(values < -600)
+    outside = np.unique(np.concatenate([parts[:, 0].ravel(), parts[:, -1].ravel()]))
+    sizes = ndimage.sum_labels(np.ones(values.shape), parts, range(count + 1))
+    sizes[[0, *outside]] = 0
+    lungs = np.isin(parts, np.argsort(sizes)[-2:])
+    filled = ndimage.binary_closing(lungs, iterations=8)
+    lesion = balls(chest_grid(**SIZE))["Lesion"][1][::-1]
+    assert values[lesion].mean() > -200  # the layer begins at the head
+    labels = filled.astype(np.uint8)
+    labels[..., values.shape[-1] // 2 :] *= 2
+    labels[lesion & (values > -200)] = 3
     made = stage.viewer.add_labels(
         labels,
-        name="Chest",
+        name=NAME,
         scale=image.scale,
         translate=image.translate,
         rotate=image.rotate,
         shear=image.shear,
         affine=np.asarray(image.affine),
         units=image.units,
+        opacity=0.5,
     )
     made.features = {"index": [1, 2, 3], "name": ["lung right", "lung left", "Lesion"]}
+    made.colormap = DirectLabelColormap(color_dict={None: "transparent", **COLOURS})
+    stage.viewer.dims.set_current_step(0, int(ndimage.center_of_mass(lesion)[0]))
     return made
 
 
@@ -149,6 +161,34 @@ def view(stage: Stage) -> None:
     stage.both("export-view", dock)
 
 
+def scene(stage: Stage) -> None:
+    """Show the last row: the whole viewer as one object."""
+    dock = export_dock(stage)
+    draw(stage)
+    dock.show_layers([dock.page.layers.scene])
+    settled(stage, dock)
+    stage.both("export-scene")
+
+
+def reopened(stage: Stage) -> None:
+    """Show a segmentation that was written, found in the browser, and opened over its image."""
+    done(stage)
+    step = stage.viewer.dims.current_step
+    stage.viewer.layers.remove(draw(stage))
+    dock = export_dock(stage)
+    dock.work.browser_button.click()
+    stage.wait(1500)
+    browser = stage.browser
+    browser.show_view("cards")
+    width(stage, browser, WIDE)
+    stage.open(NAME)
+    stage.viewer.layers.selection.active = stage.viewer.layers[-1]
+    stage.viewer.dims.current_step = step
+    browser._content.setSizes([400, 330])
+    stage.wait(2500)
+    stage.both("segmentation-reopened")
+
+
 def narrow(stage: Stage) -> None:
     """Show the pages in a narrow dock, with large letters."""
     dock = export_dock(stage)
@@ -162,16 +202,16 @@ def narrow(stage: Stage) -> None:
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
-    scene.__name__: scene for scene in (image, labels, study, preview, done, view)
+    scene.__name__: scene for scene in (image, labels, study, preview, view, scene, reopened)
 }
-EXTRA = {"narrow": narrow}
+EXTRA = {"done": done, "narrow": narrow}
 
 
 def main(arguments: list[str]) -> int:
     folder = Path(arguments[0]) if arguments else IMAGES
     folder.mkdir(parents=True, exist_ok=True)
     with own_settings() as work:
-        write_chest(work / "data", matrix=192, count=40)
+        write_chest(work / "data", **SIZE)
         stage = Stage(folder, work / "data", window=WINDOW)
         stage.import_all(stage.browser, work / "data")
         stage.open(stage.browser.database.series()[0].description)
