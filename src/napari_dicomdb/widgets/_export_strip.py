@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.viewer.browse import BROWSER_WIDGET, find_dock, show_browser
 from napari_dicomdb.widgets._actions import show_in_folder
-from napari_dicomdb.widgets._export_work import series_written
 from napari_dicomdb.widgets._text import count, one_line
 from napari_dicomdb.widgets._upkeep_page import make_button
 from napari_dicomdb.widgets.notice import NoticeBox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from napari_dicomdb.api import Database
     from napari_dicomdb.database.records import SeriesRecord
+    from napari_dicomdb.export.results import ResultReport
     from napari_dicomdb.widgets._export_session import ExportRun
     from napari_dicomdb.widgets._session import DatabaseSession
     from napari_dicomdb.widgets._tasks import TaskRunner
@@ -201,7 +203,7 @@ class ExportStrip(QWidget):
         if run.database is not self._session.database:
             return
         self._runner.submit(
-            series_written,
+            _series_written,
             run.database,
             [run.report],
             returned=self._found,
@@ -229,5 +231,17 @@ class ExportStrip(QWidget):
             show_browser(self._viewer).show_series(series)
 
         self._runner.submit(
-            series_written, database, reports, returned=found, failed=self.tell_error
+            _series_written, database, reports, returned=found, failed=self.tell_error
         )
+
+
+def _series_written(database: Database, reports: Sequence[ResultReport]) -> list[SeriesRecord]:
+    """Return the records of the series that reports tell of, and that are still there."""
+    wanted = {uid for one in reports for uid in one.series_uids}
+    found = []
+    for study in dict.fromkeys(one.study_uid for one in reports):
+        try:
+            found += [one for one in database.series(study=study) if one.uid in wanted]
+        except NotFoundError:
+            continue  # removed meanwhile
+    return found

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_dicomdb.api import Database
-    from napari_dicomdb.database.records import SeriesRecord, StudyRecord
+    from napari_dicomdb.database.records import StudyRecord
     from napari_dicomdb.dicom.attributes import Attribute, AttributeTree
     from napari_dicomdb.export.exporter import Exportable
     from napari_dicomdb.export.results import ResultReport
@@ -42,7 +42,6 @@ __all__ = [
     "find_studies",
     "frozen",
     "make_preview",
-    "series_written",
     "study_of",
     "write_layers",
 ]
@@ -340,15 +339,3 @@ def write_layers(
         node=places.node,
         progress=progress,
     )
-
-
-def series_written(database: Database, reports: Sequence[ResultReport]) -> list[SeriesRecord]:
-    """Return the records of the series that reports tell of, and that are still there."""
-    wanted = {uid for one in reports for uid in one.series_uids}
-    found = []
-    for study in dict.fromkeys(one.study_uid for one in reports):
-        try:
-            found += [one for one in database.series(study=study) if one.uid in wanted]
-        except NotFoundError:
-            continue  # removed meanwhile
-    return found

@@ -11,7 +11,6 @@ from napari_dicomdb.viewer.browse import show_export
 from napari_dicomdb.widgets._actions import named, outermost
 from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets._text import count
-from napari_dicomdb.widgets.deidentify_dialog import DeidentifyDialog
 from napari_dicomdb.widgets.export_dialog import ExportDialog
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.widgets._session import DatabaseSession
     from napari_dicomdb.widgets._theme import ThemeWatcher
+    from napari_dicomdb.widgets.deidentify_dialog import DeidentifyDialog
 
 __all__ = ["ExportActions"]
 
@@ -58,7 +58,7 @@ class ExportActions(QObject):
             ),
             MenuEntry(
                 "Anonymise…",
-                lambda: self.show(DeidentifyDialog, records),
+                lambda: self.show(_deidentify_dialog(), records),
                 tip="Copies that do not tell who the patient is; the originals stay",
             ),
         ]
@@ -103,3 +103,10 @@ class ExportActions(QObject):
         dialog.finished.connect(dialog.deleteLater)
         self.dialog = dialog
         dialog.open()
+
+
+def _deidentify_dialog() -> type[DeidentifyDialog]:
+    # With it comes pydicom: the browser opens without.
+    from napari_dicomdb.widgets.deidentify_dialog import DeidentifyDialog
+
+    return DeidentifyDialog
