@@ -119,6 +119,42 @@ def picture(viewer: Any, name: str) -> None:
     print(f"screenshot: {path.relative_to(DEMO.parent)}")
 
 
+def there_and_back(viewer: Any, browser: Any, database: Database, layer: Any) -> None:
+    """Draw labels on a layer, write them as DICOM into its study, and open what was written."""
+    import numpy as np
+
+    from napari_dicomdb import ExportError, store_result
+    from napari_dicomdb.viewer.open import add_volume
+
+    values = np.asarray(layer.data)
+    low, high = np.percentile(values, (60, 97))
+    drawn = ((values > low).astype(np.uint8)) + (values > high)
+    metadata = {"dicomdb": layer.metadata["dicomdb"]}
+    how = {"scale": layer.scale, "translate": layer.translate, "rotate": layer.rotate}
+    labels = viewer.add_labels(
+        drawn, name="Tissue and bone", metadata=metadata, units=layer.units, **how
+    )
+    labels.features = {"index": [1, 2], "name": ["Tissue", "Bone"]}
+    try:
+        report = store_result(labels, database=database)
+    except ExportError as error:
+        print(f"not written: {error}")
+        return
+    finally:
+        viewer.layers.remove(labels)
+    (uid,) = report.series_uids
+    print(f"segmentation written: {len(report.instance_uids)} object, series {uid}")
+    found = database.find_series(uid)
+    opened = add_volume(viewer, database.examine(found)[0].load())
+    if np.count_nonzero(opened[0].data) != np.count_nonzero(drawn):
+        print("the segmentation is not what was drawn")
+    browser.show_series([found])
+    wait_for(browser.examined)
+    picture(viewer, "segmentation")
+    for one in opened:
+        viewer.layers.remove(one)
+
+
 def take_pictures(viewer: Any, browser: Any, database: Database, uids: list[str]) -> None:
     import numpy as np
 
@@ -160,6 +196,7 @@ def take_pictures(viewer: Any, browser: Any, database: Database, uids: list[str]
     # One layer alone: two in 3D hide each other.
     for layer in viewer.layers:
         layer.visible = layer is solid[0]
+    there_and_back(viewer, browser, database, solid[0])
     low, high = solid[0].contrast_limits
     solid[0].rendering, solid[0].iso_threshold = "iso", (low + high) / 2
     brightest = float(np.percentile(solid[0].data[len(solid[0].data) // 2], 99.5))
