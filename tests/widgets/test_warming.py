@@ -17,8 +17,10 @@ _FIRST_LAYER = """
 import sys
 import numpy as np
 from napari.layers import Image
-from napari_dicomdb.widgets import _warming
+from napari_dicomdb.widgets import _warming, browser, metadata_widget, network_dock
 
+heavy = {"pydicom", "pandas", "xarray", "napari_dicomdb.widgets._export_work"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
 _warming.use_registry(_warming.prepare(progress=lambda *_: None))
 before = set(sys.modules)
 layer = Image(np.zeros((3, 4, 5), np.int16), units="mm", scale=(1, 2, 3))
@@ -28,7 +30,7 @@ print(layer.units)
 """
 
 
-def test_the_first_layer_imports_nothing_large():
+def test_docks_and_the_first_layer_import_nothing_large():
     done = subprocess.run([sys.executable, "-c", _FIRST_LAYER], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "millimeter" in done.stdout
