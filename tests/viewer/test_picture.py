@@ -118,3 +118,14 @@ def test_only_what_is_in_3d_is_turned(viewer, tmp_path):
     with pytest.raises(ExportError, match="3D"):
         save_movie(viewer, tmp_path / "x.mp4", TURN)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_canvas_without_room_has_no_picture(viewer, tmp_path):
+    """Docks beside it leave it nothing in a small window."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    canvas.setFixedWidth(0)
+    assert picture_of(viewer) is None
+    with pytest.raises(ExportError) as caught:
+        save_picture(viewer, tmp_path / "x.png")
+    assert caught.value.reason == "no-canvas"
+    assert not list(tmp_path.iterdir())

@@ -68,6 +68,28 @@ def test_deep_layers_are_the_same_to_the_pixel(make_napari_viewer, tmp_path):
     _same_pixels(viewer, tmp_path)
 
 
+def test_a_deep_stack_is_the_same_to_the_pixel_in_another_viewer(make_napari_viewer, tmp_path):
+    """Blended over each other, some added in 3D and one before, with an axis of time."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(640, 420)
+    cases = (
+        "surface_texture", "clipping", "orientation", "tracks_graph", "surface_values",
+        "scale_bar", "axes",
+    )  # fmt: skip
+    for case in cases:
+        CASES[case](viewer)
+    # What napari's camera does not notice.
+    viewer.layers[1].scale = (1.5, 1.5, 1.5)
+    before = _picture(viewer)
+    assert before[..., :3].std() > 3
+    save_scene(viewer, tmp_path / "x.dicomscene", embed=True)
+    viewer.close()
+    other = make_napari_viewer(show=True)
+    other.window.resize(640, 420)
+    assert open_scene(other, tmp_path / "x.dicomscene").problems == ()
+    assert np.array_equal(_picture(other), before)
+
+
 def _picture(viewer):
     return viewer.screenshot(size=(240, 200), canvas_only=True, flash=False)
 

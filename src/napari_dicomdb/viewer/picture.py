@@ -48,7 +48,11 @@ def picture_of(viewer: Any, *, scale: float | None = None) -> NDArray[np.uint8] 
     scale : float, optional
         Larger than on the screen by this factor.
     """
-    if getattr(viewer, "window", None) is None:
+    # Dock widgets are handed a proxy, which hides what napari does not call public.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    window = getattr(viewer, "window", None)
+    if window is None or window._qt_viewer.canvas.native.size().isEmpty():
+        # There is none, or docks leave no room for it: napari stumbles over that.
         return None
     shown = viewer.screenshot(canvas_only=True, flash=False, scale=scale)
     return np.ascontiguousarray(shown[..., :3])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers.utils import _link_layers
 
 from napari_dicomdb.export.scene_archive import Scene
+from napari_dicomdb.viewer.drawing_order import apply_drawing, drawing_of
 from napari_dicomdb.viewer.picture import picture_of
 from napari_dicomdb.viewer.scene_layers import (
     plain,
@@ -77,6 +78,7 @@ def _view(viewer: Any, shown: Sequence[Any]) -> dict[str, Any]:
         "active": shown.index(active) if active in shown else None,
         "selected": [k for k, one in enumerate(shown) if one in viewer.layers.selection],
         "links": _links(shown),
+        "drawing": drawing_of(viewer, shown),
     }
 
 
@@ -129,7 +131,8 @@ def apply_view(viewer: Any, view: Mapping[str, Any], layers: Sequence[Any]) -> l
     if isinstance(active, int) and 0 <= active < len(layers) and layers[active] is not None:
         viewer.layers.selection.active = layers[active]
     # Last: everything else may move it.
-    return failed + set_values(viewer.scene.camera, _part(view, "camera"), _CAMERA)
+    failed += set_values(viewer.scene.camera, _part(view, "camera"), _CAMERA)
+    return failed + apply_drawing(viewer, layers, view.get("drawing"))
 
 
 def _apply_dims(dims: Any, saved: Mapping[str, Any]) -> list[str]:
