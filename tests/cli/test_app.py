@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from napari_dicomdb import __version__, errors
 from napari_dicomdb.cli import app as app_module
+from napari_dicomdb.cli import main
 from napari_dicomdb.cli.app import app, run
 
-WITHOUT_DATABASE = {"echo", "restore"}
+WITHOUT_DATABASE = {"echo", "mapping", "restore"}
 """Verbs that open no database: `restore` makes one where it is told."""
 
 
@@ -61,3 +63,17 @@ def test_errors_become_one_line(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert words in said[0]
+
+
+def test_interrupted_while_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "napari_dicomdb.cli.app", Interrupted())
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "dicomdb: interrupted; nothing was done\n"
