@@ -127,3 +127,18 @@ def test_a_study_of_a_real_maker_can_be_written_to(reference_data: Path, program
         (written,) = database.instances(uid=report.instance_uids[0])
         assert errors_of(program, written.path) == []
         assert len(database.patients()) == 1  # filed with the same one
+
+
+def test_anonymised_images_that_do_not_say_how() -> None:
+    # dciodvfy: Missing attribute Type 1C Conditional Element=<DeidentificationMethod>.
+    values = Dataset()
+    values.StudyInstanceUID, values.PatientIdentityRemoved = "1.2.3", "YES"
+    assert mended(values) == []
+    assert values.DeidentificationMethod == "Not told by the images"
+    values.DeidentificationMethod = "By hand"
+    mended(values)
+    assert values.DeidentificationMethod == "By hand"
+    values.PatientIdentityRemoved = "NO"
+    del values.DeidentificationMethod
+    mended(values)
+    assert "DeidentificationMethod" not in values

@@ -154,6 +154,12 @@ def mended(values: Dataset) -> list[str]:
         else:
             told.append(f"{element.name} of the study is not valid, and left empty")
             element.value = None
+    methods = (
+        values.get("DeidentificationMethod"),
+        values.get("DeidentificationMethodCodeSequence"),
+    )
+    if values.get("PatientIdentityRemoved") == "YES" and not any(methods):
+        values.DeidentificationMethod = "Not told by the images"  # one of both must be there
     return told
 
 
