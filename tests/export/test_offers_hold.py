@@ -148,7 +148,7 @@ def test_what_is_offered_is_written_and_read_again(tmp_path: Path, program) -> N
             made_of[str(header.SeriesInstanceUID)] = (seed, source, one)
             if one.options.get("type") != "LABELMAP":  # unknown to it
                 problems += [(seed, line) for line in errors_of(program, paths[-1])]
-    assert len(made_of) > COUNT * 0.8
+    assert len(made_of) > COUNT * 0.7  # the others are refused, with words
     with Database.in_memory() as database:
         database.import_paths(tmp_path, workers=0)
         found = {one.uid: one for one in database.series()}
