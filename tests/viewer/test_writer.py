@@ -7,6 +7,7 @@ import pytest
 from pydicom import dcmread
 
 from napari_dicomdb import Database
+from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.viewer.phantom import write_phantom_study
 from napari_dicomdb.viewer.writer import write_dicom, write_volume
@@ -54,6 +55,18 @@ def test_a_volume_keeps_values_and_place(layer_data, phantom, tmp_path, ending):
         assert np.allclose(index, [i, j, s], atol=1e-3)
         assert values[i, j, s] == hu[k, 0, 0]
     assert np.array_equal(np.sort(values.ravel()), np.sort(hu.ravel()))
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_a_volume_with_findings_is_saved(layer_data, tmp_path, ending):
+    data, attributes, _ = layer_data
+    finding = Finding(FindingCode.MISSING_SLICES, Severity.WARNING, "1 slice is missing")
+    known = {**attributes["metadata"]["dicomdb"], "findings": [finding.to_json(), {"code": "?"}]}
+    path = str(tmp_path / f"out{ending}")
+    assert write_volume(path, data, {**attributes, "metadata": {"dicomdb": known}}) == [path]
+    read = nrrd.read(path)[0] if ending == ".nrrd" else nibabel.load(path).dataobj
+    assert sorted(np.shape(read)) == sorted(data.shape)
+    assert Finding.from_json(finding.to_json()) == finding
 
 
 def test_dicom_into_a_folder(layer_data, phantom, tmp_path):

@@ -61,6 +61,17 @@ def test_watcher_tells_until_it_lets_go(qtbot, appearance):
     assert seen == [False]
 
 
+def test_letters_are_as_large_as_set_in_napari(qtbot, appearance):
+    watcher = ThemeWatcher()
+    usual = watcher.palette.font_size
+    appearance.font_size = usual + 5
+    assert watcher.palette.font_size == usual + 5
+    assert f"font-size: {usual + 5}pt" in style_sheet(watcher.palette)
+    appearance.font_size = usual
+    assert watcher.palette.font_size == usual
+    watcher.disconnect_settings()
+
+
 def test_style_sheet_has_no_loose_braces():
     for theme in ("dark", "light"):
         sheet = style_sheet(current_palette(theme))

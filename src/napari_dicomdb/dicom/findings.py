@@ -101,6 +101,22 @@ class Finding:
             "numbers": dict(self.numbers),
         }
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Finding:
+        """Return the finding that `to_json` described.
+
+        Raises
+        ------
+        KeyError, ValueError
+            It is none: a member is missing, or not one of ours.
+        """
+        return cls(
+            FindingCode(told["code"]),
+            Severity(told["severity"]),
+            str(told["text"]),
+            dict(told.get("numbers") or {}),
+        )
+
 
 def worst(findings: tuple[Finding, ...] | list[Finding]) -> Severity | None:
     """Return the gravest severity among `findings`, or None when there are none."""

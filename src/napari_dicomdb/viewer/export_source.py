@@ -224,7 +224,9 @@ def _is_same_place(
 def _dims(layer: Any, ndim: int, spatial: int) -> tuple[str, ...]:
     labels = [str(one) for one in getattr(layer, "axis_labels", ())]
     lead = ndim - spatial
-    names = labels[:lead] if len(labels) == ndim else [f"axis {k}" for k in range(lead)]
+    names = labels[:lead] if len(labels) == ndim else [""] * lead
+    # napari calls axes without a name "-3", "-2", "-1".
+    names = [f"axis {k}" if re.fullmatch(r"-?\d*", x) else x for k, x in enumerate(names)]
     named: list[str] = []
     for k, name in enumerate(names):
         plain = (re.sub(r"\W+", "_", name).strip("_") or f"axis_{k}").lower()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.dicom.findings import Finding, FindingCode
 from napari_dicomdb.errors import DicomDbError, ExportError
 from napari_dicomdb.export.registry import examine_for_export
 from napari_dicomdb.export.results import write_results
@@ -86,7 +87,7 @@ def write_volume(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         dict(source.coords),
         source.units,
         source.is_rgb,
-        {**source.meta, "name": source.name},
+        {**source.meta, "name": source.name, "findings": _findings(source.meta)},
     )
     getattr(volume, _VOLUMES[ending])(path)
     return [path]
@@ -107,6 +108,13 @@ def refer_to(source: ExportSource, known: Mapping[str, Any] | None) -> ExportSou
         return source
     study = {key: known[key] for key in ("study_uid", "source_paths") if known.get(key)}
     return replace(source, references=uids, meta={**study, **source.meta})
+
+
+def _findings(meta: Mapping[str, Any]) -> tuple[Finding, ...]:
+    """Return what the metadata of a layer says was found, as a volume has it."""
+    ours = {str(code) for code in FindingCode}
+    told = [one for one in meta.get("findings") or () if isinstance(one, dict)]
+    return tuple(Finding.from_json(one) for one in told if one.get("code") in ours)
 
 
 def _image_known(sources: list[ExportSource]) -> Mapping[str, Any] | None:

@@ -76,7 +76,8 @@ def current_palette(theme_id: str | None = None) -> Palette:
     from napari.settings import get_settings
     from napari.utils.theme import get_theme
 
-    theme = get_theme(theme_id or get_settings().appearance.theme)
+    appearance = get_settings().appearance
+    theme = get_theme(theme_id or appearance.theme)
 
     def colour(name: str) -> QColor:
         red, green, blue = getattr(theme, name).as_rgb_tuple(alpha=False)
@@ -92,7 +93,8 @@ def current_palette(theme_id: str | None = None) -> Palette:
         icon=colour("icon"),
         current=colour("current"),
         is_dark=theme.type == "dark",
-        font_size=int(theme.font_size.removesuffix("pt")),
+        # What the user chose; the theme's own is only where that begins.
+        font_size=int(appearance.font_size),
         theme_id=theme.id,
     )
 
