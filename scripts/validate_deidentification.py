@@ -192,7 +192,7 @@ def section(report: Report) -> str:
         lines += [f"- {one.profile}: other pixels in {text}" for text in one.changed]
     told = sorted({text for one in report.profiles for text in one.decoded})
     if told:
-        lines += ["Not bit for bit, with the same pixels when they are decoded:", ""]
+        lines += ["Not bit for bit:", ""]
         lines += [f"- {text}" for text in told]
     told = sorted({text for one in report.profiles for text in one.same})
     if told:

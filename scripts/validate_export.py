@@ -358,7 +358,9 @@ step. Segmentations of the reference data are in a section of their own, below.
   extend them in their own ways).
 - **verdict**: "equal, but": we read what was written; the note tells who does not, or who
   complains, and why that is no fault of the file. "refused": not written; the note has the
-  reason that the user is given.
+  reason that the user is given. The notes are a list (`scripts/export_notes.py`) made by looking
+  at what first differed; what it has not is "DIFFERS". Of shifted slices (gantry tilt) it excuses
+  any displacement by programs that cannot hold them, not by us.
 
 {len(rows)} times written or refused: {counts["equal"]} equal, {counts["explained"]} equal with an
 explanation, {counts["refused"]} refused, {counts["unopened"]} not opened, {counts["differs"]} that

@@ -66,6 +66,7 @@ class Point:
     what: str
     met: bool
     text: str
+    but: bool = False
 
     @property
     def failed(self) -> bool:
@@ -434,11 +435,19 @@ def validate(root: Path) -> list[Point]:
 def section(points: list[Point], rows: list[Any]) -> str:
     """Return the section of the page; SEG-15 is what the tables above say."""
     written = [r for r in rows if r.form in ("BINARY", "LABELMAP", "FRACTIONAL") and r.outcomes]
-    good = [r for r in written if not r.failed]
-    shown = [*points, Point(
-        "SEG-15", "round trip", len(good) == len(written),
-        f"{len(good)} of {len(written)} segmentations above: us, highdicom, dcmqi, dciodvfy",
-    )]  # fmt: skip
+    good = all(not row.failed for row in written)
+    read = {
+        peer: sum(row.outcomes[peer].good for row in written)
+        for peer in ("us", "highdicom", "dcmqi")
+    }
+    clean = sum(not row.new_errors for row in written)
+    told = ", ".join(f"{peer} {count}" for peer, count in read.items())
+    text = (
+        f"of {len(written)} segmentations above, read as written by {told}; without a new Error "
+        f"line {clean} (the notes there say why not the others)"
+    )
+    whole = min(*read.values(), clean) == len(written)
+    shown = [*points, Point("SEG-15", "round trip", good, text, but=not whole)]
     shown.sort(key=lambda point: int(point.number.partition("-")[2]))
     lines = [
         "## Acceptance points of segmentations",
@@ -450,6 +459,6 @@ def section(points: list[Point], rows: list[Any]) -> str:
         "|---|---|---|---|",
     ]
     for point in shown:
-        verdict = "**met**" if point.met else "**FAILS**"
+        verdict = ("met, but" if point.but else "**met**") if point.met else "**FAILS**"
         lines.append(f"| {verdict} | {point.number} | {point.what} | {point.text} |")
     return "\n".join([*lines, ""])
