@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qtpy.QtCore import QRect, Qt
-from qtpy.QtGui import QPainter, QPixmap, QStandardItem, QStandardItemModel
+from qtpy.QtGui import QFont, QFontMetrics, QPainter, QPixmap, QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QStyle, QStyleOptionViewItem
 
-from napari_dicomdb.widgets._rows import SeriesDelegate
+from napari_dicomdb.widgets._rows import SeriesDelegate, row_heights
 from napari_dicomdb.widgets.models import SERIES_COLUMNS
 
 
@@ -31,3 +33,13 @@ def test_the_style_is_not_given_the_thumbnail(qapp, palette):
     painter.end()
     image = canvas.toImage()
     assert image.pixelColor(40, 26).name() == "#ff0000", "the delegate draws it"
+
+
+def test_rows_are_as_high_as_their_lines(qapp, palette):
+    usual = replace(palette, font_size=9)
+    assert row_heights(usual) == (52, 28)
+    font = QFont()
+    font.setPointSize(18)
+    series, way = row_heights(replace(usual, font_size=18))
+    assert series > 2.5 * QFontMetrics(font).height()  # three lines, two of them smaller
+    assert way > QFontMetrics(font).height()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.widgets._theme import Palette
 
-__all__ = ["ARROW", "SERIES_HEIGHT", "THUMBNAIL", "WAY_HEIGHT", "CellDelegate", "SeriesDelegate"]
+__all__ = ["ARROW", "THUMBNAIL", "CellDelegate", "SeriesDelegate", "row_heights"]
 
 THUMBNAIL = 44
 ARROW = 18  # room for what unfolds a row
@@ -35,11 +35,20 @@ _BADGE = 15
 _PADDING = 4
 _MARGIN = 6
 _LEFT_MARGIN = 4  # as in the header
-SERIES_HEIGHT = THUMBNAIL + 2 * _PADDING
-WAY_HEIGHT = 28
+_SERIES_HEIGHT = THUMBNAIL + 2 * _PADDING
+_WAY_HEIGHT = 28
 _ELIDE = Qt.TextElideMode.ElideRight
 _MIDDLE = Qt.TextElideMode.ElideMiddle
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+
+def row_heights(palette: Palette) -> tuple[int, int]:
+    """Return the heights of a series' row and of a way to open it, with room for their lines."""
+    first, second = QFont(), QFont()
+    first.setPointSize(palette.font_size)
+    second.setPointSize(max(palette.font_size - 1, 7))
+    line, small = QFontMetrics(first).height(), QFontMetrics(second).height()
+    return max(_SERIES_HEIGHT, line + 2 * small + 2), max(_WAY_HEIGHT, line + 6)
 
 
 class _Delegate(QStyledItemDelegate):
@@ -103,7 +112,8 @@ class SeriesDelegate(CellDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         hint: QSize = super().sizeHint(option, index)
-        return QSize(hint.width(), WAY_HEIGHT if index.data(DepthRole) else SERIES_HEIGHT)
+        series, way = row_heights(self.palette)
+        return QSize(hint.width(), way if index.data(DepthRole) else series)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         name = index.model().columns[index.column()].name

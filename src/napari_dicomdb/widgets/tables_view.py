@@ -10,13 +10,7 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QSplitter, QWidget
 
 from napari_dicomdb.widgets._drag import mime_of
-from napari_dicomdb.widgets._rows import (
-    SERIES_HEIGHT,
-    THUMBNAIL,
-    WAY_HEIGHT,
-    CellDelegate,
-    SeriesDelegate,
-)
+from napari_dicomdb.widgets._rows import THUMBNAIL, CellDelegate, SeriesDelegate, row_heights
 from napari_dicomdb.widgets._session import recall_view, remember_view
 from napari_dicomdb.widgets._table_columns import TableColumns
 from napari_dicomdb.widgets._wanted import Wanted
@@ -245,7 +239,8 @@ class TablesView(QSplitter):
             delegate.palette = palette
         for columns in self.columns.values():
             columns.set_font_size(palette.font_size)
-        for view, height in zip(self.views, (0, 0, SERIES_HEIGHT), strict=True):
+        self._heights = row_heights(palette)
+        for view, height in zip(self.views, (0, 0, self._heights[0]), strict=True):
             rows = view.verticalHeader()
             rows.setMinimumSectionSize(18)
             rows.setDefaultSectionSize(height or palette.font_size * 2 + 6)
@@ -256,7 +251,7 @@ class TablesView(QSplitter):
         rows = self.series.verticalHeader()
         model = self.series_model
         for row in range(first, (last if last >= 0 else model.rowCount() - 1) + 1):
-            height = SERIES_HEIGHT if model.is_record(row) else WAY_HEIGHT
+            height = self._heights[0 if model.is_record(row) else 1]
             if rows.sectionSize(row) != height:
                 rows.resizeSection(row, height)
 
