@@ -9,7 +9,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QWidget
 
 from napari_dicomdb import Database
 from napari_dicomdb.viewer.phantom import write_phantom_study
@@ -61,6 +63,8 @@ def database(user_folders, phantom_folder):
 def nothing_left_behind(qapp, user_folders):
     """Every dock lets go of the shared session when it is destroyed; no thread stays."""
     yield
+    # A key that was clicked with Ctrl or Shift leaves it pressed for the next test.
+    QTest.keyClick(QWidget(), Qt.Key.Key_F24)
     gc.collect()
     for _ in range(3):
         qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete.value))
