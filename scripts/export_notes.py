@@ -70,8 +70,8 @@ KNOWN = (
         "2 volumes for 1",
         "beside the volume it writes a second one that it straightened (gantry tilt); the first "
         "is equal in the legacy converted form, and up to 0.45 mm off in single-frame forms (of "
-        "the original gantrytilting, too, by as much; the original of sliceincrement has a slice less "
-        "and says nothing)",
+        "the original gantrytilting, too, by as much; the original of sliceincrement has a slice "
+        "less and says nothing)",
         leaning=True,
     ),
     Known(
