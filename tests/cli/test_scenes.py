@@ -105,3 +105,11 @@ def test_view(dicomdb, home, monkeypatch):
     monkeypatch.setattr(module, "view_scene", lambda path, db: opened.append((path, db)))
     assert dicomdb("view", home / "x.dicomscene", "--db", home / "db").exit_code == 0
     assert opened == [(home / "x.dicomscene", home / "db")]
+
+
+def test_a_file_that_is_not_there(dicomdb, home):
+    """It is no matter of a database."""
+    done = dicomdb("info", home / "gone.dicomscene", "--db", home / "none")
+    assert done.exit_code == 1
+    assert "there is no file" in str(done.exception or done.output)
+    assert "database" not in done.output

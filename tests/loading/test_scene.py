@@ -11,7 +11,7 @@ import napari_dicomdb
 PLAIN = ["DERIVED", "SECONDARY", "OTHER"]
 
 
-def _capture(path, series, image_type, **more):
+def _capture(path, series, image_type, *, said=40, parts=(32, 8), **more):
     made = pydicom.Dataset()
     made.SOPClassUID, made.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", generate_uid()
     made.StudyInstanceUID, made.SeriesInstanceUID, made.PatientID = series, series, "7"
@@ -21,6 +21,11 @@ def _capture(path, series, image_type, **more):
     made.BitsAllocated, made.BitsStored, made.HighBit = 8, 8, 7
     for key, value in more.items():
         setattr(made, key, value)
+    if said is not None:
+        block = made.private_block(0x0099, "NAPARI-DICOMDB SCENE", create=True)
+        block.add_new(0x03, "LO", str(said))
+        for k, length in enumerate(parts):
+            block.add_new(0x10 + k, "OB", bytes(length))
     made.PixelData = np.arange(72, dtype=np.uint8).tobytes()
     made["PixelData"].VR = "OB"
     made.file_meta = FileMetaDataset()
@@ -52,3 +57,21 @@ def test_each_object_is_a_scene_of_its_own(tmp_path):
     assert [one.kind for one in chosen] == ["scene", "scene"]
     volume = chosen[0].load()
     assert np.array_equal(volume.numpy(), np.arange(72).reshape(4, 6, 3))
+
+
+@pytest.mark.parametrize(
+    "block", [{"said": None}, {"parts": (32,)}, {"parts": ()}, {"said": "many"}, {"said": -1}]
+)  # fmt: skip
+def test_without_its_private_data_the_picture_opens(tmp_path, block):
+    """As after anonymisation, or an archive that drops what it does not know."""
+    _capture(tmp_path / "x.dcm", "1.2.3", [*PLAIN, "DICOMDB SCENE"], **block)
+    picture, scene = napari_dicomdb.examine(tmp_path)
+    assert (picture.kind, picture.selected) == ("image", True)
+    assert (scene.kind, scene.selected) == ("scene", False)
+    assert "only the picture can be opened" in str(scene.findings[0])
+    assert "but its private data were removed on the way" in scene.reasons
+
+
+def test_large_parts_are_not_read_to_be_counted(tmp_path):
+    _capture(tmp_path / "x.dcm", "1.2.3", [*PLAIN, "DICOMDB SCENE"], said=9000, parts=(8192, 808))
+    assert napari_dicomdb.examine(tmp_path)[0].kind == "scene"

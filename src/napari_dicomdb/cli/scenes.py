@@ -11,7 +11,21 @@ import typer
 
 from napari_dicomdb.cli.opening import view_scene
 from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
-from napari_dicomdb.cli.output import print_json, progress_bar, refuse_existing, say, say_error
+from napari_dicomdb.cli.output import (
+    print_json,
+    progress_bar,
+    refuse_existing,
+    say,
+    say_error,
+    visible,
+)
+    print_json,
+    progress_bar,
+    refuse_existing,
+    say,
+    say_error,
+    visible,
+)
 from napari_dicomdb.errors import ExportError, LoadError, NotFoundError
 
 if TYPE_CHECKING:
@@ -55,18 +69,18 @@ def info(source: SourceArgument, db: DatabaseOption = None, json_: JsonOption = 
             }
         )
         return
-    say(scene.name or "Scene")
+    say(visible(scene.name or "Scene"))
     for layer in layers:
         shape = " x ".join(map(str, layer["shape"]))
         where = f"series {', '.join(map(str, layer['series']))}" if layer["series"] else shape
-        say(f"  {layer['type']:<8} {layer['name']}  {where}".rstrip())
+        say(visible(f"  {layer['type']:<8} {layer['name']}  {where}".rstrip()))
     for measured in scene.measurements:
         facts = ", ".join(
             f"{key} {measured[key]}" for key in measured if key.endswith(("mm", "2"))
         )
-        say(f"  {measured.get('layer')}: {measured.get('kind')} {facts}")
+        say(visible(f"  {measured.get('layer')}: {measured.get('kind')} {facts}"))
     for note in scene.notes:
-        say(f"  not kept: {note}")
+        say(visible(f"  not kept: {note}"))
 
 
 def extract(
@@ -176,6 +190,8 @@ def _file_of(source: str, db: Path | None) -> Iterator[Path]:
     if Path(source).is_file():
         yield Path(source)
         return
+    if any(c not in "0123456789." for c in source):
+        raise LoadError(f"there is no file {source!r:.200}", reason="file-missing")
     from napari_dicomdb.loading.loaders.scene import is_scene
 
     with open_database(db, read_only=True) as database:
