@@ -19,13 +19,6 @@ from napari_dicomdb.cli.output import (
     say_error,
     visible,
 )
-    print_json,
-    progress_bar,
-    refuse_existing,
-    say,
-    say_error,
-    visible,
-)
 from napari_dicomdb.errors import ExportError, LoadError, NotFoundError
 
 if TYPE_CHECKING:
