@@ -65,6 +65,20 @@ def test_preamble_and_meta_information_are_new(tmp_path: Path) -> None:
     assert copy.file_meta.MediaStorageSOPInstanceUID == copy.SOPInstanceUID
 
 
+@pytest.mark.parametrize(("behind", "kept"), [(b"CANARY", False), (bytes(range(256)) * 128, True)])
+def test_only_whole_frames_are_kept_behind_an_image(
+    behind: bytes, kept: bool, tmp_path: Path
+) -> None:
+    """One image of 128 x 128 x 2 bytes; its count of frames is missing."""
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    image = dataset.PixelData
+    dataset.PixelData += behind
+    dataset.save_as(tmp_path / "in.dcm")
+    write_copy(read_source(tmp_path / "in.dcm"), tmp_path / "out.dcm")
+    expected = image + (behind if kept else b"\0" * len(behind))
+    assert pydicom.dcmread(tmp_path / "out.dcm").PixelData == expected
+
+
 def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("mine")
     with pytest.raises(FileExistsError):

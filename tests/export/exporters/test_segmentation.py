@@ -237,6 +237,18 @@ def test_empty_segments_are_told_and_left_out(ct, tmp_path):
         del source.labels[9]
 
 
+@pytest.mark.parametrize("lowest", [1, -5])
+def test_an_image_taken_for_labels_is_told(ct, lowest):
+    _, volume, _ = ct
+    count = 1200 if lowest > 0 else 20
+    values = np.zeros(volume.shape, np.int16)
+    values.flat[:count] = np.arange(lowest, lowest + count)
+    source = labels_on(volume)
+    told = [f.text for f in offer_of(source.with_array(values, source.geometry), "BINARY").findings]
+    assert any("rather those of an image" in text for text in told)
+    assert not any("rather" in f.text for f in offer_of(source, "BINARY").findings)
+
+
 def test_overlapping_layers_go_into_one_object(ct, tmp_path, program):
     _, volume, target = ct
     from dataclasses import replace

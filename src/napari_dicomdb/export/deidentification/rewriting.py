@@ -167,7 +167,7 @@ def _copy_pixels(original: BinaryIO, source: Source, out: BinaryIO) -> None:
         if head[-4:] == b"\xff" * 4:
             _copy_fragments(original, source.syntax, order, out)
             continue
-        used = _used_bytes(source.dataset) if (group, element) == _PIXEL_DATA else left
+        used = _used_bytes(source.dataset, left) if (group, element) == _PIXEL_DATA else left
         blank = max(left - used, 0)
         left -= blank
         while left and (piece := original.read(min(left, 1 << 20))):
@@ -217,8 +217,8 @@ def _are_offsets(table: bytes, order: str) -> bool:
     return not offsets or (offsets[0] == 0 and list(offsets) == sorted(offsets))
 
 
-def _used_bytes(dataset: Dataset) -> int:
-    """Return how many bytes native pixels need; very many when that is not sure."""
+def _used_bytes(dataset: Dataset, length: int) -> int:
+    """Return how many of `length` bytes native pixels need; very many when that is not sure."""
     rows, columns, bits = (dataset.get(k) for k in ("Rows", "Columns", "BitsAllocated"))
     samples = dataset.get("SamplesPerPixel", 1) or 1
     try:
@@ -229,6 +229,8 @@ def _used_bytes(dataset: Dataset) -> int:
     if thinned or not all(isinstance(n, int) and n > 0 for n in (rows, columns, bits, samples)):
         return _UNDEFINED
     size = (rows * columns * bits * samples * frames + 7) // 8
+    if "NumberOfFrames" not in dataset and length % size == 0:
+        return _UNDEFINED  # whole frames whose count could not be read: no words behind the image
     return int(size + size % 2)
 
 

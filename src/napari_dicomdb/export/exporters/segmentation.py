@@ -48,6 +48,7 @@ __all__ = ["SegmentationExporter"]
 
 _MOST_BINARY = 20
 _MOST_LABEL = 65535
+_MANY = 1000  # an atlas has some hundred labels, an image thousands of values
 _TIMES = frozenset({"time", "echo_time", "diffusion", "frame", "phase"})
 _BEYOND = 0.05  # by which a probability may miss 0 to 1: rounding, not another quantity
 _NAMES = {
@@ -163,6 +164,8 @@ class SegmentationExporter:
         empty = [v for v, count in values.items() if not count]
         if empty:
             findings.append(_empty(empty))
+        if len(present) > _MANY or min(present, default=0) < 0:
+            findings.append(_like_an_image(present))
         few = len(present) <= _MOST_BINARY
         reasons = (
             f"{len(present)} segment{'' if len(present) == 1 else 's'}",
@@ -359,4 +362,14 @@ def _empty(values: Sequence[int]) -> Finding:
         Severity.WARNING,
         f"{len(values)} named segments have no voxel ({shown})",
         {"labels": list(values)},
+    )
+
+
+def _like_an_image(present: Sequence[int]) -> Finding:
+    values = f"{len(present)} values from {min(present)} to {max(present)}"
+    return Finding(
+        FindingCode.BAD_HEADER_VALUE,
+        Severity.WARNING,
+        f"{values}: rather those of an image than labels; each would become a segment",
+        {"count": len(present)},
     )
