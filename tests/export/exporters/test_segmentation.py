@@ -244,7 +244,8 @@ def test_an_image_taken_for_labels_is_told(ct, lowest):
     values = np.zeros(volume.shape, np.int16)
     values.flat[:count] = np.arange(lowest, lowest + count)
     source = labels_on(volume)
-    told = [f.text for f in offer_of(source.with_array(values, source.geometry), "BINARY").findings]
+    image = source.with_array(values, source.geometry)
+    told = [f.text for f in offer_of(image, "BINARY").findings]
     assert any("rather those of an image" in text for text in told)
     assert not any("rather" in f.text for f in offer_of(source, "BINARY").findings)
 
