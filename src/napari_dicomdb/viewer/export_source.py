@@ -173,7 +173,10 @@ def _is_untouched(layer: Any, ndim: int) -> bool:
 def _in_pixels(
     shown: NDArray[np.float64], findings: list[Finding]
 ) -> tuple[NDArray[np.float64], list[Finding], bool, str]:
-    text = "its units are pixels: nothing says how large a voxel is (set the layer's units to mm)"
+    text = (
+        "its units are pixels: nothing says how large a voxel is (give the layer a scale and "
+        "units of mm where that is known)"
+    )
     return (
         shown,
         [*findings, Finding(FindingCode.NO_SPACING, Severity.WARNING, text)],

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["SegmentTable", "SegmentsModel"]
 
 _TITLES = ("Value", "Name", "Type", "Algorithm")
-_ALGORITHMS = (("As the others", ""), ("Manual", "MANUAL"), ("Semi-automatic", "SEMIAUTOMATIC"),
+_ALGORITHMS = (("As the layer", ""), ("Manual", "MANUAL"), ("Semi-automatic", "SEMIAUTOMATIC"),
                ("Automatic", "AUTOMATIC"))  # fmt: skip
 _ROW = 24
 _SWATCH = 34  # a colour before the number, and the room around both
@@ -197,7 +197,7 @@ class SegmentTable(QWidget):
         rows.addRow("Type", self.type)
         rows.addRow("Side", self.side)
         rows.addRow("Region", self.region)
-        rows.addRow("Drawn", self.algorithm)
+        rows.addRow("Made", self.algorithm)
         rows.addRow("By", self.algorithm_name)
         rows.addRow("Tracking ID", self.tracking)
         for key, button in self.codes.items():

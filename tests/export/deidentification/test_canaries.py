@@ -67,12 +67,12 @@ def _leaks(folder: Path) -> list[tuple[str, bytes]]:
     for path in folder.rglob("*"):
         texts = [str(path.relative_to(folder)).encode()]
         if path.is_file():
-            raw = path.read_bytes()
-            texts.append(raw)
+            raws = [path.read_bytes()]
             if zipfile.is_zipfile(path):
                 with zipfile.ZipFile(path) as archive:
-                    texts += [archive.read(n) + n.encode() for n in archive.namelist()]
-            texts += [_inflated(raw)]
+                    texts += [raws.pop(), *(name.encode() for name in archive.namelist())]
+                    raws = [archive.read(name) for name in archive.namelist()]
+            texts += [*raws, *map(_inflated, raws)]
         found += [(path.name, n) for n in _needles() if any(n in text for text in texts)]
     return found
 

@@ -46,8 +46,9 @@ def test_the_same_family_and_the_same_pixels(
     write_decoded(dataset, tmp_path / "copy.dcm", before)
     copy = pydicom.dcmread(tmp_path / "copy.dcm")
     assert copy.file_meta.TransferSyntaxUID == syntax
-    pixels = copy.pixel_array
-    np.testing.assert_array_equal(pixels, wanted.reshape(pixels.shape))
+    if syntax != JPEG:  # which pydicom cannot decode by itself: DCMTK does, below
+        pixels = copy.pixel_array
+        np.testing.assert_array_equal(pixels, wanted.reshape(pixels.shape))
     assert len(copy.PixelData) < wanted.nbytes
     assert scan_file(tmp_path / "copy.dcm").problems == []
     if syntax in (JPEG, JPEG_LS):
