@@ -38,6 +38,7 @@ def cache(qtbot):
     made.session = session
     yield made
     made.runner.close()
+    made.related.runner.close()
 
 
 @pytest.fixture

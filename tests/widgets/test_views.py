@@ -29,6 +29,7 @@ def views(qtbot, palette, database):
     yield made
     runner.close()
     ways.runner.close()
+    ways.related.runner.close()
     detach()
 
 
