@@ -85,6 +85,9 @@ class Access:
             )
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        # The headers were taken by the rules of 1.1, which another version need not follow.
+        if scope["http_version"] not in {"1.0", "1.1"}:
+            return _refused(505, "HTTP 1.1 is spoken here")
         headers = Headers(scope=scope)
         # A page of a web site whose name was pointed at this computer (DNS rebinding) calls
         # the server by that name.
