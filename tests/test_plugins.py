@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import pytest
 
 from napari_dicomdb import plugins
-from napari_dicomdb.errors import LoadError
+from napari_dicomdb.errors import Cancelled, LoadError
 from napari_dicomdb.plugins import PluginFailure, Plugins
 
 
@@ -87,11 +87,30 @@ def test_the_registered_come_first_and_go_again(tools: Plugins[Tool]) -> None:
 def test_failures_are_forgotten_when_looked_for_anew(
     tools: Plugins[Tool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failure = tools.record_failure("hammer", ValueError("bent"))
-    assert failure == PluginFailure("hammer", "ValueError: bent")
-    assert failure in tools.failures()
+    with tools.attempt("hammer") as failed:
+        raise ValueError("bent")
+    assert failed == [PluginFailure("hammer", "ValueError: bent")]
+    assert failed[0] in tools.failures()
     monkeypatch.setattr(plugins, "entry_points", lambda *, group: [])
     assert tools.named("hammer").use() == "bang"  # found before
     tools.reload()
     assert tools.all() == ()
     assert tools.failures() == ()
+
+
+def test_being_cancelled_is_no_failure(tools: Plugins[Tool]) -> None:
+    with pytest.raises(Cancelled), tools.attempt("hammer") as failed:
+        raise Cancelled("enough")
+    assert failed == []
+    assert "hammer" not in {failure.name for failure in tools.failures()}
+
+
+def test_an_error_may_be_told_as_another() -> None:
+    def tell(error: Exception) -> None:
+        raise LoadError("the hammer broke", reason="broken") from error
+
+    with pytest.raises(LoadError, match="the hammer broke") as told, plugins.guarded(tell):
+        raise KeyError("Doe^Jane")
+    assert isinstance(told.value.__cause__, KeyError)
+    with pytest.raises(KeyboardInterrupt), plugins.guarded(tell):
+        raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Parts that third parties may add by entry points: loaders and exporters.
+"""Parts that third parties may add by entry points: loaders, exporters, defacers.
 
 A part that cannot be imported, or fails while it is asked, never takes the others
 down: `Plugins.failures` says what happened.
@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import inspect
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from napari_dicomdb.errors import Cancelled
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from importlib.metadata import EntryPoint
 
     from napari_dicomdb.errors import DicomDbError
 
-__all__ = ["PluginFailure", "Plugins"]
+__all__ = ["PluginFailure", "Plugins", "guarded"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +48,21 @@ class PluginFailure:
 
     name: str
     text: str
+
+
+@contextmanager
+def guarded(tell: Callable[[Exception], object]) -> Iterator[None]:
+    """Run third parties' code, which may raise anything: `tell` gets what it raised.
+
+    That somebody cancelled is no failure of theirs, and is raised. `tell` may raise an
+    error of its own.
+    """
+    try:
+        yield
+    except Exception as error:
+        if getattr(error, "reason", None) == Cancelled.default_reason:
+            raise
+        tell(error)
 
 
 class Plugins(Generic[_Part]):
@@ -116,20 +135,30 @@ class Plugins(Generic[_Part]):
         self.all()
         return tuple(self._failures.values())
 
-    def record_failure(self, name: str, error: BaseException) -> PluginFailure:
-        """Remember that `name` raised `error`; the log gets no text, which may be of a patient."""
-        failure = PluginFailure(name, f"{type(error).__name__}: {error}")
-        with self._lock:
-            self._failures[name] = failure
-        _log.warning("%s %s failed: %s", self.what, name, type(error).__name__)
-        _log.debug("%s %s failed", self.what, name, exc_info=error)
-        return failure
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[list[PluginFailure]]:
+        """Ask the part `name` for something; what it raises is recorded.
+
+        Yields a list, to which the failure is added.
+        """
+        failed: list[PluginFailure] = []
+        with guarded(lambda error: failed.append(self._record_failure(name, error))):
+            yield failed
 
     def reload(self) -> None:
         """Look for entry points anew and forget failures."""
         with self._lock:
             self._failures.clear()
             self._installed = None
+
+    def _record_failure(self, name: str, error: BaseException) -> PluginFailure:
+        # The log gets no text of it, which may be of a patient.
+        failure = PluginFailure(name, f"{type(error).__name__}: {error}")
+        with self._lock:
+            self._failures[name] = failure
+        _log.warning("%s %s failed: %s", self.what, name, type(error).__name__)
+        _log.debug("%s %s failed", self.what, name, exc_info=error)
+        return failure
 
     def _from_entry_points(self) -> dict[str, _Part]:
         known = self._installed
@@ -143,16 +172,15 @@ class Plugins(Generic[_Part]):
         return known
 
     def _usable(self, point: EntryPoint) -> _Part | None:
-        # The code behind an entry point is anybody's and may raise anything.
-        try:
+        part: Any = None
+        with self.attempt(point.name) as failed:
             thing: Any = point.load()
             part = thing() if inspect.isclass(thing) else thing
-        except Exception as error:
-            self.record_failure(point.name, error)
+        if failed:
             return None
         if not isinstance(part, self._protocol):
             lacking = [name for name in self._members if not hasattr(part, name)]
-            self.record_failure(
+            self._record_failure(
                 point.name, TypeError(f"{point.value} has no {', '.join(lacking)}")
             )
             return None

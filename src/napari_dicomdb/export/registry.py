@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.errors import DicomDbError, ExportError
+from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exporter
 from napari_dicomdb.plugins import Plugins
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXPORTERS_GROUP",
+    "attempt",
     "examine_for_export",
     "exporter_named",
     "exporters",
     "failures",
-    "record_failure",
     "register",
     "reload",
     "unregister",
@@ -35,7 +35,7 @@ exporter_named = _plugins.named
 register = _plugins.register
 unregister = _plugins.unregister
 failures = _plugins.failures
-record_failure = _plugins.record_failure
+attempt = _plugins.attempt
 reload = _plugins.reload
 
 
@@ -46,13 +46,6 @@ def examine_for_export(source: ExportSource) -> list[Exportable]:
     """
     found: list[Exportable] = []
     for exporter in exporters():
-        # Anybody's code, which may raise anything.
-        try:
+        with attempt(exporter.name):
             found += exporter.examine(source)
-        except DicomDbError as error:
-            if error.reason == "cancelled":
-                raise
-            record_failure(exporter.name, error)
-        except Exception as error:
-            record_failure(exporter.name, error)
     return sorted(found, key=lambda one: (bool(one.refusal), -one.confidence))

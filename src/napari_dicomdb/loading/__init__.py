@@ -17,7 +17,7 @@ from napari_dicomdb.loading.describing import series_name
 from napari_dicomdb.loading.examination import examination
 from napari_dicomdb.loading.frames import frame_count_of
 from napari_dicomdb.loading.loadable import Loadable, Loader
-from napari_dicomdb.loading.registry import failures, loader_named, record_failure, register
+from napari_dicomdb.loading.registry import failures, loader_named, register
 from napari_dicomdb.loading.volume import Coord, Volume, VolumeGeometry
 
 if TYPE_CHECKING:
@@ -68,19 +68,17 @@ def examine(
     broken: list[Finding] = []
     with examination():
         for loader in registry.loaders() if using is None else using:
-            # A loader may be anybody's; whatever it raises, the others are asked.
-            try:
+            with registry.attempt(loader.name) as failed:
                 offers += _checked(loader, records)
-            except Exception as error:
-                failure = record_failure(loader.name, error)
-                broken.append(
-                    Finding(
-                        FindingCode.LOADER_FAILED,
-                        Severity.INFO,
-                        f"The loader {failure.name} could not examine this: {failure.text}",
-                        {"loader": failure.name},
-                    )
+            broken += [
+                Finding(
+                    FindingCode.LOADER_FAILED,
+                    Severity.INFO,
+                    f"The loader {failure.name} could not examine this: {failure.text}",
+                    {"loader": failure.name},
                 )
+                for failure in failed
+            ]
         if broken:
             offers = [replace(one, findings=(*one.findings, *broken)) for one in offers]
         return choose(offers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.loading.registry import record_failure
+from napari_dicomdb.loading.registry import attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,9 +26,6 @@ def further(loadables: Iterable[Loadable]) -> list[Loadable]:
         ask = getattr(one.loader, "further", None)
         if ask is None or one.companions is None:
             continue
-        # A loader may be anybody's; whatever it raises, the others are asked.
-        try:
+        with attempt(one.loader.name):
             found += ask(one)
-        except Exception as error:
-            record_failure(one.loader.name, error)
     return found

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = [
     "LAYERS_GROUP",
     "LOADERS_GROUP",
+    "attempt",
     "failures",
     "layer_maker",
     "loader_named",
     "loaders",
-    "record_failure",
     "register",
     "reload",
     "unregister",
@@ -40,7 +40,7 @@ loader_named = _plugins.named
 register = _plugins.register
 unregister = _plugins.unregister
 failures = _plugins.failures
-record_failure = _plugins.record_failure
+attempt = _plugins.attempt
 
 
 def reload() -> None:

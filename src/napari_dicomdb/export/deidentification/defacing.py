@@ -14,11 +14,12 @@ changed claim the option Clean Recognizable Visual Features (113102).
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from napari_dicomdb.errors import ExportError, PixelError
+from napari_dicomdb.plugins import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,12 +52,9 @@ def defacer_named(name: str) -> Defacer:
     for entry in entry_points(group=DEFACERS_GROUP):
         if entry.name != name:
             continue
-        try:
+        found: Any = None
+        with guarded(partial(_not_imported, name)):
             found = entry.load()
-        except Exception as error:  # anybody's code, which may raise anything
-            raise ExportError(
-                f"the defacer {name!r} cannot be imported: {error}", reason="no-defacer"
-            ) from error
         if not callable(found):
             raise ExportError(f"the defacer {name!r} is no function", reason="no-defacer")
         return cast("Defacer", found)
@@ -75,10 +73,8 @@ def begin_series(deface: Defacer, paths: Sequence[Path]) -> None:
     begin = getattr(deface, "begin_series", None)
     if begin is None:
         return
-    try:
+    with guarded(_failed):
         begin(list(paths))
-    except Exception as error:  # anybody's code, which may raise anything
-        raise _failed(error) from error
 
 
 def checked_deface(deface: Defacer, dataset: Dataset, pixels: Any) -> Any:
@@ -89,10 +85,9 @@ def checked_deface(deface: Defacer, dataset: Dataset, pixels: Any) -> Any:
     ExportError, PixelError
         "bad-deface": it failed; it returned something else.
     """
-    try:
+    made: Any = None
+    with guarded(_failed):
         made = deface(dataset, pixels)
-    except Exception as error:  # anybody's code, which may raise anything
-        raise _failed(error) from error
     if made is None:
         return None
     if getattr(made, "shape", None) != pixels.shape or made.dtype != pixels.dtype:
@@ -100,6 +95,14 @@ def checked_deface(deface: Defacer, dataset: Dataset, pixels: Any) -> Any:
     return made
 
 
-def _failed(error: Exception) -> ExportError:
+def _not_imported(name: str, error: Exception) -> NoReturn:
+    raise ExportError(
+        f"the defacer {name!r} cannot be imported: {error}", reason="no-defacer"
+    ) from error
+
+
+def _failed(error: Exception) -> NoReturn:
     # Its words may be of the header.
-    return ExportError(f"the defacing failed: {type(error).__name__}", reason="bad-deface")
+    raise ExportError(
+        f"the defacing failed: {type(error).__name__}", reason="bad-deface"
+    ) from error

@@ -97,10 +97,13 @@ class Watching:
                 return
             try:
                 callback()
-            except Exception:
-                # Not ours: it must not end the thread that gives signs of life.
+            except Exception as error:
+                # Not ours: it must not end the thread that gives signs of life. What it says
+                # may be of a patient.
                 _log.warning(
-                    "a callback of the jobs failed and is not called again", exc_info=True
+                    "a callback of the jobs failed (%s) and is not called again",
+                    type(error).__name__,
                 )
+                _log.debug("a callback of the jobs failed", exc_info=error)
                 if callback in self._callbacks:
                     self._callbacks.remove(callback)
