@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from functools import cache
@@ -55,8 +56,13 @@ def error_lines(path: Path | str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith("Error")]
 
 
+def without_folders(text: str) -> str:
+    """Leave the names of files: in which folders they lie on this computer is nobody's matter."""
+    return re.sub(r"(?<![\w.:/~-])/(?:[^\s/:]+/)+|\b[A-Z]:\\(?:[^\s\\:]+\\)+", "", text)
+
+
 def _said(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in without_folders(text).splitlines() if line.strip()]
     told = [line for line in lines if "error" in line.lower()] or lines[-1:]
     return told[0][:160] if told else "nothing written"
 
@@ -157,6 +163,10 @@ HIGHDICOM_ERRORS = (
 )
 
 
+def _error_said(error: Exception) -> str:
+    return f"{type(error).__name__}: {without_folders(str(error))[:120]}"
+
+
 def by_highdicom(paths: Sequence[Path], count: int, *, placed: bool) -> list[Placed]:
     """Read volumes with highdicom; what has no place, or several volumes in a file, by frame."""
     try:
@@ -179,7 +189,7 @@ def by_highdicom(paths: Sequence[Path], count: int, *, placed: bool) -> list[Pla
             return [_of_highdicom(image.get_volume(dtype=np.float64))]
         frames = np.asarray(image.get_frames(dtype=np.float64))
     except HIGHDICOM_ERRORS as error:
-        raise UnreadError(f"{type(error).__name__}: {str(error)[:120]}") from error
+        raise UnreadError(_error_said(error)) from error
     return [Placed(frames)]
 
 
@@ -211,7 +221,7 @@ def segments_by_highdicom(path: Path, *, combine: bool, placed: bool, slices: in
                 array = image.get_pixels_by_source_instance(uids[:slices], **how)
             affine = None
     except HIGHDICOM_ERRORS as error:
-        raise UnreadError(f"{type(error).__name__}: {str(error)[:120]}") from error
+        raise UnreadError(_error_said(error)) from error
     if combine:
         return [Placed(array, affine)]
     return [Placed(array[..., k], affine) for k in range(array.shape[-1])]

@@ -42,6 +42,7 @@ from peer_readings import (
     map_by_dcmqi,
     segments_by_dcmqi,
     segments_by_highdicom,
+    without_folders,
 )
 
 from napari_dicomdb import Database
@@ -227,7 +228,7 @@ def outcome_of(
             wanted, place, reader(), quantum=row.quantum, fill=fill, tolerance=row.tolerance
         )
     except (UnreadError, DicomDbError) as error:
-        return Outcome("unread", text=str(error))
+        return Outcome("unread", text=without_folders(str(error)))
 
 
 def write_form(
@@ -245,7 +246,7 @@ def write_form(
     try:
         report = write_results(None, [one.with_options(**chosen)], target, folder=folder / "out")
     except DicomDbError as error:
-        row.verdict, row.notes = "refused", [str(error)]
+        row.verdict, row.notes = "refused", [without_folders(str(error))]
         return
     files = sorted(Path(path) for path in report.files)
     errors = {line for path in {files[0], files[-1]} for line in error_lines(path)}
@@ -281,12 +282,12 @@ def validate_offer(name: str, database: Database, offer: Loadable, label: str) -
             return
         source = cropped(ExportSource.of_volume(volume))
     except DicomDbError as error:
-        yield Row(name, label, "-", "unopened", notes=[str(error)])
+        yield Row(name, label, "-", "unopened", notes=[without_folders(str(error))])
         return
     try:
         target = StudyTarget.of_study(database, source.study_uid, source.references)
     except DicomDbError as error:
-        yield Row(name, label, "all", "refused", notes=[str(error)])
+        yield Row(name, label, "all", "refused", notes=[without_folders(str(error))])
         return
     originals = [offer.instances[0].path, offer.instances[-1].path]
     before = inherited(

@@ -13,7 +13,7 @@ import nrrd
 import numpy as np
 import pydicom
 from peer_comparison import Placed, compare
-from peer_readings import error_lines, program, run
+from peer_readings import error_lines, program, run, without_folders
 
 from napari_dicomdb import Database
 from napari_dicomdb import examine as examine_paths
@@ -427,7 +427,7 @@ def validate(root: Path) -> list[Point]:
             try:
                 met, text = measure(bench)
             except DicomDbError as error:
-                met, text = False, str(error)
+                met, text = False, without_folders(str(error))
             points.append(Point(number, what, met, text))
     return points
 

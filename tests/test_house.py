@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -236,3 +237,56 @@ def test_module_has_a_test_module() -> None:
         if not name.startswith("_") and (room, f"test_{name}") not in tests:
             missing.append("/".join((*folders, name)))
     assert missing == []
+
+
+# What others read is in these; everything else at the top is made by tools.
+TEXT_FOLDERS = (".ci", ".github", "benchmarks", "docs", "examples", "scripts", "src", "tests")
+TEXT_SUFFIXES = {"", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"}
+MACHINE_PATH = r"(?<![\w.~-])/(?:work|root|tmp|home/\w+|Users/\w+)/[\w.-]+|[A-Z]:\\Users\\\w+"
+# Made up in tests, which nothing may make, or which another program has written.
+MADE_UP = {
+    ("tests/database/test_archives.py", "/tmp/evil"),
+    ("tests/database/test_slicer.py", r"C:\Users\me"),
+    ("tests/network/serving/test_storing.py", "/tmp/escape"),
+    ("tests/viewer/test_scene_state.py", "/home/me/x.dcm"),
+}
+PUBLIC_HOSTS = {
+    "github.com",
+    "keepachangelog.com",
+    "napari.org",
+    "semver.org",
+    "www.orthanc-server.com",
+}
+
+
+def texts() -> dict[str, str]:
+    """Give the text of every file that others get, by its path; this one aside."""
+    paths = [p for p in ROOT.iterdir() if p.is_file() and not p.name.startswith(".coverage")]
+    paths += [p for folder in TEXT_FOLDERS for p in (ROOT / folder).rglob("*") if p.is_file()]
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8", errors="replace")
+        for path in paths
+        if path.suffix in TEXT_SUFFIXES and path != Path(__file__)
+    }
+
+
+def test_no_text_has_a_path_of_a_machine() -> None:
+    """Neither those of the usual places, nor where this checkout, its data and we are at home."""
+    data = os.environ.get("DICOMDB_REFERENCE_DATA") or ROOT.parent / "shared" / "data"
+    here = [str(p) for p in (ROOT, Path(data), Path.home()) if len(p.absolute().parts) > 2]
+    wanted = re.compile("|".join([MACHINE_PATH, *map(re.escape, here)]))
+    found = {(name, hit) for name, text in texts().items() for hit in wanted.findall(text)}
+    assert found - MADE_UP == set()
+    assert MADE_UP - found == set(), "no longer an exception"
+
+
+def test_no_text_names_where_packages_came_from() -> None:
+    """Package registries and other hosts that the world cannot reach are those of a machine."""
+    reserved = re.compile(r"(.*\.)?example(\.\w+)?|.*\.invalid|127\.[\d.]+")
+    for name, text in texts().items():
+        options = re.findall(r"(?i)(?:index[-_]url|find[-_]links|trusted[-_]host)", text)
+        assert not options, name
+        if not name.startswith("tests/"):
+            hosts = set(re.findall(r"https?://([\w-]+(?:\.[\w-]+)+)", text))
+            hosts = {host for host in hosts if not reserved.fullmatch(host)}
+            assert hosts <= PUBLIC_HOSTS, name
