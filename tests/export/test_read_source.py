@@ -118,3 +118,33 @@ def test_names_of_slicer_are_in_utf_8(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="is a folder: name a file"):
         read_source(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_a_damaged_file_is_said(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x{ending}"
+    values = np.random.default_rng(0).integers(0, 999, (30, 30, 30)).astype(np.int16)
+    if ending == ".nrrd":
+        nrrd.write(str(path), values)
+    else:
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), path)
+    raw = bytearray(path.read_bytes())
+    raw[2000:2010] = b"\xff" * 10
+    path.write_bytes(raw)
+    with pytest.raises(LoadError) as error:
+        read_source(path)
+    assert error.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize(("unit", "mm"), [("cm", 10.0), ("um", 1e-3), ("mm", 1.0), ("ell", 1.0)])
+def test_units_of_an_nrrd(unit: str, mm: float, tmp_path: Path) -> None:
+    # Centimetres were taken for millimetres.
+    path, array = tmp_path / "x.nrrd", np.zeros((3, 4, 5), np.int16)
+    header = {"space": "RAS", "space directions": np.diag([0.1, 0.2, 0.3]),
+              "space origin": [1, 2, 3], "space units": [unit] * 3}  # fmt: skip
+    nrrd.write(str(path), array, header)
+    geometry = read_source(path).geometry
+    np.testing.assert_allclose(geometry.spacing, (0.3 * mm, 0.2 * mm, 0.1 * mm))
+    np.testing.assert_allclose(geometry.affine[:3, 3], (-mm, -2 * mm, 3 * mm))
+    nrrd.write(str(path), array, {"spacings": [1.0, 2.0, 3.0], "units": [unit, unit, "mm"]})
+    np.testing.assert_allclose(read_source(path).geometry.spacing, (3, 2 * mm, mm))

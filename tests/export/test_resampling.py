@@ -78,3 +78,12 @@ def test_uneven_slices_are_taken_from_where_they_are() -> None:
     np.testing.assert_allclose(made.numpy()[:, 1, 1], [0, 20, 40, 60, 80, 100], atol=1e-4)
     with pytest.raises(ExportError, match="order"):
         resampled_at_right_angles(source, positions=positions[::-1])
+
+
+def test_what_integers_cannot_hold_is_the_nearest_they_can() -> None:
+    # Air of a CT in unsigned numbers was 64536: brighter than metal.
+    affine = oblique() @ SHEAR
+    for dtype, fill, held in ((np.uint16, -1000, 0), (np.int8, 500, 127), (np.bool_, -1000, 0)):
+        array = np.ones((3, 4, 5), dtype)
+        made = resampled_at_right_angles(made_up(array, affine), fill=fill)
+        assert set(np.unique(made.array.astype(int))) == {held, 1}

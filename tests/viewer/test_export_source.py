@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.layers import Image, Labels, Layer, Points
+from pandas import DataFrame, Series
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.segments.segment_meanings import meaning_of
 from napari_dicomdb.viewer.export_source import source_of
 from napari_dicomdb.viewer.layers import volume_to_layers
 from napari_dicomdb.viewer.placement import LPS_FROM_IPL
@@ -212,3 +214,24 @@ def test_pixels_beside_images_in_millimetres() -> None:
     assert [f.code for f in source.findings] == ["no-spacing"]
     # Nobody gave this one a place.
     assert not source_of(Image(np.zeros((3, 4, 5))), frame=np.eye(4)).geometry.in_patient
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, None])
+def test_rows_of_features_that_say_nothing(nothing) -> None:
+    # A row without a number stopped the dock; a label without a name was called "nan".
+    layer = Labels(
+        np.array([[[0, 1], [2, 2]]]),
+        features={"index": [0, 1, nothing], "name": ["background", "liver", "lost"]},
+    )
+    assert {v: one.name for v, one in source_of(layer).labels.items()} == {1: "liver"}
+    layer.features = {"index": [0, 1, 2], "name": ["background", np.nan, "spleen"]}
+    labels = source_of(layer).labels
+    assert {v: one.name for v, one in labels.items()} == {1: "", 2: "spleen"}
+    assert meaning_of(labels[1]).label == "Segment 1"
+
+
+def test_cells_of_pandas_that_say_nothing() -> None:
+    table = DataFrame({"index": Series([0, 1, None], dtype="Int64"), "name": ["", "liver", ""]})
+    table["type_code"] = Series([None, None, "SCT 1"], dtype="string")
+    (label,) = source_of(Labels(np.array([[[0, 1]]]), features=table)).labels.values()
+    assert meaning_of(label).type.meaning == "Liver"

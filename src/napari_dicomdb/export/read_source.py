@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".seg.nrrd")
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _NIFTI_MM = {"mm": 1.0, "meter": 1e3, "micron": 1e-3, "unknown": 1.0}
 _NIFTI_TIMES = {"sec": ("s", 1.0), "msec": ("ms", 1.0), "usec": ("ms", 1e-3)}
+_NRRD_MM = {"m": 1e3, "cm": 10.0, "mm": 1.0, "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "nm": 1e-6}
 _SPACES = {
     "left-posterior-superior": (1, 1, 1),
     "lps": (1, 1, 1),
@@ -136,7 +138,9 @@ def _read_nifti(path: Path) -> ExportSource:
     try:
         image = nibabel.load(path)
         data = np.asarray(image.dataobj)
-    except (OSError, ValueError, EOFError, nibabel.filebasedimages.ImageFileError) as error:
+    except (
+        OSError, ValueError, EOFError, zlib.error, nibabel.filebasedimages.ImageFileError
+    ) as error:  # fmt: skip
         raise LoadError(f"{path} cannot be read as NIfTI: {error}", reason="unreadable") from error
     is_rgb = data.dtype.names is not None
     if is_rgb:
@@ -180,7 +184,7 @@ def _read_nrrd(path: Path) -> ExportSource:
     nrrd = _library("nrrd", "nrrd")
     try:
         data, header = nrrd.read(str(path), index_order="C")
-    except (OSError, ValueError, EOFError, nrrd.NRRDError) as error:
+    except (OSError, ValueError, EOFError, zlib.error, nrrd.NRRDError) as error:
         raise LoadError(f"{path} cannot be read as NRRD: {error}", reason="unreadable") from error
     header = {**header, **_texts(path)}
     directions = header.get("space directions")
@@ -191,7 +195,9 @@ def _read_nrrd(path: Path) -> ExportSource:
     if directions is None:
         spatial = [k for k in range(count) if not (is_rgb and k == 0)][:3]
         spacings = header.get("spacings", [1.0] * count)
-        steps = np.diag([abs(float(spacings[k])) for k in spatial] + [1.0] * (3 - len(spatial)))
+        units = _in_mm(header.get("units"), count)
+        lengths = [abs(float(spacings[k])) * units[k] for k in spatial]
+        steps = np.diag(lengths + [1.0] * (3 - len(spatial)))
         in_patient = False
     else:
         rows = [None if _is_nothing(row) else np.asarray(row, float) for row in directions]
@@ -203,7 +209,9 @@ def _read_nrrd(path: Path) -> ExportSource:
             vector = rows[k]
             if vector is not None:
                 steps[: len(vector), place] = vector
-        steps = steps * np.array(sign or (1, 1, 1))[:, None]
+        steps = (
+            steps * (np.array(sign or (1, 1, 1)) * _in_mm(header.get("space units"), 3))[:, None]
+        )
     if len(spatial) > 3 or not spatial:
         raise LoadError(f"{path}: its axes of space cannot be told", reason="unsupported-shape")
     affine = np.eye(4)
@@ -211,6 +219,7 @@ def _read_nrrd(path: Path) -> ExportSource:
     origin = np.zeros(3)
     given = np.asarray(header.get("space origin", np.zeros(3)), float)
     origin[: len(given)] = given
+    origin *= _in_mm(header.get("space units"), 3)
     affine[:3, 3] = origin * np.array(_SPACES.get(str(header.get("space", "")).lower(), (1, 1, 1)))
     colours = [0] if is_rgb else []
     others = [k for k in range(count) if k not in spatial and k not in colours]
@@ -225,6 +234,13 @@ def _read_nrrd(path: Path) -> ExportSource:
         dims[-1] = "time"
     source = _source(path, array, dims, affine, {}, is_rgb, in_patient)
     return replace(source, labels=labels_of_nrrd(header), meta={"layers": layers_of_nrrd(header)})
+
+
+def _in_mm(units: Any, count: int) -> NDArray[np.float64]:
+    """Return how many mm the unit of each axis has; what is not known is taken for mm."""
+    told = [str(unit).strip().strip('"') for unit in units or ()]
+    lengths = [_NRRD_MM.get(unit, 1.0) for unit in told[:count]]
+    return np.array(lengths + [1.0] * (count - len(lengths)))
 
 
 def _texts(path: Path) -> dict[str, str]:

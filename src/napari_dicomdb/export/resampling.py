@@ -114,7 +114,7 @@ def resampled_planes(
     nearest : bool
         False interpolates linearly; integers are rounded.
     fill : float
-        Value outside.
+        Value outside; of integers the nearest that they can hold.
     slices : (K,) ndarray, optional
         Of uneven slices: the index that the affine would give each; rising.
     """
@@ -123,7 +123,7 @@ def resampled_planes(
     row, column = np.meshgrid(
         np.arange(shape[1], dtype=np.float64), np.arange(shape[2], dtype=np.float64), indexing="ij"
     )
-    values = source.numpy()
+    values, fill = source.numpy(), _held(fill, source.dtype)
     count = int(np.prod(source.leading, dtype=int)) * shape[0]
     for done, where in enumerate(np.ndindex(*source.leading, shape[0])):
         progress(done, count, "Resampling")
@@ -135,6 +135,16 @@ def resampled_planes(
             at[0] = _between(at[0], slices)
         result[where] = _at(values[where[:-1]], at, nearest, fill)
     return result
+
+
+def _held(fill: float, dtype: np.dtype[Any]) -> float:
+    """Return the nearest value of a type: the air of a CT may be none of unsigned numbers."""
+    if dtype.kind == "b":
+        return float(fill > 0)
+    if dtype.kind not in "iu":
+        return fill
+    limits = np.iinfo(dtype)
+    return min(max(fill, limits.min), limits.max)
 
 
 def _slice_indices(

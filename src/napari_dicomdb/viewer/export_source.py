@@ -263,9 +263,11 @@ def _labels(layer: Any) -> dict[int, Label]:
     features = getattr(layer, "features", None)
     if features is not None and len(features):
         column = next((c for c in ("index", "label", "value") if c in features), None)
-        for k, row in enumerate(features.to_dict("records")):
+        # pandas has NaN or NA where a row says nothing.
+        told = features.astype(object).where(features.notna(), None)
+        for k, row in enumerate(told.to_dict("records")):
             value = row[column] if column is not None else k
-            if isinstance(value, int | float | np.integer) and value == int(value):
+            if isinstance(value, int | float | np.integer) and float(value).is_integer():
                 rows[int(value)] = row
     found = {}
     for value, row in rows.items():

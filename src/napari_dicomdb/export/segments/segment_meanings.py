@@ -252,6 +252,8 @@ def _check(one: SegmentMeaning) -> None:
         term: Term | None = getattr(one, name)
         if term is not None and not (term.value and term.scheme and term.meaning):
             problems[name.replace("_", " ")] = "a code needs value, scheme and meaning"
+        elif term is not None:
+            problems[name.replace("_", " ")] = _problem_of(term)
     if one.algorithm_type and one.algorithm_type not in ALGORITHM_TYPES:
         problems["algorithm type"] = f"use {', '.join(ALGORITHM_TYPES)}"
     if [c for c in one.colour if 0 <= c <= 255] != [*one.colour[:3]]:
@@ -259,6 +261,14 @@ def _check(one: SegmentMeaning) -> None:
     for name, problem in problems.items():
         if problem:
             raise ExportError(f"segment {one.value}, {name}: {problem}", reason="bad-value")
+
+
+def _problem_of(term: Term) -> str:
+    # Of the meaning as much is written as fits.
+    meaning = term.meaning[:_LONGEST].strip()
+    parts = {"LongCodeValue": term.value, "CodingSchemeDesignator": term.scheme}
+    told = {**parts, "CodeMeaning": meaning}.items()
+    return "; ".join(filter(None, (value_problem(keyword, text) for keyword, text in told)))
 
 
 def _term(told: Mapping[str, Any], key: str) -> Term | None:
