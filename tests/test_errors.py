@@ -6,7 +6,7 @@ import pytest
 
 from napari_dicomdb import errors
 
-ALL = [getattr(errors, name) for name in errors.__all__]
+ALL = [getattr(errors, name) for name in errors.__all__ if name[0].isupper()]
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -42,3 +42,12 @@ def test_reasons_are_distinct_and_kebab_case() -> None:
     reasons = [kind.default_reason for kind in ALL]
     assert len(set(reasons)) == len(reasons)
     assert all(reason == reason.lower() and " " not in reason for reason in reasons)
+
+
+def test_of_an_error_its_kind_and_place_are_told_without_its_words() -> None:
+    try:
+        int("DOE^JOHN")
+    except ValueError as error:
+        assert errors.place_of(error).startswith("ValueError in test_errors.py line ")
+    assert errors.place_of(ValueError("DOE")) == "ValueError"
+    assert errors.place_of(None) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 __all__ = [
     "Cancelled",
     "ClusterError",
@@ -21,6 +23,7 @@ __all__ = [
     "NotFoundError",
     "PixelError",
     "QueryError",
+    "place_of",
 ]
 
 
@@ -146,3 +149,16 @@ class Cancelled(DicomDbError):
     """Raised by a progress callback to stop the work; what is done stays done."""
 
     default_reason = "cancelled"
+
+
+def place_of(error: BaseException | None) -> str:
+    """Return which error it is and where it was raised; not what it says."""
+    if error is None:
+        return ""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    file = PurePath(trace.tb_frame.f_code.co_filename).name
+    return f"{type(error).__name__} in {file} line {trace.tb_lineno}"

@@ -12,17 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
-from napari_dicomdb.errors import Cancelled
+from napari_dicomdb.errors import Cancelled, DicomDbError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from importlib.metadata import EntryPoint
 
-    from napari_dicomdb.errors import DicomDbError
-
-__all__ = ["PluginFailure", "Plugins", "guarded"]
+__all__ = ["PluginFailure", "Plugins", "failing_as", "guarded"]
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +61,23 @@ def guarded(tell: Callable[[Exception], object]) -> Iterator[None]:
         if getattr(error, "reason", None) == Cancelled.default_reason:
             raise
         tell(error)
+
+
+@contextmanager
+def failing_as(error_type: type[DicomDbError], who: str, reason: str) -> Iterator[None]:
+    """Run third parties' code; what nobody expects of it is raised as `error_type`.
+
+    Errors of ours, of the disk and of the memory are raised as they are.
+    """
+
+    def tell(error: Exception) -> NoReturn:
+        if isinstance(error, DicomDbError | OSError | MemoryError):
+            raise error
+        text = f"the {who} failed: {type(error).__name__}: {error}"
+        raise error_type(text, reason=reason) from error
+
+    with guarded(tell):
+        yield
 
 
 class Plugins(Generic[_Part]):

@@ -42,6 +42,7 @@ def test_unknown_verb_is_wrong_usage(dicomdb: Callable[..., Any]) -> None:
         (errors.PixelError("a.dcm: no pixels"), 1, "a.dcm: no pixels [bad-pixels]"),
         (errors.Cancelled("by hand"), 1, "stopped: by hand"),
         (OSError(13, "Permission denied", "b.dcm"), 1, "Permission denied: b.dcm"),
+        (ZeroDivisionError("DOE"), 1, "a fault of the program (ZeroDivisionError in test_app.py"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (SystemExit(130), 130, "interrupted"),  # as typer ends a verb
     ],
@@ -63,6 +64,17 @@ def test_errors_become_one_line(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert words in said[0]
+    assert "DOE" not in said[0]
+
+
+def test_a_fault_of_the_program_is_shown_whole_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(args: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(app_module, "app", fail)
+    monkeypatch.setenv(app_module.TRACEBACK, "1")
+    with pytest.raises(ZeroDivisionError):
+        run(["ls"])
 
 
 def test_interrupted_while_it_is_loaded(

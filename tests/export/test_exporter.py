@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
-from napari_dicomdb.errors import ExportError
+from napari_dicomdb.errors import Cancelled, ExportError, PixelError
 from napari_dicomdb.export.exporter import Exportable, Exporter, Need
 from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.export.study import StudyForm
@@ -49,6 +49,32 @@ def test_what_is_asked_must_be_answered(tmp_path: Path) -> None:
     (path,) = one.with_options(title="t").write(target, tmp_path, progress=no_progress)
     assert path.read_text() == "[('form', 'a'), ('title', 't')]"
     assert one.options == {}
+
+
+@pytest.mark.parametrize(
+    ("raised", "told", "text"),
+    [
+        (KeyError("x"), ExportError, "the exporter writer failed: KeyError: 'x'"),
+        (OSError(28, "No space left on device"), OSError, "No space left"),
+        (PixelError("no pixels"), PixelError, "no pixels"),
+        (Cancelled("enough"), Cancelled, "enough"),
+    ],
+)
+def test_what_an_exporter_raises(
+    raised: Exception,
+    told: type[Exception],
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: Writer, *given: object, **options: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(Writer, "write", fail)
+    target = StudyForm(patient_id="7").target()
+    with pytest.raises(told, match=text) as error:
+        exportable().with_options(title="t").write(target, tmp_path, progress=no_progress)
+    assert (error.value is raised) == (told is not ExportError)
 
 
 def test_an_error_found_refuses_to_write() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading import examine
 from napari_dicomdb.loading import registry as registry_module
 
@@ -27,6 +29,22 @@ def test_layers_are_made_by_whoever_is_registered(series, records, monkeypatch):
     )
     assert best.to_layers(frame=3) == [((2, 6, 5), {"frame": 3}, "x")]
     assert best.to_layers(best.load(lazy=False)) == [((2, 6, 5), {}, "x")]
+
+
+def test_what_a_loader_raises(series, records):
+    series.axial([0, 1])
+    best = examine(records(series.paths))[0]
+
+    class Broken:
+        name, version = "broken", "1"
+
+        def load(self, loadable, **how):
+            raise KeyError("x")
+
+    with pytest.raises(LoadError, match="the loader broken failed: KeyError: 'x'") as error:
+        replace(best, loader=Broken()).load()
+    assert error.value.reason == "loader-failed"
+    assert isinstance(error.value.__cause__, KeyError)
 
 
 def test_progress_is_optional(series, records):

@@ -39,9 +39,11 @@ from napari_dicomdb.cli import (
     writing,
 )
 from napari_dicomdb.cli.output import say_error
-from napari_dicomdb.errors import Cancelled, DicomDbError
+from napari_dicomdb.errors import Cancelled, DicomDbError, place_of
 
-__all__ = ["app", "run"]
+__all__ = ["TRACEBACK", "app", "run"]
+
+TRACEBACK = "DICOMDB_TRACEBACK"  # a variable: faults of the program are shown whole
 
 # Exit codes (DESIGN 3): 0 done, 1 something was refused, 2 wrong usage (click's own).
 REFUSED = 1
@@ -141,4 +143,13 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     except OSError as error:
         say_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        sys.exit(REFUSED)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        say_error(
+            f"a fault of the program ({place_of(error)}): please report it, with what it prints "
+            f"when {TRACEBACK}=1 is set (look through that for names of patients)",
+            "internal",
+        )
         sys.exit(REFUSED)

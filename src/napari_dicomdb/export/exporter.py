@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from napari_dicomdb.dicom.findings import Severity
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.plugins import failing_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -189,10 +190,14 @@ class Exportable:
         Raises
         ------
         ExportError
-            See `check`, and `Exporter.write`.
+            See `check`, and `Exporter.write`. "exporter-failed": the exporter raised what
+            it should not.
         """
         self.check()
-        return self.exporter.write(self, target, folder, options=self.answers, progress=progress)
+        with failing_as(ExportError, f"exporter {self.exporter.name}", "exporter-failed"):
+            return self.exporter.write(
+                self, target, folder, options=self.answers, progress=progress
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return what can be said of it to a machine."""

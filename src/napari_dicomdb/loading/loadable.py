@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from napari_dicomdb.errors import LoadError
+from napari_dicomdb.plugins import failing_as
 from napari_dicomdb.progress import no_progress
 
 if TYPE_CHECKING:
@@ -119,8 +121,10 @@ class Loadable:
         ------
         LoadError
             When nothing can be shown; the message says why for each file.
+            "loader-failed": the loader raised what it should not.
         """
-        return self.loader.load(self, progress=progress or no_progress, lazy=lazy)
+        with failing_as(LoadError, f"loader {self.loader.name}", "loader-failed"):
+            return self.loader.load(self, progress=progress or no_progress, lazy=lazy)
 
     def to_layers(self, volume: Volume | None = None, **placement: Any) -> list[LayerData]:
         """Return napari ``LayerData`` tuples for `volume` (loaded lazily if None).

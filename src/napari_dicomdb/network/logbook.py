@@ -12,9 +12,9 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.errors import place_of
 from napari_dicomdb.network.diagnostics import diagnostics
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ __all__ = [
     "LogBook",
     "PeerLog",
     "diagnostics",
-    "place_of",
 ]
 
 LOGGER = "napari_dicomdb.network"
@@ -356,16 +355,3 @@ def _one_line(text: str) -> str:
     """Return a text without what could drive a terminal or begin a line of its own."""
     short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
-
-
-def place_of(error: BaseException | None) -> str:
-    """Return which error it is and where it was raised; not what it says."""
-    if error is None:
-        return ""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    file = PurePath(trace.tb_frame.f_code.co_filename).name
-    return f"{type(error).__name__} in {file} line {trace.tb_lineno}"

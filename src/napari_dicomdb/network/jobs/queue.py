@@ -10,7 +10,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.errors import Cancelled, DicomDbError
+from napari_dicomdb.errors import Cancelled, DicomDbError, place_of
 from napari_dicomdb.network.jobs import kinds
 from napari_dicomdb.network.jobs.checking import checked, title_of
 from napari_dicomdb.network.jobs.claims import QUICK, Claims, Ending, lane_of
@@ -20,7 +20,6 @@ from napari_dicomdb.network.jobs.retrying import DELAYS, is_passing
 from napari_dicomdb.network.jobs.run import Run
 from napari_dicomdb.network.jobs.store import JobStore
 from napari_dicomdb.network.jobs.watching import Watching
-from napari_dicomdb.network.logbook import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
