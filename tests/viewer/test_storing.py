@@ -80,3 +80,19 @@ def test_an_array_with_a_place_from_any_thread(reference_data: Path, tmp_path: P
                 store_result(array, geometry=geometry, source=series.uid, database=database)
             assert error.value.reason == "bad-source"
         assert len(database.series()) == 3
+
+
+def test_labels_that_are_floats_with_whole_values(reference_data: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db", create=True) as database:
+        database.import_paths(reference_data / "rt_dvh_slicerrt" / "ct", workers=0)
+        series = database.series()[0]
+        volume = database.load(series, lazy=False)
+        mask = (volume.numpy() > volume.numpy().mean()) * 2.0  # as nibabel, torch and others hand labels out
+        known = {"geometry": volume.geometry, "source": series.uid, "database": database}
+        report = store_result(mask, role="labels", labels={2: "Bone"}, **known)
+        back = database.load(report.series_uids[0], lazy=False)
+        np.testing.assert_array_equal(back.numpy() > 0, mask > 0)
+        for wrong in (mask + 0.5, np.where(mask > 0, np.nan, 0), mask * 1e12):
+            with pytest.raises(ExportError, match="no whole numbers") as error:
+                store_result(wrong, role="labels", **known)
+            assert error.value.reason == "bad-source"

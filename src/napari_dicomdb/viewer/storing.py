@@ -162,6 +162,8 @@ def _of_array(
             f"the array has {grid} slices, rows and columns, its geometry {geometry.shape}",
             reason="bad-source",
         )
+    if role == "labels" and array.dtype.kind == "f":
+        array = _whole(array)
     named = {
         int(value): label if isinstance(label, Label) else Label(int(value), str(label))
         for value, label in labels.items()
@@ -174,3 +176,15 @@ def _of_array(
         )  # fmt: skip
     except ValueError as error:
         raise ExportError(str(error), reason="bad-source") from error
+
+
+def _whole(array: Any) -> Any:
+    """Return labels that came as floats (of numpy's arithmetic, of a network) as whole numbers."""
+    values = np.asarray(array)
+    whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2**31)
+    if not whole.all():
+        raise ExportError(
+            "the labels are no whole numbers: round them, or store them as an image",
+            reason="bad-source",
+        )
+    return values.astype(np.int32)

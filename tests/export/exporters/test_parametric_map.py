@@ -13,6 +13,7 @@ import SimpleITK
 from tests.export.sources import DIMS, anybody, errors_of, made_up, of_data
 
 from napari_dicomdb import Database
+from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporters.parametric_map import ParametricMapExporter
 from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.source import ExportSource
@@ -72,6 +73,17 @@ def test_what_a_map_cannot_be_is_said_before() -> None:
     assert examine(made_up(np.zeros((1, 2, 2, 3), np.uint8), is_rgb=True)) == []
     flat = VolumeGeometry(np.eye(4), (3, 4, 5), in_patient=False)
     assert examine(made_up(array, geometry=flat))[0].refusal
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 5), (3, 0, 5), (2, 3, 4, 0)])
+def test_a_map_without_a_voxel_is_refused_before_writing(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    (one,) = ParametricMapExporter().examine(made_up(np.zeros(shape, np.float32)))
+    assert one.refusal == "it is empty"
+    with pytest.raises(ExportError, match="it is empty"):
+        write_results(None, [one], anybody(), folder=tmp_path / "made")
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_map_of_nothing_that_is_known(tmp_path: Path, program) -> None:

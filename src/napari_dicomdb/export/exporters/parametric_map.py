@@ -11,6 +11,7 @@ from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.exporters.image import common_needs, prepared
 from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
+from napari_dicomdb.export.images.image_findings import unwritable
 from napari_dicomdb.export.images.parametric_map_object import (
     QUANTITY_AXIS,
     MapContent,
@@ -46,6 +47,9 @@ class ParametricMapExporter:
         if source.role != "image" or source.is_rgb or source.dtype.kind not in "biuf":
             return []
         findings = [*source.findings, *geometry_findings(source)]
+        refused = unwritable(source)
+        if refused is not None:  # no voxel, or too many rows
+            findings.append(refused)
         if source.geometry is None or not source.geometry.in_patient:
             text = "a parametric map must have a place in the patient"
             findings.append(Finding(FindingCode.NO_GEOMETRY, Severity.ERROR, text))
