@@ -224,7 +224,7 @@ def test_rows_of_features_that_say_nothing(nothing) -> None:
         features={"index": [0, 1, nothing], "name": ["background", "liver", "lost"]},
     )
     assert {v: one.name for v, one in source_of(layer).labels.items()} == {1: "liver"}
-    layer.features = {"index": [0, 1, 2], "name": ["background", np.nan, "spleen"]}
+    layer.features = DataFrame({"index": [0, 1, 2], "name": ["background", np.nan, "spleen"]})
     labels = source_of(layer).labels
     assert {v: one.name for v, one in labels.items()} == {1: "", 2: "spleen"}
     assert meaning_of(labels[1]).label == "Segment 1"

@@ -61,6 +61,8 @@ def test_answers_go_before_all_and_are_plain_values():
         {2: {"colour": [0, 0, 300]}},
         {2: {"tracking_uid": "x.y"}},
         {2: {"category": ["", "SCT", "nothing"]}},
+        {2: {"type": ["A\\B", "99X", "two codes"]}},
+        {2: {"type": ["A", "99X", "two\\meanings"]}},
     ],
 )
 def test_what_does_not_fit_is_refused(answer):
