@@ -5,16 +5,13 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
-import os
 import socket
 import struct
 import subprocess
 import threading
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,19 +27,11 @@ from pynetdicom.sop_class import (
     PatientRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelFind,
 )
+from tests.servers import PATIENCE, free_port, running, say_last
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.node import Limits, Node
 from napari_dicomdb.viewer.phantom import write_phantom_study
-
-PATIENCE = 20.0
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface where nobody listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def data_set_bytes(path: Path | bytes) -> bytes:
@@ -56,29 +45,6 @@ def data_set_bytes(path: Path | bytes) -> bytes:
     return raw[144 + struct.unpack_from("<L", raw, 140)[0] :]
 
 
-@contextmanager
-def running(words: list[str], port: int, folder: Path, **environment: str) -> Iterator[None]:
-    """Run a server until its port takes connections; end it afterwards."""
-    log = folder / f"{Path(words[0]).name}-{port}.log"
-    with open(log, "wb") as said:
-        process = subprocess.Popen(
-            words, stdout=said, stderr=said, env={**os.environ, **environment}, cwd=folder
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            assert process.poll() is None, log.read_text(errors="replace")
-            assert time.monotonic() < deadline, log.read_text(errors="replace")
-            time.sleep(0.02)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[Callable[[int], list[str]]], int]]:
     """Run a server whose words are made of its port; returns that."""
@@ -86,7 +52,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Callable[[int], list[str]]], int
 
         def start(words: Callable[[int], list[str]]) -> int:
             port = free_port()
-            stack.enter_context(running(words(port), port, tmp_path))
+            stack.enter_context(running(words(port), [port], tmp_path))
             return port
 
         yield start
@@ -126,7 +92,7 @@ def storescp(tmp_path: Path, program: Callable[[str], str]) -> Iterator[Callable
             folder.mkdir()
             keep = ["--bit-preserving"] if bit_preserving else []
             words = [program("storescp"), *keep, "-od", str(folder), *options, str(port)]
-            stack.enter_context(running(words, port, tmp_path, TCP_NODELAY="1"))
+            stack.enter_context(running(words, [port], tmp_path, TCP_NODELAY="1"))
             return StoreScp(Node("scp", host="127.0.0.1", port=port, **of_node), folder)
 
         yield start
@@ -219,17 +185,9 @@ def orthanc(tmp_path: Path, program: Callable[[str], str]) -> Iterator[Callable[
             settings = folder / "orthanc.json"
             settings.write_text(json.dumps(configuration))
             words = [program("Orthanc"), str(settings)]
-            stack.enter_context(running(words, port, folder, TCP_NODELAY="1"))
+            stack.enter_context(running(words, [port, http], folder, TCP_NODELAY="1"))
             node = Node("orthanc", host="localhost", port=port, called_aet="ORTHANC", tls=tls)
-            made = Orthanc(node, f"http://127.0.0.1:{http}")
-            deadline = time.monotonic() + PATIENCE
-            while True:
-                try:
-                    made.ask("/system")
-                    return made
-                except urllib.error.URLError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.02)
+            return Orthanc(node, f"http://127.0.0.1:{http}")
 
         yield start
 
@@ -400,7 +358,6 @@ def answering() -> Iterator[Callable[[bytes | None], int]]:
     """Listen on a port; to whatever comes, answer these bytes and close (None: be silent)."""
     servers: list[socket.socket] = []
     threads: list[threading.Thread] = []
-    end = threading.Event()
 
     def start(answer: bytes | None) -> int:
         server = socket.create_server(("127.0.0.1", 0))
@@ -419,7 +376,7 @@ def answering() -> Iterator[Callable[[bytes | None], int]]:
                 with client, suppress(OSError):
                     client.settimeout(2)
                     client.recv(65_536)
-                    client.sendall(answer)
+                    say_last(client, answer)
             for one in kept:
                 one.close()
 
@@ -428,7 +385,6 @@ def answering() -> Iterator[Callable[[bytes | None], int]]:
         return int(server.getsockname()[1])
 
     yield start
-    end.set()
     for server in servers:
         server.shutdown(socket.SHUT_RDWR)
         server.close()
@@ -593,6 +549,7 @@ class Receiver:
     listener: Any
     database: Database | None
     events: list[Any]
+    told: threading.Condition
 
     @property
     def port(self) -> int:
@@ -610,13 +567,13 @@ class Receiver:
 
     def wait_for(self, kind: str, count: int = 1) -> list[Any]:
         """Wait until so many events of a kind were told; return them."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = [event for event in list(self.events) if event.kind == kind]
-            if len(found) >= count:
-                return found
-            assert time.monotonic() < deadline, self.events
-            time.sleep(0.005)
+
+        def found() -> list[Any]:
+            return [event for event in self.events if event.kind == kind]
+
+        with self.told:
+            assert self.told.wait_for(lambda: len(found()) >= count, PATIENCE), self.events
+            return found()
 
     def file(self, uid: str) -> Path:
         """Return the file of an instance that was received."""
@@ -644,14 +601,21 @@ def receiver(tmp_path: Path) -> Iterator[Callable[..., Receiver]]:
                 place = tmp_path / f"database-{free_port()}"
                 database = stack.enter_context(Database.open(place, create=True))
             events: list[Any] = []
+            told = threading.Condition()
+
+            def on_event(event: Any) -> None:
+                with told:
+                    events.append(event)
+                    told.notify_all()
+
             listener = Listener(
                 database,
                 ListenerSettings(**{"port": 0, **settings}),
-                on_event=events.append,
+                on_event=on_event,
                 pauses=pauses,
             )
             stack.enter_context(listener)
-            return Receiver(listener, database, events)
+            return Receiver(listener, database, events, told)
 
         yield start
 

@@ -7,18 +7,11 @@ import io
 import json
 
 import pytest
+from tests.servers import free_port
 
 from napari_dicomdb.errors import Cancelled
 from napari_dicomdb.network.listener_settings import ListenerSettings, save_listener_settings
 from napari_dicomdb.network.sending import send_instances
-
-
-def free_port():
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def test_orthanc_answers_on_an_association_of_its_own(orthanc, phantom_database):

@@ -6,20 +6,17 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pydicom
 import pytest
+from tests.servers import PATIENCE, listens, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "orthanc.md"
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-PATIENCE = 30.0
 # By the port that the page names: of what it is.
 PORTS = ("4242", "8042", "11112")
 
@@ -65,16 +62,8 @@ class Shell:
                 cwd=self.home, env=self.environment, stdout=log, stderr=log,
             )  # fmt: skip
         self.background[line] = process
-        deadline = time.monotonic() + PATIENCE
-        for port in ports:
-            while True:
-                with suppress(OSError):
-                    socket.create_connection(("127.0.0.1", int(self.ports[port])), 1).close()
-                    break
-                log_text = (self.home / "background.log").read_text(errors="replace")
-                assert process.poll() is None, log_text
-                assert time.monotonic() < deadline, log_text
-                time.sleep(0.02)
+        for port in map(int, map(self.ports.__getitem__, ports)):
+            until(lambda port=port: listens(port), process, self.home / "background.log")
 
     def end(self, beginning: str) -> None:
         """End what began with this word by word, as Ctrl+C does; it must end well."""

@@ -194,6 +194,14 @@ class Listener:
         self.counters.add(open_associations=1)
         return True
 
+    def leave(self, association: ServedAssociation) -> None:
+        """Count an association out, once."""
+        with self._lock:
+            was_open = association.number in self._open
+            self._open.discard(association.number)
+        if was_open:
+            self.counters.add(open_associations=-1)
+
     def stopping_since(self) -> float | None:
         """When it began to stop, by `time.monotonic`; None: it does not."""
         return self._stopping
@@ -265,7 +273,7 @@ class Listener:
         except RuntimeError:  # the system has no more threads
             _log.warning("no thread for another association")
             connection.close()
-            self._leave(number)
+            self._forget(number)
 
     def _serve(self, number: int, connection: socket.socket, host: str) -> None:
         try:
@@ -277,15 +285,11 @@ class Listener:
             else:
                 association.run(wire)
         finally:
-            self._leave(number)
+            self._forget(number)
 
-    def _leave(self, number: int) -> None:
+    def _forget(self, number: int) -> None:
         with self._lock:
             self._threads.pop(number, None)
-            was_open = number in self._open
-            self._open.discard(number)
-        if was_open:
-            self.counters.add(open_associations=-1)
 
     def _running(self) -> list[threading.Thread]:
         with self._lock:

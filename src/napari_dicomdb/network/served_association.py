@@ -90,6 +90,9 @@ class Host(Protocol):
     def enter(self, association: ServedAssociation) -> bool:
         """Count an association in; False: there are too many."""
 
+    def leave(self, association: ServedAssociation) -> None:
+        """Count it out; it may have gone before."""
+
     def stopping_since(self) -> float | None:
         """When the listener began to stop, by `time.monotonic`; None: it does not."""
 
@@ -147,12 +150,13 @@ class ServedAssociation:
             if self._is_negotiated():
                 self._serve()
         except PeerReleased:
+            self._end()
             self._answer_release()
         except NetworkError as error:
+            self._end()
             self._break_off(error)
         finally:
-            if self._store is not None:
-                self._store.discard()
+            self._end()
             wire.close()
             for _, result in self._reports:
                 self._host.bring_later(result, self._aet, wire.host)
@@ -191,6 +195,12 @@ class ServedAssociation:
         self.log.info("association: %d of %d contexts", count, len(answer.answers))
         self._tell("associated", f"{count} of {len(answer.answers)} presentation contexts")
         return True
+
+    def _end(self) -> None:
+        """Keep nothing in halves and make room, before the peer or anyone is told."""
+        if self._store is not None:
+            self._store.discard()
+        self._host.leave(self)
 
     def _answer_release(self) -> None:
         try:

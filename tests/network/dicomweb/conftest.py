@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import ssl
-import subprocess
 import threading
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers import PATIENCE, free_port, running, say_last
 
 from napari_dicomdb.network.node import Limits, Node
 
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
-PATIENCE = 20.0
 
 
 @dataclass
@@ -60,39 +56,11 @@ class WebOrthanc:
         return replace(self.node, url=f"{scheme}://localhost:{port}/dicom-web", **changes)
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def _running(words: list[str], port: int, folder: Path) -> Iterator[None]:
-    log = folder / "orthanc.log"
-    with open(log, "wb") as said:
-        process = subprocess.Popen(words, stdout=said, stderr=said, cwd=folder)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            assert process.poll() is None, log.read_text(errors="replace")
-            assert time.monotonic() < deadline, log.read_text(errors="replace")
-            time.sleep(0.02)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 @contextmanager
 def _orthanc(program: str, folder: Path, **entries: Any) -> Iterator[WebOrthanc]:
     if not Path(PLUGIN).exists():
-        if os.environ.get("DICOMDB_REQUIRE_PEERS") == "1":
-            pytest.fail("the DICOMweb plug-in of Orthanc is not installed")
         pytest.skip("the DICOMweb plug-in of Orthanc is not installed")
-    http = _free_port()
+    http = free_port()
     configuration = {
         "Name": "web",
         "StorageDirectory": str(folder / "store"),
@@ -107,7 +75,7 @@ def _orthanc(program: str, folder: Path, **entries: Any) -> Iterator[WebOrthanc]
     }
     (folder / "store").mkdir()
     (folder / "orthanc.json").write_text(json.dumps(configuration))
-    with _running([program, str(folder / "orthanc.json")], http, folder):
+    with running([program, str(folder / "orthanc.json")], [http], folder):
         url = f"http://localhost:{http}"
         yield WebOrthanc(Node("web", kind="dicomweb", url=f"{url}/dicom-web"), url)
 
@@ -129,7 +97,7 @@ def start_web(
     with ExitStack() as stack:
 
         def start(**entries: Any) -> WebOrthanc:
-            folder = tmp_path / f"orthanc-{_free_port()}"
+            folder = tmp_path / f"orthanc-{free_port()}"
             folder.mkdir()
             return stack.enter_context(_orthanc(program("Orthanc"), folder, **entries))
 
@@ -201,10 +169,13 @@ def scripted() -> Iterator[Callable[[Answering], Scripted]]:
             line, *lines = head.decode("latin_1").split("\r\n")
             headers = {n.lower(): v.strip() for n, _, v in (x.partition(":") for x in lines)}
             while len(body) < int(headers.get("content-length", 0)):
-                body += client.recv(65_536)
+                part = client.recv(65_536)
+                if not part:
+                    return
+                body += part
             request = Request(line, headers, body)
             made.requests.append(request)
-            client.sendall(answering(request))
+            say_last(client, answering(request))
 
     def start(answering: Answering) -> Scripted:
         server = socket.create_server(("127.0.0.1", 0))
