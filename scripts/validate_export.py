@@ -82,7 +82,11 @@ def cropped(source: ExportSource) -> ExportSource:
     coords = {
         name: Coord(coord.values[:MOST_STEPS], coord.unit) for name, coord in source.coords.items()
     }
-    return replace(source, array=array, geometry=geometry, coords=coords)
+    meta = dict(source.meta)
+    if source.dims[0] == "diffusion":  # the table goes with its volumes
+        tables = ("b_values", "directions_lps", "directionality", "b_matrices")
+        meta |= {key: meta[key][:MOST_STEPS] for key in tables if key in meta}
+    return replace(source, array=array, geometry=geometry, coords=coords, meta=meta)
 
 
 def volumes_of(source: ExportSource) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ from pandas import DataFrame, Series
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.images.leading_axes import leading_axes
 from napari_dicomdb.export.segments.segment_meanings import meaning_of
 from napari_dicomdb.viewer.export_source import source_of
 from napari_dicomdb.viewer.layers import volume_to_layers
@@ -52,6 +53,23 @@ def test_our_layers_are_exactly_where_their_files_are(name: str, reference_data:
         assert source.findings == ()
     else:
         assert [f.code for f in source.findings] == ["resampled"]
+
+
+def test_layers_of_diffusion_keep_their_gradients(reference_data: Path) -> None:
+    with Database.in_memory() as database:
+        database.import_paths(
+            reference_data / "mr_vendors" / "dicom2nifti__philips_dti_001", workers=0
+        )
+        (series,) = database.series()
+        volume = next(o for o in database.examine(series) if o.selected).load(lazy=False)
+    source = source_of(Layer.create(*volume_to_layers(volume)[0]))
+    (axis,) = leading_axes(source)
+    assert axis.diffusion is not None
+    assert axis.diffusion.b_values == tuple(volume.meta["b_values"])
+    assert [d or (0, 0, 0) for d in axis.diffusion.directions] == pytest.approx(
+        np.array(volume.meta["directions_lps"])
+    )
+    assert list(axis.diffusion.directionality) == volume.meta["directionality"]
 
 
 def test_a_layer_of_others_is_where_napari_shows_it() -> None:

@@ -22,12 +22,13 @@ def has_gradients(volume: Volume) -> bool:
 
 
 def gradient_table(volume: Volume) -> dict[str, Any]:
-    """Return b-values and directions (LPS) as JSON; empty without gradients."""
+    """Return b-values, directions (LPS) and their kinds as JSON; empty without gradients."""
     if not has_gradients(volume):
         return {}
     return {
         "b_values": np.asarray(volume.meta["b_values"]).tolist(),
         "directions_lps": np.asarray(volume.meta["directions_lps"]).tolist(),
+        **{k: list(volume.meta[k]) for k in ("directionality", "b_matrices") if k in volume.meta},
     }
 
 

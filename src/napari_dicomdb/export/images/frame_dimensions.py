@@ -47,7 +47,7 @@ class _Dimension:
     @property
     def is_kept(self) -> bool:
         """Whether the object says what the axis means."""
-        if self.group_keyword or self.group != _FRAME_CONTENT:
+        if self.group_keyword or self.group != _FRAME_CONTENT or self.axis.diffusion is not None:
             return True
         return self.axis.is_kept and self.axis.keyword == _TIME
 
@@ -144,6 +144,8 @@ class FrameDimensions:
                 setattr(groups, one.group_keyword, items(**{one.keyword: value}))
             elif one.keyword:
                 setattr(content[0], one.keyword, step + 1)
+            if axis.diffusion is not None:
+                groups.MRDiffusionSequence = [axis.diffusion.item(step)]
             if axis.times_ms:
                 groups.TemporalPositionSequence = items(
                     TemporalPositionTimeOffset=axis.times_ms[step] / 1e3

@@ -1,10 +1,11 @@
-"""Axes beside space as attributes of images: echo times, b-values, time."""
+"""Axes beside space as attributes of images: echo times, b-values and gradients, time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.export.images.diffusion_table import DiffusionTable
 from napari_dicomdb.export.numbers import decimal_string
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _TO_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "min": 60e3, "h": 3600e3}
 _TIMES = frozenset({"time", "trigger_time", "t", "temporal_position"})
 # For an axis that nobody knows the meaning of, in this order.
 _OTHERS = ("TemporalPositionIdentifier", "AcquisitionNumber", "EchoNumbers")
+_DIFFUSION = "diffusion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class LeadingAxis:
         Of an axis of time, where they are known.
     is_kept : bool
         Whether the attribute says what the axis means.
+    diffusion : DiffusionTable or None
+        b-values and gradients of an axis of diffusion weightings: they say what its steps
+        are, but may be the same at several.
     """
 
     name: str
@@ -59,6 +64,7 @@ class LeadingAxis:
     values: tuple[Any, ...]
     times_ms: tuple[float, ...] = ()
     is_kept: bool = True
+    diffusion: DiffusionTable | None = None
 
     def put(self, dataset: Dataset, step: int) -> None:
         """Say in the header of an image which step it is."""
@@ -70,6 +76,8 @@ class LeadingAxis:
             if self.times_ms:
                 # Any image may have it; TriggerTime belongs to gated scans.
                 dataset.FrameReferenceTime = decimal_string(self.times_ms[step])
+        if self.diffusion is not None:
+            self.diffusion.put(dataset, step)
 
 
 def leading_axes(source: ExportSource) -> tuple[LeadingAxis, ...]:
@@ -91,6 +99,12 @@ def _axis(source: ExportSource, name: str, length: int, taken: set[str]) -> Lead
         isinstance(v, int | float) and not isinstance(v, bool) for v in values
     )
     steps = tuple(range(1, length + 1))
+    if name == _DIFFUSION:
+        table = DiffusionTable.of(source.meta, coord, length)
+        # One weighting is one acquisition; time is another axis.
+        free = next((other for other in (*_OTHERS[1:], _OTHERS[0]) if other not in taken), "")
+        if table is not None and free:
+            return LeadingAxis(name, length, free, steps, diffusion=table)
     keyword, wanted = _KEYWORDS.get(name, ("", ""))
     known = numbers and unit in (wanted, "") and len(set(values)) == length
     if keyword and known and keyword not in taken:

@@ -14,6 +14,7 @@ from napari_dicomdb.export.images.pixel_encoding import set_pixels
 from napari_dicomdb.export.images.single_frames import Drawing, copied, single_frames
 from napari_dicomdb.export.numbers import decimal_string, decimal_strings
 from napari_dicomdb.export.object_file import write_object
+from napari_dicomdb.export.pixel_history import say_loss
 from napari_dicomdb.export.source_attributes import SourceImages, evidence
 from napari_dicomdb.export.source_references import refer_by_series
 from napari_dicomdb.export.study import new_uid
@@ -48,7 +49,8 @@ _OF_FRAMES = (
     "PixelSpacing", "SliceThickness", "SliceLocation", "SourceImageSequence", "WindowCenter",
     "WindowWidth", "TemporalPositionIdentifier", "NumberOfTemporalPositions",
     "FrameReferenceTime", "EchoTime", "InversionTime", "FlipAngle", "RepetitionTime",
-    "DiffusionBValue",
+    "DiffusionBValue", "DiffusionGradientOrientation", "DiffusionDirectionality",
+    "MRDiffusionSequence",
     "AcquisitionNumber", "EchoNumbers",
 )  # fmt: skip
 
@@ -91,6 +93,7 @@ def write_legacy_converted(
     records = SourceImages.of(drawing.source, drawing.target).records
     made.SourceImageEvidenceSequence = evidence(_study_of(drawing), records)
     refer_by_series(made, records)
+    say_loss(made, records)
     made.ContributingEquipmentSequence = _equipment(drawing)
     if "Laterality" in singles[0]:
         made.Laterality = singles[0].Laterality
@@ -243,7 +246,8 @@ def _header(single: Dataset) -> Dataset:
     for keyword in _OF_FRAMES:
         if keyword in made:
             delattr(made, keyword)
-    made.BurnedInAnnotation = "NO"
+    # It must say so: rather too much than a name that nobody looks for.
+    made.BurnedInAnnotation = made.get("BurnedInAnnotation") or "YES"
     return made
 
 

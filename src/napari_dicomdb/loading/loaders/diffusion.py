@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dicomdb.dicom.diffusion import DiffusionWeighting
+from napari_dicomdb.dicom.diffusion import DiffusionWeighting, Directionality
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.building import build_volume
@@ -79,7 +79,8 @@ class DiffusionLoader:
         """Load what `examine` offered.
 
         ``Volume.meta`` has ``b_values`` (N,) in s/mm2 and ``directions_lps``
-        (N, 3), unit vectors in patient coordinates, zeros where there is none.
+        (N, 3), unit vectors in patient coordinates, zeros where there is none; where a
+        b-matrix is all that is said, also ``b_matrices``: xx, xy, xz, yy, yz, zz, or None.
         """
         frames = FrameSet.of_loadable(loadable)
         if len(frames) == 0:
@@ -102,6 +103,8 @@ class DiffusionLoader:
             meta["b_values"] = np.array(options["b_values"], dtype=np.float64)
             meta["directions_lps"] = np.array(options["directions_lps"], dtype=np.float64)
             meta["directionality"] = list(options["directionality"])
+            if "b_matrices" in options:
+                meta["b_matrices"] = list(options["b_matrices"])
             coords = {DIFFUSION_DIM: Coord(tuple(options["b_values"]), "s/mm2")}
         return build_volume(
             loadable,
@@ -224,10 +227,12 @@ def _is_series(volumes: WeightedVolumes) -> bool:
 def _table(volumes: WeightedVolumes) -> dict[str, Any]:
     """Return the gradient table as JSON; what nobody says is taken for b = 0."""
     told = [w or DiffusionWeighting(0.0) for w in volumes.weightings]
+    matrices = [w.b_matrix if w.directionality is Directionality.BMATRIX else None for w in told]
     return {
         "b_values": [w.b_value for w in told],
         "directions_lps": [list(w.vector) for w in told],
         "directionality": [str(w.directionality) for w in told],
+        **({"b_matrices": [m and list(m) for m in matrices]} if any(matrices) else {}),
     }
 
 
