@@ -270,6 +270,7 @@ def test_a_share_that_vanishes(moment: int, root: Path, made: Path, tmp_path: Pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_read_only_directory(root: Path, made: Path, run: Run) -> None:
     truth = true_rows(made)
     places = [root, *[p for p in root.rglob("*") if p.is_dir()]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,16 +88,18 @@ def test_of_a_newer_version(tmp_path: Path) -> None:
     assert rows(tmp_path).keys() == {id}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    try:
-        connection, is_kept, remark = open_table(tmp_path)
-    finally:
-        tmp_path.chmod(0o700)
+    folder = tmp_path / "mine"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(PermissionError):
+        (folder / "x").touch()
+    connection, is_kept, remark = open_table(folder)
     connection.close()
     assert not is_kept
-    assert remark
+    assert str(folder / FILE_NAME) in remark
+    assert list(folder.iterdir()) == []
 
 
 def test_a_file_that_is_a_folder(tmp_path: Path) -> None:
