@@ -340,3 +340,11 @@ def test_frames_of_packed_bits_and_deflated_ones(way, bits):
         with pytest.raises(PixelError):
             decode(b"\xff" * 9, description, [])
     assert is_available(uid)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 12, 24])
+def test_run_lengths_of_cells_that_are_no_bytes_are_refused(bits):
+    description = replace(described(GREY, RLE), bits_allocated=bits, bits_stored=bits)
+    with pytest.raises(PixelError, match=f"no cells of {bits} bits") as refused:
+        decode(struct.pack("<16I", 1, 64, *[0] * 14) + b"\x00\x01", description, [])
+    assert refused.value.reason == "bits-allocated"

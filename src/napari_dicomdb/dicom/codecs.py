@@ -155,11 +155,8 @@ def _decode_frame(stream: bytes, runner: DecodeRunner) -> bytes:
 
     uid = str.__str__(runner.transfer_syntax)
     if uid == _RLE:
-        size = runner.bits_allocated // 8
-        if size == 0:
-            raise NotImplementedError("RLE of packed bits")
         runner.set_option("planar_configuration", 1)
-        return bytes(imagecodecs.dicomrle_decode(stream, f"<u{size}"))
+        return bytes(imagecodecs.dicomrle_decode(stream, f"<u{runner.bits_allocated // 8}"))
     cells: Array
     if uid in _JPEG:
         cells = _decode_jpeg(stream, runner)
@@ -256,6 +253,10 @@ def decode(
     uid = description.transfer_syntax_uid
     if uid == _DEFLATED_FRAME or (uid == _RLE and description.bits_allocated == 1):
         return _packed_frame(stream, description), description.photometric
+    if uid == _RLE and description.bits_allocated not in (8, 16, 32, 64):
+        # PS3.5 Annex G: a segment for every byte of a cell.
+        text = f"RLE has whole bytes or single bits, no cells of {description.bits_allocated} bits"
+        raise PixelError(text, reason="bits-allocated")
     name = UID(uid).name or "unknown"
     found = _decoder_of(uid)
     if found is None:
@@ -297,7 +298,7 @@ def decode(
         cells, properties = decoder.as_array(
             source, index=0, raw=True, validate=False, decoding_plugin=plugin, **options
         )
-    except (RuntimeError, ValueError, NotImplementedError, AttributeError) as error:
+    except (RuntimeError, ValueError, AttributeError) as error:
         # pydicom says at length which plug-ins it tried: we know.
         why = " ".join(str(error).split()).rpartition("plugins:")[2].strip()
         raise PixelError(f"{name} cannot be decoded: {why}") from error
