@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers import PATIENCE, until
 
 from napari_dicomdb.database import Database, ImportReport, cluster
 from napari_dicomdb.errors import Cancelled, ClusterError, MissingLibraryError
@@ -31,7 +33,7 @@ sys.meta_path.insert(0, Blocked())
 """
 OTHER = "import napari_dicomdb; napari_dicomdb.__version__ = '0.0.1'\n"
 ONCE = """
-import os, time
+import os, socket
 from napari_dicomdb.database import cluster_tasks, scanning
 if not hasattr(scanning, "real"):  # Dask may run this more than once
     scanning.real = scanning.scan_file
@@ -51,9 +53,12 @@ def before(path):
     if path.endswith("deadly.dcm"):
         os._exit(9)
 """
-SLOW = f"""{ONCE}
+# Waits at its first file until whoever listens at the port hangs up.
+HELD = f"""{ONCE}
 def before(path):
-    time.sleep(0.02)
+    if not hasattr(scanning, "held"):
+        scanning.held = socket.create_connection(("127.0.0.1", PORT))
+        scanning.held.recv(1)
 """
 
 
@@ -72,7 +77,7 @@ class Machines:
         self.scheduler = self.start(
             [*program("scheduler"), *options, "--scheduler-file", str(self.file)]
         )
-        self.await_file()
+        until(self.is_up, self.scheduler, self.folder / "0.log")
 
     def start(self, words: list[str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{len(self.processes)}.log").open("wb") as log:
@@ -80,13 +85,11 @@ class Machines:
         self.processes.append(process)
         return process
 
-    def await_file(self) -> None:
-        waiting = threading.Event()
-        for _ in range(300):
-            if self.file.exists() and self.file.read_text().endswith("}"):
-                return
-            waiting.wait(0.1)
-        raise AssertionError((self.folder / "0.log").read_text())
+    def is_up(self) -> bool:
+        try:
+            return bool(json.loads(self.file.read_text())["address"])
+        except (FileNotFoundError, ValueError):  # or it is being written
+            return False
 
     def worker(self, preload: str = "") -> subprocess.Popen[bytes]:
         words = [*program("worker"), "--scheduler-file", str(self.file), "--no-nanny"]
@@ -99,10 +102,37 @@ class Machines:
 
     def client(self, workers: int) -> Any:
         client = distributed.Client(
-            scheduler_file=str(self.file), set_as_default=False, timeout=20
+            scheduler_file=str(self.file), set_as_default=False, timeout=PATIENCE
         )
-        client.wait_for_workers(workers, timeout=30)
+        client.wait_for_workers(workers, timeout=PATIENCE)
         return client
+
+    def kill_a_worker(self, worker: subprocess.Popen[bytes]) -> None:
+        """Kill it, and wait until the scheduler knows."""
+
+        def watch(dask_scheduler: Any) -> None:
+            import asyncio
+
+            from distributed import SchedulerPlugin
+
+            class Leaving(SchedulerPlugin):
+                gone = asyncio.Event()
+
+                def remove_worker(self, *_: Any, **more: Any) -> None:
+                    self.gone.set()
+
+            dask_scheduler.leaving = Leaving()
+            dask_scheduler.add_plugin(dask_scheduler.leaving)
+
+        async def wait(dask_scheduler: Any) -> None:
+            await dask_scheduler.leaving.gone.wait()
+
+        client = self.client(1)
+        client.run_on_scheduler(watch)
+        worker.kill()
+        worker.wait()
+        client.run_on_scheduler(wait)
+        client.close()
 
     def stop(self) -> None:
         for process in reversed(self.processes):
@@ -240,20 +270,25 @@ Database.open({str(tmp_path / "db")!r}).import_paths(
         assert database.check(full=True).ok
 
 
-def test_a_worker_is_killed_while_it_reads(
-    machines: Machines, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = machines.worker(SLOW)
-    machines.worker(SLOW)
-    machines.client(2).close()
+def test_a_worker_is_killed_while_it_reads(machines: Machines, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        server.settimeout(PATIENCE)
+        held = HELD.replace("PORT", str(server.getsockname()[1]))
+        first = machines.worker(held)
+        machines.worker(held)
+        machines.client(2).close()
 
-    def kill(done: int, total: int | None, text: str) -> None:
-        if done >= 8 and first.poll() is None:
+        def kill() -> None:
+            both = [server.accept()[0] for _ in range(2)]  # now each has begun to read
             first.kill()
+            first.wait()
+            for one in both:
+                one.close()
 
-    with Database.in_memory() as database:
-        report = database.import_paths(folder, dask=str(machines.file), progress=kill)
-        assert first.poll() is not None
+        killing = thread.submit(kill)
+        with Database.in_memory() as database:
+            report = database.import_paths(folder, dask=str(machines.file))
+        killing.result()
         assert (report.added, report.reasons()) == (95, {"not-dicom": 1})
 
 
@@ -283,16 +318,7 @@ def test_workers_that_cannot_be_used_are_told_of(machines: Machines, folder: Pat
         "worker-without-package",
     ]
     assert any("0.0.1" in text for _, _, text in report.notes)
-    machines.processes[1].kill()
-    machines.processes[1].wait()
-    client = machines.client(2)
-    try:
-        for _ in range(100):
-            if len(client.scheduler_info()["workers"]) == 2:
-                break
-            time.sleep(0.1)
-    finally:
-        client.close()
+    machines.kill_a_worker(machines.processes[1])
     with Database.in_memory() as database, pytest.raises(ClusterError, match="no worker can be"):
         database.import_paths(folder, dask=str(machines.file))
 
@@ -351,7 +377,6 @@ def test_without_dask(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_executors_are_not_taken_for_dask() -> None:
-    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as executor:
         assert cluster.client_of(executor) is None
