@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from tests.export.deidentification.conftest import write_ultrasound
+from tests.widgets.anonymising import LEFT, press, press_tick, tick, type_mapping
 
 from napari_dicomdb.export.deidentification.profile import Profile
 from napari_dicomdb.widgets.deidentify_choice import DeidentifyRow
-
-LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
@@ -18,18 +17,6 @@ def row(database, palette, qtbot):
     qtbot.addWidget(made)
     made.show()
     return made
-
-
-def tick(qtbot, row):
-    qtbot.mouseClick(row.tick, LEFT, pos=QPoint(8, row.tick.height() // 2))
-    dialog = row.dialog
-    assert dialog is not None
-    qtbot.waitUntil(lambda: dialog.form.table.rowCount() > 0, timeout=20_000)
-    return dialog
-
-
-def press(qtbot, dialog, kind):
-    qtbot.mouseClick(dialog.ok_button if kind == "Ok" else dialog.cancel_button, LEFT)
 
 
 def test_choices_are_asked_and_kept(qtbot, row):
@@ -42,9 +29,9 @@ def test_choices_are_asked_and_kept(qtbot, row):
     assert row.profile() == Profile(dates="shift")
     assert row.told.text() == "Dates are shifted"
     # Ticked off and on again: what was chosen holds.
-    qtbot.mouseClick(row.tick, LEFT, pos=QPoint(8, row.tick.height() // 2))
+    press_tick(qtbot, row)
     assert row.profile() is None
-    qtbot.mouseClick(row.tick, LEFT, pos=QPoint(8, row.tick.height() // 2))
+    press_tick(qtbot, row)
     assert row.profile() == Profile(dates="shift")
     assert row.dialog is None
     qtbot.mouseClick(row.button, LEFT)
@@ -81,3 +68,55 @@ def test_series_that_may_show_names_are_confirmed_there(qtbot, database, palette
     qtbot.keyClick(form.blocked, Qt.Key.Key_Space)
     press(qtbot, made.dialog, "Ok")
     assert made.profile().pixels_confirmed == frozenset(["1.2.3.6.0"])
+    # Looked at again: rectangles and ticks of these images are as they were left.
+    qtbot.mouseClick(made.button, LEFT)
+    (item,) = (made.dialog.form.blocked.item(0),)
+    assert item.checkState() == Qt.CheckState.Checked
+    with qtbot.waitSignal(made.dialog.form.previewed, timeout=20_000):
+        qtbot.keyClicks(made.dialog.form.blackout, "0,0,9,4@US")
+    assert made.dialog.form.blocked.count() == 1
+    press(qtbot, made.dialog, "Ok")
+    qtbot.mouseClick(made.button, LEFT)
+    assert made.dialog.form.blackout.text() == "0,0,9,4@US"
+    press(qtbot, made.dialog, "Ok")
+    assert [str(r) for r in made.profile().blackout] == ["0,0,9,4@US"]
+    assert made.profile().pixels_confirmed == frozenset(["1.2.3.6.0"])
+
+
+def test_a_mapping_is_chosen_and_told(qtbot, row, tmp_path):
+    dialog = tick(qtbot, row)
+    type_mapping(qtbot, dialog.form, tmp_path / "who.json")
+    assert row.kept() == {}
+    press(qtbot, dialog, "Ok")
+    assert row.kept() == {"mapping": tmp_path / "who.json", "passphrase": ""}
+    assert row.told.text() == "Dates are removed; mapping in who.json"
+    assert str(tmp_path / "who.json") in row.told.toolTip()
+    # Looked at again, and encrypted.
+    qtbot.mouseClick(row.button, LEFT)
+    assert row.dialog.form.mapping.path.text() == str(tmp_path / "who.json")
+    type_mapping(qtbot, row.dialog.form, tmp_path / "who.json", "correct horse")
+    press(qtbot, row.dialog, "Ok")
+    assert row.kept()["passphrase"] == "correct horse"
+    assert row.told.text() == "Dates are removed; encrypted mapping in who.json"
+    assert "correct horse" not in row.told.toolTip()
+    press_tick(qtbot, row)
+    assert row.kept() == {}
+    press_tick(qtbot, row)
+    qtbot.mouseClick(row.button, LEFT)
+    assert row.dialog.form.mapping.again.text() == "correct horse"
+    row.dialog.form.mapping.path.clear()
+    press(qtbot, row.dialog, "Ok")
+    assert row.kept() == {}
+
+
+def test_a_mapping_that_cannot_be_is_told(qtbot, row, tmp_path):
+    (tmp_path / "there").write_text("x")
+    dialog = tick(qtbot, row)
+    type_mapping(qtbot, dialog.form, tmp_path / "there")
+    press(qtbot, dialog, "Ok")
+    assert "exists: choose another name" in dialog.notice.text()
+    type_mapping(qtbot, dialog.form, tmp_path / "new", "short")
+    press(qtbot, dialog, "Ok")
+    assert "8 characters or more" in dialog.notice.text()
+    assert dialog.isVisible()
+    assert row.profile() is None

@@ -12,10 +12,9 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 from tests.export.deidentification.conftest import write_ultrasound
+from tests.widgets.anonymising import LEFT, type_mapping
 
 from napari_dicomdb.widgets.deidentify_dialog import DeidentifyDialog
-
-LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
@@ -219,15 +218,25 @@ def test_mapping_is_encrypted(qtbot, dialog, tmp_path):
     from napari_dicomdb.export.deidentification.mapping import is_encrypted, read_mapping
 
     qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
-    assert not dialog.passphrase.isEnabled()
-    qtbot.keyClicks(dialog.mapping, str(tmp_path / "map"))
-    qtbot.keyClicks(dialog.passphrase, "correct horse")
+    type_mapping(qtbot, dialog.form, tmp_path / "map", "correct horse")
     report = _write(qtbot, dialog)
     assert is_encrypted(tmp_path / "map")
     copies = [pydicom.dcmread(p) for p in (tmp_path / "out").rglob("*.dcm")]
     made = read_mapping(tmp_path / "map", "correct horse")
     assert {c.SOPInstanceUID for c in copies} <= set(made.uids.values())
     assert len(copies) == report.written
+
+
+def test_a_mapping_inside_of_the_target_is_refused(qtbot, dialog, tmp_path):
+    qtbot.keyClicks(dialog.target, str(tmp_path / "out"))
+    type_mapping(qtbot, dialog.form, tmp_path / "out" / "map")
+    qtbot.mouseClick(dialog.export_button, LEFT)
+    qtbot.waitUntil(lambda: "keep the mapping elsewhere" in dialog.notice.text())
+    qtbot.waitUntil(dialog.export_button.isEnabled)
+    qtbot.keyClick(dialog.form.mapping.passphrase, Qt.Key.Key_X)
+    qtbot.mouseClick(dialog.export_button, LEFT)
+    assert "not typed twice alike" in dialog.notice.text()
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_report_is_saved_without_paths(qtbot, dialog, tmp_path, monkeypatch, database):

@@ -9,8 +9,10 @@ import pydicom
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
+from tests.widgets.anonymising import press, press_tick, tick, type_mapping
 
 from napari_dicomdb.errors import Cancelled
+from napari_dicomdb.export.deidentification.mapping import is_encrypted, read_mapping
 from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets.export_dialog import ExportDialog
 
@@ -150,3 +152,47 @@ def test_anonymised(qtbot, dialog, tmp_path, phantom, form):
         assert not any(name in str(path.relative_to(tmp_path)) for name in names)
         if form == "dicom":
             assert pydicom.dcmread(path).PatientIdentityRemoved == "YES"
+
+
+@pytest.mark.parametrize("passphrase", ["", "correct horse"])
+def test_mappings_tell_of_two_exports(qtbot, dialog, database, palette, tmp_path, passphrase):
+    """In one project the same file gets the same UID again, and both mappings tell it."""
+    again = ExportDialog(database, database.series(), "4 series", palette)
+    qtbot.addWidget(again)
+    told = []
+    for number, made in enumerate((dialog, again)):
+        made.open()
+        choices = tick(qtbot, made.anonymise)
+        # The second time the project is chosen already.
+        project = "" if number else "Trial"
+        place = tmp_path / f"who-{number}.json"
+        type_mapping(qtbot, choices.form, place, passphrase, project=project)
+        press(qtbot, choices, "Ok")
+        made.target.selectAll()
+        qtbot.keyClicks(made.target, str(tmp_path / f"out-{number}"))
+        _export(qtbot, made)
+        assert is_encrypted(place) is bool(passphrase)
+        mapping = read_mapping(place, passphrase)
+        files = (tmp_path / f"out-{number}").rglob("*.dcm")
+        copies = {str(pydicom.dcmread(p).SOPInstanceUID) for p in files}
+        assert copies == {mapping.uids[i.uid] for i in database.instances()}
+        assert set(mapping.patients) == {p.patient_id for p in database.patients()}
+        told.append(mapping)
+    assert told[0] == told[1]
+
+
+def test_a_mapping_is_not_for_a_job(qtbot, database, palette, tmp_path):
+    session, detach = attach_session()
+    made = ExportDialog(database, database.series(), "4 series", palette, network=session.network)
+    qtbot.addWidget(made)
+    made.open()
+    qtbot.keyClicks(made.target, str(tmp_path / "out"))
+    assert made.job_button.isEnabled()
+    choices = tick(qtbot, made.anonymise)
+    type_mapping(qtbot, choices.form, tmp_path / "who.json")
+    press(qtbot, choices, "Ok")
+    assert not made.job_button.isEnabled()
+    assert "export at once" in made.job_button.toolTip()
+    press_tick(qtbot, made.anonymise)
+    assert made.job_button.isEnabled()
+    detach()

@@ -12,7 +12,9 @@ import pydicom
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
+from tests.widgets.anonymising import press, tick, type_mapping
 
+from napari_dicomdb.export.deidentification.mapping import read_mapping
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node, load_nodes
 from napari_dicomdb.widgets._session import attach_session
@@ -197,3 +199,50 @@ def test_anonymised_copies_are_sent(qtbot, make, peer, database):
         copy = pydicom.dcmread(path)
         assert copy.PatientIdentityRemoved == "YES"
     assert {o.path for o in report.outcomes} == {str(i.path) for i in database.instances()}
+
+
+def test_a_mapping_tells_what_was_sent(qtbot, make, peer, database, network, tmp_path):
+    """Sent at once, not as a job; in one project, what is sent twice has the same UIDs."""
+    sent = []
+    for number in range(2):
+        dialog = make()
+        choices = tick(qtbot, dialog.anonymise)
+        place = tmp_path / f"who-{number}.json"
+        type_mapping(
+            qtbot, choices.form, place, "correct horse", project="" if number else "Trial"
+        )
+        press(qtbot, choices, "Ok")
+        assert "encrypted mapping" in dialog.anonymise.told.text()
+        report = _send(qtbot, dialog)
+        assert report.ok
+        assert f"{report.stored} of {report.stored} instances sent" in dialog.work.outcome.text()
+        copies = {str(pydicom.dcmread(path).SOPInstanceUID) for path in peer.iterdir()}
+        mapping = read_mapping(place, "correct horse")
+        assert copies == {mapping.uids[i.uid] for i in database.instances()}
+        sent.append(mapping)
+        for path in peer.iterdir():
+            path.unlink()
+    assert sent[0] == sent[1]
+    assert network.jobs == []
+    # It is there now: told, and nothing is sent.
+    qtbot.mouseClick(dialog.send_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "exists: choose another name" in dialog.work.outcome.text())
+    qtbot.waitUntil(dialog.send_button.isEnabled)
+    assert not list(peer.iterdir())
+
+
+def test_closing_stops_what_is_sent_with_a_mapping(qtbot, make, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        add_node(Node("silent", host="127.0.0.1", port=silent.getsockname()[1]))
+        dialog = make()
+        choices = tick(qtbot, dialog.anonymise)
+        type_mapping(qtbot, choices.form, tmp_path / "who.json")
+        press(qtbot, choices, "Ok")
+        qtbot.mouseClick(dialog.send_button, Qt.MouseButton.LeftButton)
+        assert dialog.close_button.text() == "Close"
+        qtbot.waitUntil((tmp_path / "who.json").exists, timeout=20_000)
+        qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+        assert dialog.isVisible()
+        qtbot.waitUntil(dialog.send_button.isEnabled, timeout=20_000)
+        qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+        assert not dialog.isVisible()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QDialog, QMainWindow, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QMainWindow, QProgressBar, QWidget
 
+from napari_dicomdb.widgets._dialog_parts import lay_out_dialog
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label
 
 if TYPE_CHECKING:
@@ -28,11 +29,7 @@ class ClosingDialog(QDialog):
         self.stop_button = make_button(
             "Stop writing and close", self.reject, "Nothing half-written is left"
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
-        for part in (self.label, self.bar, self.stop_button):
-            layout.addWidget(part)
+        lay_out_dialog(self, self.label, self.bar, self.stop_button)
         self.setMinimumWidth(320)
         exports.changed.connect(self._show)
         self._show()

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_dicomdb.widgets._network_page import row_of
+from napari_dicomdb.widgets._dialog_parts import row_of
 from napari_dicomdb.widgets._text import count, number, one_line
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label, make_table
 from napari_dicomdb.widgets.models.job_list import facts_of, state_of

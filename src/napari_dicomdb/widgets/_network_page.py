@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import (
-    QHBoxLayout,
     QSizePolicy,
     QTableView,
     QToolButton,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.widgets._tasks import TaskRunner
     from napari_dicomdb.widgets._theme import Palette
 
-__all__ = ["KeyCalls", "MenuButton", "NetworkPage", "row_of", "selected_rows", "show_menu"]
+__all__ = ["KeyCalls", "MenuButton", "NetworkPage", "selected_rows", "show_menu"]
 
 
 class NetworkPage(QWidget):
@@ -132,19 +131,6 @@ def show_menu(host: QWidget, groups: Sequence[Sequence[MenuEntry]], at: QPoint) 
     menu = filled_menu(host, groups)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     menu.popup(at)
-
-
-def row_of(*widgets: QWidget | None) -> QHBoxLayout:
-    """Return widgets in a row; None stands for the room between left and right."""
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(4)
-    for widget in widgets:
-        if widget is None:
-            row.addStretch(1)
-        else:
-            row.addWidget(widget)
-    return row
 
 
 def selected_rows(table: QTableView) -> list[int]:

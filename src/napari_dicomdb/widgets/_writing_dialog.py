@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -15,12 +15,13 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
+from napari_dicomdb.widgets._dialog_parts import lay_out_dialog, row_of
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets._upkeep_page import make_label
 from napari_dicomdb.widgets.notice import NoticeBox
 
 if TYPE_CHECKING:
@@ -57,10 +58,7 @@ class WritingDialog(QDialog):
         self._folder_key = folder_key
         self._runner = TaskRunner("export")
         self._task: Task | None = None
-        self.heading = QLabel(heading)
-        self.heading.setObjectName("title")
-        self.heading.setTextFormat(Qt.TextFormat.PlainText)
-        self.heading.setWordWrap(True)
+        self.heading = make_label(heading, "title")
         self.target = QLineEdit(recall(folder_key, ""))
         self.target.setAccessibleName("Target folder")
         self.target.setPlaceholderText("A folder")
@@ -92,20 +90,8 @@ class WritingDialog(QDialog):
 
     def _lay_out(self, *parts: Any) -> None:
         """Put heading, parts (widgets and layouts), progress, outcome and buttons below."""
-        buttons = QHBoxLayout()
-        for button in self.other_buttons:
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel_button)
-        buttons.addWidget(self.export_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
-        for part in (self.heading, *parts, self.bar, self.state, self.notice, buttons):
-            if isinstance(part, QWidget):
-                layout.addWidget(part)
-            else:
-                layout.addLayout(part)
+        buttons = row_of(*self.other_buttons, None, self.cancel_button, self.export_button)
+        lay_out_dialog(self, self.heading, *parts, self.bar, self.state, self.notice, buttons)
         self.setMinimumWidth(460)
 
     def apply_palette(self, palette: Palette) -> None:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from napari_dicomdb.errors import ExportError
+from napari_dicomdb.errors import DicomDbError
+from napari_dicomdb.widgets._dialog_parts import lay_out_dialog, row_of
+from napari_dicomdb.widgets._upkeep_page import make_label
 from napari_dicomdb.widgets.deidentify_form import DeidentifyForm
 from napari_dicomdb.widgets.notice import NoticeBox
 
@@ -30,7 +24,7 @@ __all__ = ["DeidentifyChoice", "DeidentifyRow"]
 
 
 class DeidentifyChoice(QDialog):
-    """What anonymised copies shall keep; accepted when that is possible.
+    """What anonymised copies shall keep, and a mapping; accepted when that is possible.
 
     Parameters
     ----------
@@ -54,9 +48,7 @@ class DeidentifyChoice(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Anonymise")
         self.profile: Profile | None = None
-        title = QLabel(f"Anonymise {what}")
-        title.setObjectName("title")
-        title.setWordWrap(True)
+        self.kept: dict[str, Any] = {}
         self.form = DeidentifyForm(database, records, self, viewer=viewer)
         self.notice = NoticeBox("info")
         self.notice.apply_palette(palette)
@@ -68,17 +60,9 @@ class DeidentifyChoice(QDialog):
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setAutoDefault(False)
         self.cancel_button.clicked.connect(self.reject)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel_button)
-        buttons.addWidget(self.ok_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
-        layout.addWidget(title)
-        layout.addWidget(self.form, 1)
-        layout.addWidget(self.notice)
-        layout.addLayout(buttons)
+        buttons = row_of(None, self.cancel_button, self.ok_button)
+        heading = make_label(f"Anonymise {what}", "title")
+        lay_out_dialog(self, heading, self.form, self.notice, buttons, growing=self.form)
         self.setMinimumWidth(620)
 
     def _tell(self, text: str, severity: str) -> None:
@@ -88,10 +72,11 @@ class DeidentifyChoice(QDialog):
     def accept(self) -> None:
         """Close when what is asked for is possible."""
         try:
-            self.profile = self.form.profile()
-        except ExportError as error:
+            profile, kept = self.form.profile(), self.form.mapping.kept()
+        except DicomDbError as error:
             self._tell(str(error), "error")
             return
+        self.profile, self.kept = profile, kept
         self.form.remember()
         super().accept()
 
@@ -124,6 +109,7 @@ class DeidentifyRow(QWidget):
         self._of = (database, list(records), what, palette)
         self._viewer = viewer
         self._profile: Profile | None = None
+        self._kept: dict[str, Any] = {}
         self.dialog: DeidentifyChoice | None = None
         self.tick = QCheckBox("Anonymise first")
         self.tick.setToolTip("Copies go that do not tell who the patient is; the originals stay")
@@ -146,11 +132,18 @@ class DeidentifyRow(QWidget):
         """Return what was chosen, None when it is not to be anonymised."""
         return self._profile if self.tick.isChecked() else None
 
+    def kept(self) -> dict[str, Any]:
+        """Return `mapping` and `passphrase` as exports take them; nothing if none is wanted."""
+        return dict(self._kept) if self.tick.isChecked() else {}
+
     def ask(self) -> None:
-        """Open the choices."""
+        """Open the choices, as they were made last."""
         dialog = DeidentifyChoice(*self._of, self, viewer=self._viewer)
+        if self._profile is not None:
+            dialog.form.show_for_these(self._profile)
+            dialog.form.mapping.show_kept(self._kept)
         self.dialog = dialog
-        dialog.accepted.connect(lambda: self._chosen(dialog.profile))
+        dialog.accepted.connect(lambda: self._chosen(dialog.profile, dialog.kept))
         dialog.rejected.connect(self._dropped)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -161,9 +154,9 @@ class DeidentifyRow(QWidget):
             self.ask()  # nobody anonymises without having seen what stays
         self._show()
 
-    def _chosen(self, profile: Profile | None) -> None:
+    def _chosen(self, profile: Profile | None, kept: dict[str, Any]) -> None:
         self.dialog = None
-        self._profile = profile
+        self._profile, self._kept = profile, kept
         self._show()
 
     def _dropped(self) -> None:
@@ -174,7 +167,12 @@ class DeidentifyRow(QWidget):
     def _show(self) -> None:
         profile = self.profile()
         words = [] if profile is None else profile.words()
-        more = len(words) - 1
-        self.told.setText((words[0] if words else "") + (f"; {more} kept" if more > 0 else ""))
+        short = words[:1] + ([f"{len(words) - 1} kept"] if len(words) > 1 else [])
+        mapping = self.kept().get("mapping")
+        if mapping is not None:
+            how = "encrypted mapping" if self._kept["passphrase"] else "mapping"
+            short.append(f"{how} in {mapping.name}")
+            words.append(f"{how[0].upper()}{how[1:]}: {mapping}")
+        self.told.setText("; ".join(short))
         self.told.setToolTip("\n".join(words))
         self.changed.emit()

@@ -12,13 +12,11 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGridLayout,
-    QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QWidget,
 )
 
-from napari_dicomdb.errors import ExportError
+from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.settings import write_whole
 from napari_dicomdb.widgets._writing_dialog import WritingDialog, free_zip
 from napari_dicomdb.widgets.deidentify_form import DeidentifyForm
@@ -69,7 +67,6 @@ class DeidentifyDialog(WritingDialog):
         if database.read_only:
             self.add_to.setEnabled(False)
             self.add_to.setToolTip("The database was opened read-only")
-        self._build_mapping()
         self._report: DeidentificationReport | None = None
         self.report_button = QPushButton("Save report…")
         self.report_button.setAutoDefault(False)
@@ -82,22 +79,6 @@ class DeidentifyDialog(WritingDialog):
         self.apply_palette(palette)
         self._adapt()
 
-    def _build_mapping(self) -> None:
-        self.mapping = QLineEdit()
-        self.mapping.setAccessibleName("Mapping file")
-        self.mapping.setPlaceholderText("None: who is who is not noted")
-        self.mapping.setToolTip(
-            "A file that tells which pseudonym stands for whom: outside of what is given away"
-        )
-        self.mapping_button = QPushButton("Choose…")
-        self.mapping_button.setAutoDefault(False)
-        self.mapping_button.clicked.connect(self._choose_mapping)
-        self.passphrase = QLineEdit()
-        self.passphrase.setAccessibleName("Passphrase of the mapping")
-        self.passphrase.setPlaceholderText("Passphrase: encrypts it")
-        self.passphrase.setEchoMode(QLineEdit.EchoMode.Password)
-        self.mapping.textChanged.connect(self._adapt)
-
     def _arrange(self) -> None:
         below = QFormLayout()
         below.addRow("To", self.place)
@@ -106,22 +87,8 @@ class DeidentifyDialog(WritingDialog):
         more.addWidget(self.archive, 0, 1)
         more.addWidget(self.add_to, 1, 0, 1, 2)
         below.addRow("", more)
-        mapping = QHBoxLayout()
-        mapping.addWidget(self.mapping, 2)
-        mapping.addWidget(self.mapping_button)
-        mapping.addWidget(self.passphrase, 1)
-        below.addRow("Mapping", mapping)
         self._lay_out(self.form, below)
         self.setMinimumWidth(620)
-
-    def _adapt(self, *_: object) -> None:
-        super()._adapt()
-        self.passphrase.setEnabled(bool(self.mapping.text().strip()))
-
-    def _choose_mapping(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Mapping", "mapping.json", "JSON (*.json)")
-        if name:
-            self.mapping.setText(name)
 
     def _keep_report(self, report: DeidentificationReport) -> None:
         self._report = report
@@ -143,13 +110,12 @@ class DeidentifyDialog(WritingDialog):
 
     def _start(self) -> None:
         try:
-            profile = self.form.profile()
-        except ExportError as error:
+            profile, kept = self.form.profile(), self.form.mapping.kept()
+        except DicomDbError as error:
             self._tell(str(error), "error")
             return
         folder, archive = self._folder(), self.archive.isChecked()
         self.form.remember()
-        mapping = self.mapping.text().strip()
         self._write(
             self._database.deidentify,
             self._records,
@@ -157,7 +123,6 @@ class DeidentifyDialog(WritingDialog):
             profile,
             dicomdir=self.dicomdir.isChecked(),
             archive=archive,
-            mapping=mapping or None,
-            passphrase=self.passphrase.text() if mapping else "",
+            **kept,
             add_to=self._database if self.add_to.isChecked() else None,
         )

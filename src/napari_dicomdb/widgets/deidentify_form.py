@@ -36,6 +36,7 @@ from napari_dicomdb.widgets._deidentify_sample import keep_preset, sample_of
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._text import count
+from napari_dicomdb.widgets.mapping_choice import MappingChoice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +122,7 @@ class DeidentifyForm(QWidget):
         self.patient_id = QLineEdit("{code}")
         self.patient_id.setAccessibleName("New patient ID")
         self.patient_id.setToolTip("{code} is a keyed code, {number} counts the patients")
+        self.mapping = MappingChoice()
         self.options: dict[str, QCheckBox] = {}
         for option in RETAINABLE:
             box = QCheckBox(option.label)
@@ -196,6 +198,7 @@ class DeidentifyForm(QWidget):
         rows.addRow("Also keep", kept)
         rows.addRow("Project", self.project)
         rows.addRow("New ID", self.patient_id)
+        rows.addRow("Mapping", self.mapping)
         black = QHBoxLayout()
         black.addWidget(self.blackout, 1)
         black.addWidget(self.shapes_button)
@@ -319,6 +322,14 @@ class DeidentifyForm(QWidget):
         self.project.setCurrentText(choices.get("project", ""))
         self.patient_id.setText(choices.get("patient_id", "{code}"))
 
+    def show_for_these(self, profile: Profile) -> None:
+        """Show the rectangles and confirmations of a profile that was made for these images."""
+        self.blackout.setText("; ".join(map(str, profile.blackout)))
+        if not isinstance(profile.pixels_confirmed, bool):
+            for uid in sorted(profile.pixels_confirmed):
+                self._list_blocked(uid, self._database.find_series(uid).modality, "", ticked=True)
+            self._show_whether_blocked()
+
     def remember(self) -> None:
         """Choose so the next time."""
         kept = [name for name, box in self.options.items() if box.isChecked()]
@@ -395,14 +406,22 @@ class DeidentifyForm(QWidget):
             if item is not None and item.data(Qt.ItemDataRole.UserRole) not in ticked:
                 self.blocked.takeItem(row)
         for one in report.blocked:
-            series = self._database.find_series(one.series_uid)
-            label = f"{one.modality} {series.description or one.series_uid}: {one.reason}"
-            item = QListWidgetItem(label)
-            item.setData(Qt.ItemDataRole.UserRole, one.series_uid)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Unchecked)
-            item.setToolTip(label)
-            self.blocked.addItem(item)
+            self._list_blocked(one.series_uid, one.modality, one.reason)
+        self._show_whether_blocked()
+
+    def _list_blocked(
+        self, series_uid: str, modality: str, reason: str, *, ticked: bool = False
+    ) -> None:
+        series = self._database.find_series(series_uid)
+        label = f"{modality} {series.description or series_uid}: {reason or 'was looked at'}"
+        item = QListWidgetItem(label)
+        item.setData(Qt.ItemDataRole.UserRole, series_uid)
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+        item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+        item.setToolTip(label)
+        self.blocked.addItem(item)
+
+    def _show_whether_blocked(self) -> None:
         some = self.blocked.count() > 0
         self.warned.setVisible(some)
         self.blocked.setVisible(some)

@@ -29,6 +29,8 @@ _FORMS = (
     ("Zarr volumes (.zarr)", ".zarr"),
 )
 _FOLDER_KEY = "export_folder"
+_JOB = "As a job, which survives a restart: see DICOM network > Jobs"
+_NO_JOB = "A job would have to keep the passphrase: with a mapping, export at once"
 
 
 class ExportDialog(WritingDialog):
@@ -66,7 +68,7 @@ class ExportDialog(WritingDialog):
         self.job_button = make_button(
             "In the background",
             self._start_job,
-            "As a job, which survives a restart: see DICOM network > Jobs",
+            _JOB,
         )
         self.job_button.setVisible(network is not None)
         self.other_buttons.append(self.job_button)
@@ -97,6 +99,9 @@ class ExportDialog(WritingDialog):
         self.archive.setVisible(files)
         self.warning.setVisible(files and self.anonymise.profile() is None)
         super()._adapt()
+        if self.anonymise.kept():
+            self.job_button.setEnabled(False)
+        self.job_button.setToolTip(_NO_JOB if self.anonymise.kept() else _JOB)
 
     def _how(self) -> tuple[Path, dict[str, Any]]:
         """Return the target and the options, as chosen."""
@@ -112,7 +117,7 @@ class ExportDialog(WritingDialog):
 
     def _start(self) -> None:
         target, how = self._how()
-        self._write(self._database.export, self._records, target, **how)
+        self._write(self._database.export, self._records, target, **how, **self.anonymise.kept())
 
     def _start_job(self) -> None:
         network, database, records = self._network, self._database, self._records

@@ -18,10 +18,11 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_dicomdb.widgets._dialog_parts import row_of
 from napari_dicomdb.widgets._icons import icon
 from napari_dicomdb.widgets._job_delegate import JobDelegate
 from napari_dicomdb.widgets._job_details import JobDetails
-from napari_dicomdb.widgets._network_page import KeyCalls, NetworkPage, row_of, show_menu
+from napari_dicomdb.widgets._network_page import KeyCalls, NetworkPage, show_menu
 from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets._text import number
 from napari_dicomdb.widgets._upkeep_page import make_button

@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.network.diagnostics import diagnostics
+from napari_dicomdb.widgets._dialog_parts import row_of
 from napari_dicomdb.widgets._log_table import LogTable, described
-from napari_dicomdb.widgets._network_page import KeyCalls, NetworkPage, row_of, show_menu
+from napari_dicomdb.widgets._network_page import KeyCalls, NetworkPage, show_menu
 from napari_dicomdb.widgets._record_menu import MenuEntry
 from napari_dicomdb.widgets._text import count
 from napari_dicomdb.widgets._upkeep_page import make_button, make_label

@@ -21,7 +21,7 @@ from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.network.node import Limits, Node, Tls
 from napari_dicomdb.network.nodes import add_node
 from napari_dicomdb.network.secrets import forget_secret, keep_secret
-from napari_dicomdb.widgets._network_page import row_of
+from napari_dicomdb.widgets._dialog_parts import row_of
 from napari_dicomdb.widgets._node_fields import (
     FileLine,
     choice,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDialog, QVBoxLayout, QWidget
 
-from napari_dicomdb.widgets._network_page import row_of
+from napari_dicomdb.widgets._dialog_parts import row_of
 from napari_dicomdb.widgets._session import end_with
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet

@@ -18,11 +18,11 @@ from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.network.echo import EchoResult, check_node
 from napari_dicomdb.network.nodes import export_nodes, import_nodes, load_nodes, remove_node
 from napari_dicomdb.network.offering import Offer, ask_offer
+from napari_dicomdb.widgets._dialog_parts import row_of
 from napari_dicomdb.widgets._network_page import (
     KeyCalls,
     MenuButton,
     NetworkPage,
-    row_of,
     selected_rows,
     show_menu,
 )

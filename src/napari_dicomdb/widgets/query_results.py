@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from napari_dicomdb.widgets._record_menu import MenuEntry, filled_menu
 from napari_dicomdb.widgets._text import count, one_line
-from napari_dicomdb.widgets._upkeep_page import make_label
+from napari_dicomdb.widgets._upkeep_page import make_button, make_label
 from napari_dicomdb.widgets.folded_notice import FoldedNotice
 from napari_dicomdb.widgets.match_view import MatchView
 from napari_dicomdb.widgets.models.match_rows import HERE
@@ -65,15 +65,15 @@ class QueryResults(QWidget):
         self._messages = QVBoxLayout()
         self._messages.setContentsMargins(0, 0, 0, 0)
         self._messages.setSpacing(4)
-        self.load_button = _button(
-            "Load", "Retrieve what is not here, and open it (Return)", self.load
+        self.load_button = make_button(
+            "Load", self.load, "Retrieve what is not here, and open it (Return)"
         )
         self.load_button.setObjectName("primaryButton")
-        self.retrieve_button = _button(
-            "Retrieve", "Copy what is not here into this database", self.retrieve
+        self.retrieve_button = make_button(
+            "Retrieve", self.retrieve, "Copy what is not here into this database"
         )
-        self.show_button = _button(
-            "Show in browser", "Select it in the DICOM browser", self.show_in_browser
+        self.show_button = make_button(
+            "Show in browser", self.show_in_browser, "Select it in the DICOM browser"
         )
         buttons = QHBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
@@ -271,11 +271,3 @@ def _is_fetchable(row: MatchRow) -> bool:
 
 def _named(node: str) -> str:
     return one_line(node) or "This database"
-
-
-def _button(text: str, tip: str, call: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    button.clicked.connect(lambda _=False: call())
-    return button

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QDialog, QLabel, QPushButton, QWidget
+
+from napari_dicomdb.widgets._dialog_parts import lay_out_dialog, row_of
+from napari_dicomdb.widgets._upkeep_page import make_label
 
 __all__ = ["RemoveDialog"]
 
@@ -32,10 +27,7 @@ class RemoveDialog(QDialog):
     def __init__(self, what: str, *, has_copies: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Remove from database")
-        text = QLabel(f"Remove {what} from the database?")
-        text.setObjectName("title")
-        text.setWordWrap(True)
-        text.setTextFormat(Qt.TextFormat.PlainText)
+        heading = make_label(f"Remove {what} from the database?", "title")
         fate = QLabel("Linked files stay where they are.")
         fate.setObjectName("dim")
         fate.setWordWrap(True)
@@ -47,16 +39,8 @@ class RemoveDialog(QDialog):
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setDefault(True)
         self.cancel_button.clicked.connect(self.reject)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel_button)
-        buttons.addWidget(self.remove_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
-        for widget in (text, fate, self.delete_copies):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
+        buttons = row_of(None, self.cancel_button, self.remove_button)
+        lay_out_dialog(self, heading, fate, self.delete_copies, buttons)
         self.setMinimumWidth(340)
 
     def _confirm(self) -> None:

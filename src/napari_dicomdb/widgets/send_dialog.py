@@ -11,20 +11,19 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_dicomdb.network.jobs.selection import named_by
 from napari_dicomdb.network.nodes import load_nodes
 from napari_dicomdb.settings import write_whole
+from napari_dicomdb.widgets._dialog_parts import lay_out_dialog, row_of
 from napari_dicomdb.widgets._job_following import JobFollower
 from napari_dicomdb.widgets._session import end_with, recall, remember
 from napari_dicomdb.widgets._tasks import TaskRunner
+from napari_dicomdb.widgets._upkeep_page import make_button, make_label
 from napari_dicomdb.widgets.deidentify_choice import DeidentifyRow
 from napari_dicomdb.widgets.models.plain_table import SORT_ROLE, PlainRow, PlainTable
 from napari_dicomdb.widgets.nodes_dialog import NodesDialog
@@ -65,7 +64,8 @@ _RANKS = {"failed": 0, "refused": 1, "not-sent": 2, "warning": 3, "sent": 4}
 class SendDialog(QDialog):
     """Node and options; then progress, with a way to cancel; then each outcome.
 
-    Sending is a job of the queue: it goes on when the dialog is closed.
+    Sending is a job of the queue: it goes on when the dialog is closed. With a mapping
+    of anonymised copies it is done here and now, as no job may keep a passphrase.
 
     Parameters
     ----------
@@ -97,6 +97,7 @@ class SendDialog(QDialog):
         self._viewer = viewer
         self._network = network
         self._follower: JobFollower | None = None
+        self._sends_here = False
         self._records = list(records)
         self._palette = palette
         self._runner = TaskRunner("send")
@@ -107,21 +108,14 @@ class SendDialog(QDialog):
         self._show_nodes(recall(_NODE_KEY, ""))
 
     def _build(self, what: str) -> None:
-        title = QLabel(f"Send {what}")
-        title.setObjectName("title")
-        title.setTextFormat(Qt.TextFormat.PlainText)
-        title.setWordWrap(True)
         self.node = QComboBox()
         self.node.setAccessibleName("Node")
         self.node.setToolTip("Where to")
         self.node.currentIndexChanged.connect(lambda _: self._update())
-        self.nodes_button = _button("Nodes…", "Add, change and test nodes", self.show_nodes)
-        self.test_button = _button("Test", "Ask whether it answers", self.test)
-        where = QHBoxLayout()
-        where.addWidget(QLabel("To"))
-        where.addWidget(self.node, 1)
-        where.addWidget(self.test_button)
-        where.addWidget(self.nodes_button)
+        self.nodes_button = make_button("Nodes…", self.show_nodes, "Add, change and test nodes")
+        self.test_button = make_button("Test", self.test, "Ask whether it answers")
+        where = row_of(QLabel("To"), self.node, self.test_button, self.nodes_button)
+        where.setStretchFactor(self.node, 1)
         self.transcode = QCheckBox("Decompress what the node does not take as it is")
         self.transcode.setToolTip("Nothing is lost. Otherwise it is not sent.")
         self.transcode.setChecked(True)
@@ -133,9 +127,7 @@ class SendDialog(QDialog):
                 self._network.database, self._records, what, self._palette, viewer=self._viewer
             )
             self.anonymise.changed.connect(self._update)
-        self.warning = QLabel("What is sent says who the patient is.")
-        self.warning.setObjectName("dim")
-        self.warning.setWordWrap(True)
+        self.warning = make_label("What is sent says who the patient is.", "dim")
         self.work = WorkStrip(self._runner)
         self.work.apply_palette(self._palette)
         label = self.work.label
@@ -162,27 +154,19 @@ class SendDialog(QDialog):
             self.table.setColumnWidth(column, width)
         self.table.setMinimumHeight(160)
         self.table.hide()
-        self.save_button = _button("Save list…", "What became of each, as CSV", self.ask_to_save)
+        self.save_button = make_button(
+            "Save list…", self.ask_to_save, "What became of each, as CSV"
+        )
         self.save_button.hide()
-        self.send_button = _button("Send", "Send now", self.send)
+        self.send_button = make_button("Send", self.send, "Send now")
         self.send_button.setDefault(True)
-        self.close_button = _button("Close", "", self.reject)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.save_button)
-        buttons.addStretch(1)
-        buttons.addWidget(self.close_button)
-        buttons.addWidget(self.send_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(10)
-        layout.addWidget(title)
-        layout.addLayout(where)
-        parts = (self.transcode, self.commitment, self.anonymise, self.warning, self.work)
-        for widget in parts:
-            if widget is not None:
-                layout.addWidget(widget)
-        layout.addWidget(self.table, 1)
-        layout.addLayout(buttons)
+        self.close_button = make_button("Close", self.reject, "")
+        title = make_label(f"Send {what}", "title")
+        buttons = row_of(self.save_button, None, self.close_button, self.send_button)
+        choices = (self.transcode, self.commitment, self.anonymise, self.warning)
+        lay_out_dialog(
+            self, title, where, *choices, self.work, self.table, buttons, growing=self.table
+        )
         self.setMinimumWidth(520)
 
     # -- nodes ----------------------------------------------------------------------------
@@ -228,12 +212,19 @@ class SendDialog(QDialog):
         if node is None or database is None or self.work.is_busy:
             return
         remember(_NODE_KEY, node.name)
-        records = self._records
-        options: dict[str, Any] = {
-            "transcode": self.transcode.isChecked(),
-            "commitment": self.commitment.isChecked(),
-        }
+        records, transcode = self._records, self.transcode.isChecked()
+        commitment = self.commitment.isChecked()
         profile = None if self.anonymise is None else self.anonymise.profile()
+        kept = {} if self.anonymise is None else self.anonymise.kept()
+        if kept:
+            self._sends_here = True
+            how = {"transcode": transcode, "commit": commitment, "deidentify": profile, **kept}
+            self.work.run(
+                f"Sending to {node.name}", database.send, records, node,
+                returned=self._show_report, **how,
+            )  # fmt: skip
+            return
+        options: dict[str, Any] = {"transcode": transcode, "commitment": commitment}
         if profile is not None:
             options["deidentify"] = profile.to_choices()
 
@@ -279,7 +270,7 @@ class SendDialog(QDialog):
         if self.anonymise is not None:
             self.anonymise.setEnabled(not self.work.is_busy)
             self.warning.setVisible(self.anonymise.profile() is None)
-
+        self._sends_here &= self.work.is_busy
         is_sending = self._follower is not None and not self._follower.is_over
         self.close_button.setText("In the background" if is_sending else "Close")
         self.close_button.setToolTip(
@@ -287,7 +278,10 @@ class SendDialog(QDialog):
         )
 
     def reject(self) -> None:
-        """Close; what is being sent goes on in the queue."""
+        """Close; what is being sent goes on in the queue, or is stopped first."""
+        if self._sends_here and self.work.is_busy:
+            self.work.cancel()
+            return
         if self._follower is not None:
             self._follower.let_go()
         super().reject()
@@ -313,11 +307,3 @@ def _row(outcome: SendOutcome) -> PlainRow:
         dim=outcome.state == "sent",
         data=outcome,
     )
-
-
-def _button(text: str, tip: str, call: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    button.clicked.connect(lambda _=False: call())
-    return button
