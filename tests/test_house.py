@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from npe2 import PluginManifest
+from packaging.version import Version
 
 import napari_dicomdb
 
@@ -185,6 +186,30 @@ def test_dependency_is_told(name: str) -> None:
     assert re.search(rf"^\| {re.escape(name)} \|", told, re.MULTILINE), (
         f"docs/dependencies.md has no line for {name}"
     )
+
+
+def lower_bounds(lines: list[str]) -> dict[str, str]:
+    """Give the oldest allowed version by name, of lines like ``name[extras]>=1.0``."""
+    found = {}
+    for line in lines:
+        if not line.startswith("napari-dicomdb["):
+            name, bound = re.fullmatch(r"([\w-]+)(?:\[[\w,]+\])?>=([\d.]+)", line).groups()
+            assert found.setdefault(name.lower(), bound) == bound, f"two bounds of {name}"
+    return found
+
+
+def test_the_oldest_versions_are_those_that_are_tested() -> None:
+    """Each bound of what a user may have is in `make test-oldest`, and nothing else is."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    tools = {"test", "bench", "dev"}
+    users = [*PROJECT["project"]["dependencies"]]
+    users += [line for name, lines in extras.items() if name not in tools for line in lines]
+    everything = lower_bounds([*users, *(line for name in tools for line in extras[name])])
+    text = (ROOT / "tests" / "oldest-constraints.txt").read_text(encoding="utf-8")
+    tested = dict(line.lower().split("==") for line in text.splitlines() if "==" in line)
+    assert lower_bounds(users).keys() <= tested.keys()
+    for name, oldest in tested.items():
+        assert Version(oldest) == Version(everything[name]), name
 
 
 def test_neither_qt_nor_napari_is_a_hard_dependency() -> None:

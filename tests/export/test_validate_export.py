@@ -186,6 +186,21 @@ def test_the_script_says_where_data_are_missing(
     assert "no reference data" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("no image: /data/bad/a.dcm: cut off", "no image: a.dcm: cut off"),
+        ("cannot open '/data/x-1/out/0.dcm' or /data/y.nrrd", "cannot open '0.dcm' or y.nrrd"),
+        (r"no image: C:\data\bad\a.dcm: cut off", "no image: a.dcm: cut off"),
+        ("1/2 of https://h/a/b.c and/or 3", "1/2 of https://h/a/b.c and/or 3"),
+    ],
+)
+def test_folders_of_this_computer_are_not_told(
+    scripts: Callable[[str], ModuleType], said: str, kept: str
+) -> None:
+    assert scripts("peer_readings").without_folders(said) == kept
+
+
 def test_a_series_is_written_and_read_by_all(
     scripts: Callable[[str], ModuleType],
     reference_data: Path,

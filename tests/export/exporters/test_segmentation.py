@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,8 +70,8 @@ def read_back(path: Path, *images: Path):
 
 def dcmqi(path: Path, folder: Path) -> tuple[np.ndarray, dict, dict]:
     """Labels as dcmqi's segimage2itkimage merges them, with header and meta information."""
-    program = Path(sys.executable).parent / "segimage2itkimage"
-    if not program.exists():
+    program = shutil.which("segimage2itkimage", path=str(Path(sys.executable).parent))
+    if program is None:
         pytest.skip("dcmqi is not installed")
     folder.mkdir()
     subprocess.run(
