@@ -13,6 +13,7 @@ from napari_dicomdb import Database
 from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.headers import (
+    copy_element,
     mended,
     read_header,
     referenced_instances,
@@ -142,3 +143,22 @@ def test_anonymised_images_that_do_not_say_how() -> None:
     del values.DeidentificationMethod
     mended(values)
     assert "DeidentificationMethod" not in values
+
+
+def test_what_does_not_fit_its_attribute_is_not_copied() -> None:
+    header = pydicom.Dataset()
+    with quiet():
+        header.ProtocolName = "P" * 80
+        header.BodyPartExamined = "chest"
+        header.KVP = "120.00000000000000001"
+        header.ImagePositionPatient = ["0.12345678901234567", "1", "2"]
+        header.TableHeight = None
+        header.ScanOptions = ["FS", "small"]
+        header.AcquisitionDate = "20200230"
+    made = pydicom.Dataset()
+    for element in header:
+        copy_element(header, element.keyword, made)
+    copy_element(header, "Exposure", made)
+    assert sorted(one.keyword for one in made) == ["ImagePositionPatient", "KVP", "TableHeight"]
+    assert (made.KVP, made.ImagePositionPatient[0]) == (120, 0.12345678901235)
+    assert len(str(header.KVP)) > 16  # as it was

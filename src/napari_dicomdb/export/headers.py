@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.dicom.values import parse_date, parse_time
 from napari_dicomdb.errors import DicomDbError, ExportError
+from napari_dicomdb.export.numbers import decimal_strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PATIENT_KEYWORDS",
     "STUDY_KEYWORDS",
+    "copy_element",
     "mended",
     "read_header",
     "referenced_instances",
@@ -174,6 +177,26 @@ def refuse_bad_study(uid: str) -> None:
             "Choose another study, or anonymise a copy of it: that gets new UIDs",
             reason="bad-study",
         )
+
+
+def copy_element(header: Dataset, keyword: str, dataset: Dataset) -> None:
+    """Copy an element as it is; numbers with too many digits rounded, what is not valid not.
+
+    A new object is valid whatever the images have that it was made from.
+    """
+    if keyword not in header:
+        return
+    with quiet():
+        try:
+            element = copy.copy(header[keyword])
+            if element.VR == "DS" and not element.is_empty and _problem(element):
+                numbers = element.value if element.VM > 1 else [element.value]
+                element.value = decimal_strings(float(number) for number in numbers)
+            fits = _is_right(element) if element.VR == "SQ" else not _problem(element)
+        except (TypeError, ValueError, OverflowError):
+            return  # it cannot even be read
+    if fits or element.is_empty:
+        dataset[keyword] = element
 
 
 def _problem(element: DataElement) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_dicomdb.errors import ExportError
-from napari_dicomdb.export.headers import read_header
+from napari_dicomdb.export.headers import copy_element, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,8 +198,7 @@ class SourceImages:
             return
         same = str(header.get("Modality", "")) == modality
         for keyword in (*_OF_ALL, *(_OF_CLASS.get(modality, ()) if same else ())):
-            if keyword in header:
-                dataset[keyword] = header[keyword]
+            copy_element(header, keyword, dataset)
         part = str(dataset.get("BodyPartExamined") or "").upper().strip()
         if "BodyPartExamined" in dataset and not dataset.get("Laterality"):
             if "Laterality" in dataset:
@@ -222,8 +221,8 @@ class SourceImages:
             return
         header = read_header(record)
         for keyword in keywords:
-            if keyword in header and not (keyword in but and keyword in dataset):
-                dataset[keyword] = header[keyword]
+            if not (keyword in but and keyword in dataset):
+                copy_element(header, keyword, dataset)
         lacking = [k for k in _NEEDED_OF_EACH.get(modality, ()) if dataset.get(k) in (None, "")]
         if dataset.get("DecayCorrection") == "NONE" and "DecayFactor" in lacking:
             lacking.remove("DecayFactor")

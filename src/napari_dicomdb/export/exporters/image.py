@@ -37,6 +37,7 @@ from napari_dicomdb.export.images.stored_values import (
     plan_stored,
     value_range,
 )
+from napari_dicomdb.export.pixel_history import refuse_burned_in
 from napari_dicomdb.export.planes import (
     geometry_findings,
     in_plane_shear,
@@ -96,8 +97,10 @@ class ImageExporter:
     def foresee(
         self, exportable: Exportable, target: StudyTarget, options: Mapping[str, Any]
     ) -> tuple[str, ...]:
-        """Raise "no-source" when a PET image needs what its source images do not say."""
+        """Raise "no-source" or "burned-in" where its source images stand against it."""
         source = exportable.source
+        if options["form"] == "enhanced":
+            refuse_burned_in(SourceImages.of(source, target).records)
         if options["form"] in ("classic", "enhanced") and source.modality == "PT":
             SourceImages.of(source, target).check("PT")
         return ()
@@ -325,8 +328,7 @@ def _plan(
             return None
         return StoredValues(np.dtype(np.uint16 if wide else np.uint8))
     if form == "multi-frame":
-        plan = plan_stored(source, found, at_least_16=False, unsigned_only=True)
-        return plan
+        return plan_stored(source, found, at_least_16=False, unsigned_only=True)
     if form == "secondary-capture":
         # Not of voxels that are no number: their padding has no room in the header.
         wide = wide and not found.strange

@@ -19,6 +19,7 @@ from napari_dicomdb.export.images.parametric_map_object import (
 )
 from napari_dicomdb.export.images.quantities import QUANTITIES, UNITS, quantity_code, unit_code
 from napari_dicomdb.export.object_file import write_object
+from napari_dicomdb.export.pixel_history import refuse_burned_in
 from napari_dicomdb.export.planes import geometry_findings
 from napari_dicomdb.export.source_attributes import SourceImages, frame_of_reference
 from napari_dicomdb.export.study import NewSeries, value_problem
@@ -98,6 +99,21 @@ class ParametricMapExporter:
                 exporter=self,
             )
         ]
+
+    def foresee(
+        self, exportable: Exportable, target: StudyTarget, options: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Return what 32 bits do not keep.
+
+        Raises
+        ------
+        ExportError
+            "burned-in": its images have text burned in, and a map must not.
+        """
+        refuse_burned_in(SourceImages.of(exportable.source, target).records)
+        if options.get("precision") == "single" and _is_wide(exportable.source):
+            return ("values are kept to 7 digits",)
+        return ()
 
     def write(
         self,

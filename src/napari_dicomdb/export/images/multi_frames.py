@@ -14,7 +14,7 @@ from napari_dicomdb.export.images.pixel_encoding import set_pixels
 from napari_dicomdb.export.images.single_frames import Drawing, copied, single_frames
 from napari_dicomdb.export.numbers import decimal_string, decimal_strings
 from napari_dicomdb.export.object_file import write_object
-from napari_dicomdb.export.pixel_history import say_loss
+from napari_dicomdb.export.pixel_history import refuse_burned_in, say_loss
 from napari_dicomdb.export.source_attributes import SourceImages, evidence
 from napari_dicomdb.export.source_references import refer_by_series
 from napari_dicomdb.export.study import new_uid
@@ -65,7 +65,8 @@ def write_legacy_converted(
     MissingLibraryError
         Without highdicom.
     ExportError
-        "no-source": the images it was made from are not known; what highdicom refuses.
+        "no-source": the images it was made from are not known; "burned-in": they have text
+        burned in; what highdicom refuses.
     """
     try:
         from highdicom import legacy
@@ -73,6 +74,8 @@ def write_legacy_converted(
         raise MissingLibraryError(
             f"enhanced images need highdicom ({error}): pip install 'napari-dicomdb[export]'"
         ) from error
+    records = SourceImages.of(drawing.source, drawing.target).records
+    refuse_burned_in(records)
     singles, frames = _all_frames(drawing, progress)
     ends = [_ends(single, frame) for single, frame in zip(singles, frames, strict=True)]
     low, high = min(one[0] for one in ends), max(one[1] for one in ends)
@@ -90,7 +93,6 @@ def write_legacy_converted(
             f"it cannot be made an enhanced image: {error}", reason="cannot-be-written"
         ) from error
     _put_in_order(made, singles, drawing)
-    records = SourceImages.of(drawing.source, drawing.target).records
     made.SourceImageEvidenceSequence = evidence(_study_of(drawing), records)
     refer_by_series(made, records)
     say_loss(made, records)

@@ -14,6 +14,7 @@ from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.images.frame_dimensions import FrameDimensions, items
 from napari_dicomdb.export.images.quantities import QUANTITIES
 from napari_dicomdb.export.numbers import decimal_string, decimal_strings, window_strings
+from napari_dicomdb.export.pixel_history import refuse_burned_in, say_loss
 from napari_dicomdb.export.source_attributes import reference_items
 from napari_dicomdb.export.source_references import refer_by_series
 
@@ -80,8 +81,9 @@ def parametric_map(
     Raises
     ------
     ExportError
-        "too-large": its pixels are beyond 4 GB.
+        "too-large": its pixels are beyond 4 GB; "burned-in": see `refuse_burned_in`.
     """
+    refuse_burned_in(images.records)
     made = target.dataset(PARAMETRIC_MAP, series)
     count = int(np.prod(source.leading, dtype=int)) * source.grid[0]
     size = count * source.grid[1] * source.grid[2] * content.dtype.itemsize
@@ -91,6 +93,7 @@ def parametric_map(
             reason="too-large",
         )
     _describe(made, source, content, count)
+    say_loss(made, images.records, required=True)
     made.FrameOfReferenceUID = frame_of_reference
     made.PositionReferenceIndicator = None
     order = planes.order()
@@ -103,7 +106,12 @@ def parametric_map(
     at_axis = source.dims.index(QUANTITY_AXIS) if len(content.quantities) > 1 else None
     for number, (lead, k, plane) in enumerate(source.planes(order)):
         progress(number, count, "Making the map")
-        pixels[number] = plane
+        with np.errstate(over="ignore"):
+            pixels[number] = plane
+        if np.isinf(pixels[number]).sum() > np.isinf(plane).sum():
+            raise ExportError(
+                "its values are out of the range of 32 bits: write it in 64", reason="bad-value"
+            )
         which = 0 if at_axis is None else lead[at_axis]
         ranges[which] = _wider(ranges.get(which), pixels[number])
         frames.append(dimensions.groups(lead, place_of[k]))
@@ -148,9 +156,8 @@ def _describe(made: Dataset, source: ExportSource, content: MapContent, count: i
     made.NumberOfFrames = count
     made.Rows, made.Columns = source.grid[1:]
     made.BitsAllocated = content.dtype.itemsize * 8
-    made.BurnedInAnnotation = "NO"
+    made.BurnedInAnnotation = "NO"  # nothing else is allowed
     made.RecognizableVisualFeatures = "NO"
-    made.LossyImageCompression = "00"
 
 
 def _shared(made: Dataset, planes: Planes, ranges: dict[int, tuple[float, float]]) -> Dataset:

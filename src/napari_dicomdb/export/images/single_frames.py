@@ -9,6 +9,7 @@ from napari_dicomdb.export.images.leading_axes import LeadingAxis, leading_axes
 from napari_dicomdb.export.images.pixel_encoding import set_pixels
 from napari_dicomdb.export.numbers import decimal_string, window_strings
 from napari_dicomdb.export.object_file import write_object
+from napari_dicomdb.export.pixel_history import burned_in_annotation, say_loss
 from napari_dicomdb.export.source_attributes import (
     SourceImages,
     frame_of_reference,
@@ -158,7 +159,10 @@ def _describe(dataset: Dataset, drawing: Drawing, images: SourceImages, frame: s
         dataset.InstanceCreationDate,
         dataset.InstanceCreationTime,
     )
-    dataset.BurnedInAnnotation = "NO"
+    burned_in = burned_in_annotation(drawing.source, images.records)
+    if burned_in:
+        dataset.BurnedInAnnotation = burned_in
+    say_loss(dataset, images.records)
     images.copy_series(dataset, "" if drawing.is_secondary else modality)
     if "BodyPartExamined" not in dataset:
         dataset.Laterality = None  # 2C: unless the part is one that there is only one of

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom.display_colours import rgb_to_cielab
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.pixel_history import say_loss
 from napari_dicomdb.export.segments.segment_encoding import MAXIMUM
 from napari_dicomdb.export.source_references import code_item, refer_to
 from napari_dicomdb.export.study import new_uid
@@ -133,7 +134,7 @@ def _describe_pixels(dataset: Dataset, content: Content, layout: Layout) -> None
     dataset.BitsAllocated = dataset.BitsStored = bits
     dataset.HighBit = bits - 1
     dataset.PixelRepresentation = 0
-    dataset.LossyImageCompression = "00"
+    say_loss(dataset, layout.records, required=True)
     dataset.PresentationLUTShape = "IDENTITY"
     dataset.SegmentationType = content.kind
     dataset.SegmentsOverlap = "YES" if content.frames.overlap else "NO"
