@@ -120,3 +120,123 @@ def test_original_images_are_nobodys_result(database: Database, make) -> None:
 
 def test_nothing_is_asked_of_nothing(database: Database) -> None:
     assert database.related_each([]) == {}
+
+
+def named_images(*uids: str) -> list[Dataset]:
+    return [item(ReferencedSOPInstanceUID=uid, ReferencedSOPClassUID="1.2")[0] for uid in uids]
+
+
+DERIVED = ["DERIVED", "SECONDARY", "MPR"]
+
+
+def test_images_that_name_the_images_they_were_made_from(database: Database, make) -> None:
+    """A subtraction: the differences of two series, slice by slice, in a study of their own."""
+    count = 40  # more than are noted
+    paths = [
+        make(series, k, instance=n) for k, series in enumerate(("1.2.3", "1.2.4"), 3)
+        for n in range(1, count + 1)
+    ]  # fmt: skip
+    paths += [
+        make("1.2.9", 9, instance=n, study="1.2.2", ImageType=DERIVED,
+             SourceImageSequence=named_images(f"1.2.3.{n}", f"1.2.4.{n}"))
+        for n in range(1, count + 1)
+    ]  # fmt: skip
+    database.import_paths(paths, workers=0)
+    each = database.related_each(database.series())
+    assert uids(each["1.2.9"].sources) == ["1.2.3", "1.2.4"]
+    assert each["1.2.9"].missing == 0
+    assert uids(each["1.2.3"].results) == uids(each["1.2.4"].results) == ["1.2.9"]
+    # Half of them removed: it is counted anew, and the rest still says it.
+    for n in range(1, count // 2):
+        database.remove(instance=f"1.2.9.{n}")
+    assert uids(database.related("1.2.9").sources) == ["1.2.3", "1.2.4"]
+    # Some images of a series may be gone without the series.
+    for n in range(1, count // 2):
+        database.remove(instance=f"1.2.3.{n}")
+    assert database.related("1.2.9").missing == 0
+    database.remove(series="1.2.3")
+    database.remove(series="1.2.4")
+    assert (database.related("1.2.9").sources, database.related("1.2.9").missing) == ((), 1)
+
+
+def test_a_projection_that_names_a_thousand_images(database: Database, make) -> None:
+    of_all = named_images(*(f"1.2.{series}.{n}" for series in (3, 4) for n in range(1, 501)))
+    paths = [make("1.2.3", 3, instance=250), make("1.2.4", 4, instance=1),
+             make("1.2.4", 4, instance=500)]  # fmt: skip
+    paths += [
+        make("1.2.9", 9, instance=n, ImageType=DERIVED, SourceImageSequence=of_all) for n in (1, 2)
+    ]
+    database.import_paths(paths, workers=0)
+    related = database.related("1.2.9")
+    assert uids(related.sources) == ["1.2.4"]  # the first and the last are always known
+    (instance, _) = database.instances("1.2.9")
+    kept = instance.values["SourceImageSequence.ReferencedSOPInstanceUID"].split("\\")
+    assert len(kept) == 8
+    assert (kept[0], kept[-1]) == ("1.2.3.1", "1.2.4.500")
+    assert sum(uid.startswith("1.2.3.") for uid in kept) == 4
+
+
+def test_original_images_that_name_others_are_no_results(database: Database, make) -> None:
+    """As Siemens' do: what was filtered is original all the same."""
+    image = make("1.2.4", ImageType=["ORIGINAL", "PRIMARY", "M", "ND"],
+                 SourceImageSequence=named_images("1.2.3.1"))  # fmt: skip
+    database.import_paths([make("1.2.3"), image], workers=0)
+    assert database.related("1.2.3") == database.related("1.2.4") == UNRELATED
+
+
+@pytest.mark.parametrize("where", ["shared", "per frame"])
+def test_frames_that_name_what_they_were_made_from(database: Database, make, where: str) -> None:
+    def group(*uids: str) -> Dataset:
+        made = item(SourceImageSequence=named_images(*uids))
+        return item(DerivationImageSequence=made)[0]
+
+    if where == "shared":
+        shared, frames = [group("1.2.3.1", "1.2.4.1")], [Dataset(), Dataset()]
+    else:
+        shared, frames = [Dataset()], [group("1.2.3.1"), group("1.2.4.1")]
+    groups = {
+        "SharedFunctionalGroupsSequence": shared,
+        "PerFrameFunctionalGroupsSequence": frames,
+        "NumberOfFrames": 2,
+        "PixelData": bytes(64),
+    }
+    paths = [
+        make("1.2.3", 3),
+        make("1.2.4", 4),
+        make("1.2.8", 8, ImageType=["ORIGINAL", "PRIMARY", "VOLUME"], **groups),
+        make("1.2.9", 9, ImageType=["DERIVED", "PRIMARY", "VOLUME"], **groups),
+    ]
+    database.import_paths(paths, workers=0)
+    each = database.related_each(database.series())
+    assert uids(each["1.2.9"].sources) == ["1.2.3", "1.2.4"]
+    assert each["1.2.8"] == UNRELATED
+    assert uids(each["1.2.3"].results) == ["1.2.9"]
+
+
+def test_all_series_that_an_object_names_at_any_depth(database: Database, make) -> None:
+    both = by_series("1.2.3", "1.2.4")
+    study = item(ReferencedSeriesSequence=both)
+    contours = item(RTReferencedStudySequence=item(RTReferencedSeriesSequence=both))
+    moved = [
+        item(ReferencedImageSequence=named_images(f"1.2.{k}.1"))[0] for k in (3, 4)
+    ]  # fmt: skip
+    named = {
+        "1.2.11": {"ReferencedSeriesSequence": both},
+        "1.2.12": {"StudiesContainingOtherReferencedInstancesSequence": study},
+        "1.2.13": {"CurrentRequestedProcedureEvidenceSequence": study, "Modality": "SR"},
+        "1.2.14": {"PertinentOtherEvidenceSequence": study, "Modality": "KO"},
+        "1.2.15": {"ReferencedFrameOfReferenceSequence": contours, "Modality": "RTSTRUCT"},
+        "1.2.16": {"RegistrationSequence": moved, "Modality": "REG"},
+        "1.2.17": {"SourceInstanceSequence": named_images("1.2.3.1", "1.2.4.1")},
+    }
+    paths = [make("1.2.3", 3), make("1.2.4", 4)]
+    paths += [make(uid, k, study="1.2.2", **of) for k, (uid, of) in enumerate(named.items(), 11)]
+    dose = item(ReferencedSOPInstanceUID="1.2.19.1", ReferencedSOPClassUID="1.2")
+    paths += [make("1.2.18", 18, ReferencedDoseSequence=dose, Modality="RTPLAN"),
+              make("1.2.19", 19, Modality="RTDOSE")]  # fmt: skip
+    database.import_paths(paths, workers=0)
+    each = database.related_each(database.series())
+    found = {uid: (uids(each[uid].sources), each[uid].missing) for uid in named}
+    assert found == dict.fromkeys(named, (["1.2.3", "1.2.4"], 0))
+    assert uids(each["1.2.3"].results) == uids(each["1.2.4"].results) == list(named)
+    assert uids(each["1.2.18"].sources) == ["1.2.19"]

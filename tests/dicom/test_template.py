@@ -303,6 +303,48 @@ def test_a_header_longer_than_the_first_read(tmp_path: Path) -> None:
     assert templates.hits >= 15
 
 
+@pytest.mark.parametrize("explicit", [True, False])
+@pytest.mark.parametrize("kind", ["DERIVED", "ORIGINAL"])
+@pytest.mark.parametrize("named", [1, 2, 30])
+def test_what_derived_images_were_made_from(explicit: bool, kind: str, named: int) -> None:
+    """Each of a series names other images, in lengths of all kinds; originals name them too."""
+    templates = Templates()
+    for number in range(1, 25):
+        images = [f"1.2.9.{number * 10**k + j}" for j in range(named) for k in (number % 3,)]
+        sequence = b""
+        for uid in images:
+            content = b"".join(
+                encode_element((tag, b"UI", text + b"\0" * (len(text) % 2), None), explicit)
+                for tag, text in ((0x00081150, b"1.2.840"), (0x00081155, uid.encode()))
+            )
+            sequence += item(content, defined=True)
+        undefined = number % 5 == 0
+        if undefined:
+            sequence += b"\xfe\xff\xdd\xe0\0\0\0\0"
+        own = {
+            0x00080008: f"{kind}\\SECONDARY".encode(),
+            0x00080018: b"1.2.%d" % number,
+            0x00200013: b"%d " % number,
+        }
+        elements = [(t, vr, own.get(t, v), n) for t, vr, v, n in BASE]
+        elements.append((0x00082112, b"SQ", sequence, UNDEFINED if undefined else None))
+        if number % 7 == 0:  # one of the other kind among them
+            elements[1] = (0x00080008, b"CS", b"ORIGINAL\\SECONDARY", None)
+        data = encode_file(sorted(elements, key=lambda element: element[0]), explicit)
+        header = scan_bytes(data, templates=templates)
+        assert all_of(header) == all_of(scan_bytes(data))
+        by_pydicom = scan_bytes(data, by="pydicom")
+        assert header.values == by_pydicom.values
+        kept = str(header.values.get("SourceImageSequence.ReferencedSOPInstanceUID", ""))
+        if kind == "ORIGINAL" or number % 7 == 0:
+            assert kept == ""
+        else:
+            assert len(kept.split("\\")) == min(named, 8)
+            assert set(kept.split("\\")) <= set(images)
+            assert (kept.split("\\")[0], kept.split("\\")[-1]) == (images[0], images[-1])
+    assert templates.hits >= 12
+
+
 def test_reference_data_with_and_without(reference_data: Path) -> None:
     templates = Templates()
     for path in sorted(reference_data.rglob("*")):

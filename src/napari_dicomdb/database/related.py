@@ -7,10 +7,12 @@ Nothing is stored for it: what objects refer to is among the kept values of thei
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database import listing
+from napari_dicomdb.dicom.keywords import REFERRED_INSTANCES, REFERRED_SERIES, SOURCES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,19 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["UNRELATED", "Related", "related_of"]
 
-_NAME_SERIES = (
-    "ReferencedSeriesSequence.SeriesInstanceUID",
-    "CurrentRequestedProcedureEvidenceSequence.ReferencedSeriesSequence.SeriesInstanceUID",
-    "ReferencedFrameOfReferenceSequence.RTReferencedStudySequence"
-    ".RTReferencedSeriesSequence.SeriesInstanceUID",
-)
-_NAME_INSTANCES = (
-    "ReferencedStructureSetSequence.ReferencedSOPInstanceUID",
-    "ReferencedRTPlanSequence.ReferencedSOPInstanceUID",
-)
-_KEYWORDS = (*_NAME_SERIES, *_NAME_INSTANCES)
+_KEYWORDS = (*REFERRED_SERIES, *REFERRED_INSTANCES, *SOURCES)
 _SEVERAL_IN_A_SERIES = ("SEG", "RTDOSE")
 """Modalities with pixels of which each object in a series may refer to something else."""
+_IMAGES_NAMED = 'ImageSequence.ReferencedSOPInstanceUID":'  # the end of each of `SOURCES`
 _LOOKED_AT = 1000  # objects of one series
 
 
@@ -47,7 +40,8 @@ class Related:
     results : tuple of SeriesRecord
         Series of the same patient whose objects refer to it.
     missing : int
-        How many series or objects it refers to that the database has not (any more).
+        How many series or objects it refers to that the database has not (any more);
+        images that it names one by one, and none of them there, count once.
     """
 
     sources: tuple[SeriesRecord, ...] = ()
@@ -73,20 +67,23 @@ def related_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int,
         ).fetchall()
     )
     refers = _references(connection, list(patient_of))
-    homes = _homes(connection, refers)
+    homes = _homes(connection, refers.values())
     sources: dict[int, dict[int, None]] = {key: {} for key in wanted}
     results: dict[int, dict[int, None]] = {key: {} for key in wanted}
     missing = dict.fromkeys(wanted, 0)
-    for key, uids in refers.items():
-        for uid in uids:
+    for key, references in refers.items():
+        for uid in (*references.named, *references.sampled):
             home = homes.get(uid)
             if home in results and home != key and patient_of.get(home) == patient_of[key]:
                 results[home][key] = None
-            if key in sources:
-                if home is None:
-                    missing[key] += 1
-                elif home != key:
-                    sources[key][home] = None
+            if key in sources and home is not None and home != key:
+                sources[key][home] = None
+        if key in missing:
+            missing[key] = sum(homes.get(uid) is None for uid in references.named)
+            # Of images one by one some may be gone without their series.
+            missing[key] += bool(references.sampled) and not any(
+                homes.get(uid) for uid in references.sampled
+            )
     named = {k for links in (sources, results) for found in links.values() for k in found}
     records = {
         one.key: one
@@ -103,16 +100,37 @@ def related_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int,
     return {key: Related(told(sources[key]), told(results[key]), missing[key]) for key in wanted}
 
 
-def _references(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, dict[str, None]]:
-    """Return the UIDs that the objects of each series refer to; without those that have none."""
+class _References:
+    """UIDs that the objects of one series refer to."""
+
+    __slots__ = ("named", "sampled")
+
+    def __init__(self) -> None:
+        self.named: dict[str, None] = {}
+        self.sampled: dict[str, None] = {}  # `SOURCES`: some of many of a series
+
+    def add(self, keyword: str, value: Any) -> None:
+        """Add the UIDs of a kept value: a text, a list, a list as JSON in bytes, or None."""
+        if isinstance(value, bytes):
+            value = json.loads(value)
+        each = value.split("\\") if isinstance(value, str) else value or []
+        uids = dict.fromkeys(uid for uid in each if isinstance(uid, str) and uid)
+        (self.sampled if keyword in SOURCES else self.named).update(uids)
+
+    def __bool__(self) -> bool:
+        return bool(self.named or self.sampled)
+
+
+def _references(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, _References]:
+    """Return what the objects of each series refer to; without those that refer to nothing."""
     chosen, marks = json.dumps(keys), ", ".join("?" * len(_KEYWORDS))
-    found: dict[int, dict[str, None]] = {}
-    for series, value in connection.execute(
-        f"SELECT series, value FROM series_value WHERE keyword IN ({marks})"
+    found: defaultdict[int, _References] = defaultdict(_References)
+    for series, keyword, value in connection.execute(
+        f"SELECT series, keyword, value FROM series_value WHERE keyword IN ({marks})"
         " AND series IN (SELECT value FROM json_each(?))",
         (*_KEYWORDS, chosen),
     ):
-        found.setdefault(series, {}).update(dict.fromkeys(_uids(value)))
+        found[series].add(keyword, value)
     # Where the objects of a series differ in it, each says its own.
     kinds = ", ".join("?" * len(_SEVERAL_IN_A_SERIES))
     for (series,) in connection.execute(
@@ -127,23 +145,28 @@ def _references(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int
         ):
             values = json.loads(text)
             for keyword in _KEYWORDS:
-                uids = _uids(values.get(keyword))
-                if uids:
-                    found.setdefault(series, {}).update(dict.fromkeys(uids))
+                found[series].add(keyword, values.get(keyword))
+    # What images were made from is noted: there may be thousands in a series.
+    for series, text in connection.execute(
+        "SELECT series, notes FROM series_note WHERE instr(notes, ?)"
+        " AND series IN (SELECT value FROM json_each(?))",
+        (_IMAGES_NAMED, chosen),
+    ):
+        notes = json.loads(text)
+        for keyword in SOURCES:
+            found[series].add(keyword, notes.get(keyword))
     for (series,) in connection.execute(
         "SELECT series FROM series_value WHERE keyword = 'ImageType' AND value LIKE 'ORIGINAL%'"
         " AND series IN (SELECT value FROM json_each(?))",
         (json.dumps(list(found)),),
     ):
         del found[series]
-    return found
+    return {series: references for series, references in found.items() if references}
 
 
-def _homes(
-    connection: sqlite3.Connection, refers: dict[int, dict[str, None]]
-) -> dict[str, int | None]:
+def _homes(connection: sqlite3.Connection, refers: Iterable[_References]) -> dict[str, int | None]:
     """Return the series that each UID, of a series or of an instance, leads to."""
-    uids = list({uid for found in refers.values() for uid in found})
+    uids = list({uid for one in refers for uid in (*one.named, *one.sampled)})
     asked = json.dumps(uids)
     homes: dict[str, int | None] = dict.fromkeys(uids)
     for sql in (
@@ -152,11 +175,3 @@ def _homes(
     ):
         homes.update(connection.execute(sql, (asked,)).fetchall())
     return homes
-
-
-def _uids(value: Any) -> list[str]:
-    """Return the UIDs of a kept value: a text, a list, or a list as JSON in bytes."""
-    if isinstance(value, bytes):
-        value = json.loads(value)
-    each = value if isinstance(value, list) else [value]
-    return [uid for uid in each if isinstance(uid, str) and uid]

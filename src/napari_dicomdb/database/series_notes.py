@@ -4,7 +4,8 @@ A note is a mapping from keyword to the values in use, distinct and sorted: numb
 of numeric attributes, text of others. Where there are too many, dates, times and
 numbers have only the lowest and the highest, text the first ones; then the last
 entry is None. Many numbers that are evenly spaced have lowest, highest, None, and then
-their step and its slack (`even_numbers`).
+their step and its slack (`even_numbers`). Of the UIDs of what images were made from
+(`dicom.keywords.SOURCES`) a few are noted, spread evenly.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.database.even_numbers import Even, even_numbers, joined
-from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, VR_OF
+from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS, SOURCES, VR_OF
 from napari_dicomdb.dicom.values import parse_ds
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def note_of(keyword: str, values: Sequence[Any], *, most: int = MOST) -> Note:
     >>> note_of("EchoTime", ["80", "20", "80.0"])
     [20.0, 80.0]
     """
+    if keyword in SOURCES:
+        return _spread({uid for value in values if value for uid in _each(value)})
     try:
         given = set(values)
     except TypeError:  # lists among them
@@ -100,6 +103,8 @@ def merged(keyword: str, one: Note, other: Note, *, most: int = MOST) -> Note:
     """Return the note of all values of two notes; `most` as in `note_of`."""
     if one == other:
         return one
+    if keyword in SOURCES:
+        return _spread({str(uid) for uid in (*one, *other)})
     even, more_even = even_of(one), even_of(other)
     if even is not None or more_even is not None:
         return _merged_even(one, even, other, more_even)
@@ -162,7 +167,11 @@ def notes_of_frames(table: FrameTable) -> Notes:
 
 def noted(keywords: Iterable[str]) -> list[str]:
     """Return those of `keywords` that are noted."""
-    return [keyword for keyword in keywords if keyword not in PASSED_OVER and keyword in VR_OF]
+    return [
+        keyword
+        for keyword in keywords
+        if (keyword in VR_OF and keyword not in PASSED_OVER) or keyword in SOURCES
+    ]
 
 
 def _stored(connection: sqlite3.Connection, series: int) -> Notes:
@@ -277,6 +286,18 @@ def recount(connection: sqlite3.Connection, series: int) -> None:
 
 def _hashable(value: Any) -> Any:
     return "\\".join(str(part) for part in value) if isinstance(value, list) else value
+
+
+def _each(value: Any) -> list[str]:
+    return value.split("\\") if isinstance(value, str) else value
+
+
+def _spread(uids: set[str]) -> Note:
+    """Return the first, the last and some between them: of every series that is named."""
+    found = sorted(uids)
+    if len(found) > MOST:
+        found = [found[k * (len(found) - 1) // (MOST - 1)] for k in range(MOST)]
+    return list(found)
 
 
 def _as_numbers(values: set[Any]) -> set[float]:

@@ -142,8 +142,9 @@ def _collect(dataset: Dataset, found: Found, little: bool) -> None:
             value = value_of(dataset, tag, vr, charsets, private=True)
             if value is not None:
                 found.values[keyword] = value
-    for tag, (keyword, _, tree) in SEQUENCES.items():
-        if tag in dataset:
+    for tag in sorted(SEQUENCES):  # as the walk comes by
+        if tag in dataset and (entry := found.sequence(tag)) is not None:
+            keyword, _, tree = entry
             items = dataset[tag].value
             if isinstance(items, bytes):
                 raise UnusualHeader(f"{keyword} is no sequence")

@@ -23,6 +23,7 @@ TEXT, SKIP, NUMBER, RAW, SPECIAL = range(5)
 # What is read depends on them, or completes them.
 _FIXED = frozenset({"SpecificCharacterSet", "SOPClassUID", CSA_HEADER})
 _CSA_CREATOR = b"SIEMENS CSA HEADER"
+_SOURCE_IMAGES = b"\x08\x00\x12\x21"
 _META_START = 132  # behind preamble and "DICM", PS3.10 Section 7.1
 _ORDER = ORDERS[True]
 
@@ -118,14 +119,14 @@ def _explicit(data: bytes, pos: int, found: Found) -> list[Element]:
     order, syntax = _ORDER, SYNTAXES[True, True]
     window = Window(data, len(data), lambda offset, count: data[offset : offset + count])
     private = order.unreserved
-    has_csa = _CSA_CREATOR in data
+    by_type = _is_read_by_type(data)
     elements: list[Element] = []
     while True:
         word, code, length = order.explicit(data, pos)
         tag = order.word(word)
         value, action = pos + 8, SKIP
         name = order.names.get(word, "")
-        fixed = name in _FIXED or (has_csa and name == "ImageType")
+        fixed = name in _FIXED or (by_type and name == "ImageType")
         if not name and word in private:
             _require_creator(found)
             name = private[word][0]
@@ -146,7 +147,8 @@ def _explicit(data: bytes, pos: int, found: Found) -> list[Element]:
             if length == UNDEFINED or word in order.special or word in private:
                 action = SPECIAL
                 end = special_element(window, pos, 12, code, length, found, order, syntax)
-                name = SEQUENCES.get(tag, (name,))[0]
+                if tag in SEQUENCES:
+                    action, name = _of_sequence(tag, length, found)
                 fixed = fixed or name in _FIXED
             elif word in order.creators and code == b"UN":
                 found.add_creator(*order.creators[word], data[value:end].decode("latin-1"))
@@ -168,7 +170,7 @@ def _implicit(data: bytes, pos: int, found: Found) -> list[Element]:
     order, syntax = _ORDER, SYNTAXES[False, True]
     window = Window(data, len(data), lambda offset, count: data[offset : offset + count])
     private = order.unreserved
-    has_csa = _CSA_CREATOR in data
+    by_type = _is_read_by_type(data)
     elements: list[Element] = []
     while True:
         word, length = order.implicit(data, pos)
@@ -179,7 +181,7 @@ def _implicit(data: bytes, pos: int, found: Found) -> list[Element]:
         end = value + length
         name = order.names.get(word, "")
         # Where the data set starts, the length tells implicit from explicit VR.
-        fixed = name in _FIXED or (has_csa and name == "ImageType") or not elements
+        fixed = name in _FIXED or (by_type and name == "ImageType") or not elements
         if word in private:
             _require_creator(found)
             name, vr = private[word]
@@ -190,7 +192,8 @@ def _implicit(data: bytes, pos: int, found: Found) -> list[Element]:
         elif word in order.special or vr == "SQ" or (length == UNDEFINED and action == SKIP):
             action = SPECIAL
             end = special_element(window, pos, 8, b"", length, found, order, syntax)
-            name = SEQUENCES.get(tag, (name,))[0]
+            if tag in SEQUENCES:
+                action, name = _of_sequence(tag, length, found)
         elif word in order.creators:
             found.add_creator(*order.creators[word], data[value:end].decode("latin-1"))
             private = words_of(found.private, order)
@@ -199,6 +202,19 @@ def _implicit(data: bytes, pos: int, found: Found) -> list[Element]:
             raise UnfitHeader("the header ends within an element")
         elements.append(Element(tag, vr, pos, value, end, action, name, fixed))
         pos = end
+
+
+def _is_read_by_type(data: bytes) -> bool:
+    """Tell whether ImageType decides what else is kept."""
+    return _CSA_CREATOR in data or _SOURCE_IMAGES in data
+
+
+def _of_sequence(tag: int, length: int, found: Found) -> tuple[int, str]:
+    """Return what to do with a sequence that some objects keep, and its name if this one does."""
+    entry = found.sequence(tag)
+    if entry is None:
+        return SKIP if length != UNDEFINED else SPECIAL, ""
+    return SPECIAL, entry[0]
 
 
 def _require_creator(found: Found) -> None:

@@ -9,6 +9,7 @@ from napari_dicomdb.dicom._charset import charsets_of
 from napari_dicomdb.dicom._decode import (
     LONG_VRS,
     NUMBER_VRS,
+    PADDING,
     TEXT_VRS,
     UnusualHeader,
     decode_value,
@@ -18,7 +19,7 @@ from napari_dicomdb.errors import HeaderError
 if TYPE_CHECKING:
     from napari_dicomdb.dicom._dictionary import Tree
 
-__all__ = ["UNDEFINED", "Item", "NeedMore", "Syntax", "read_sequence"]
+__all__ = ["UNDEFINED", "Item", "NeedMore", "Syntax", "only_reference", "read_sequence"]
 
 Item = dict[str, Any]
 """Keyword -> value, or list of items for a nested sequence."""
@@ -30,6 +31,12 @@ _ITEM_END = 0xFFFEE00D
 _SEQUENCE_END = 0xFFFEE0DD
 _SHORT_VRS = TEXT_VRS | NUMBER_VRS
 _CHARSET_TAG = 0x00080005
+_EXPLICIT_ITEM = struct.Struct("<LLL2sH").unpack_from
+_IMPLICIT_ITEM = struct.Struct("<LLLL").unpack_from
+_EXPLICIT_UI = struct.Struct("<L2sH").unpack_from
+_IMPLICIT_UI = struct.Struct("<LL").unpack_from
+_REFERENCE = (0xE000FFFE, 0x11500008, 0x11550008)
+"""Item, ReferencedSOPClassUID and ReferencedSOPInstanceUID as words of little endian."""
 
 
 class NeedMore(Exception):
@@ -122,6 +129,44 @@ def read_sequence(
     except struct.error:
         raise NeedMore from None
     return items, pos
+
+
+def only_reference(buffer: bytes, pos: int, length: int, explicit: bool) -> str | None:
+    """Return the ReferencedSOPInstanceUID of a sequence of one item that has nothing else.
+
+    Parameters
+    ----------
+    buffer : bytes
+    pos, length : int
+        Place of the sequence's value; little endian.
+    explicit : bool
+
+    Returns
+    -------
+    str or None
+        None where it is any other sequence: `read_sequence` reads it.
+    """
+    vr = more = b"UI"
+    try:
+        if explicit:
+            item, size, first, vr, count = _EXPLICIT_ITEM(buffer, pos)
+            at = pos + 16 + count
+            second, more, rest = _EXPLICIT_UI(buffer, at)
+        else:
+            item, size, first, count = _IMPLICIT_ITEM(buffer, pos)
+            at = pos + 16 + count
+            second, rest = _IMPLICIT_UI(buffer, at)
+    except struct.error:
+        return None
+    start, end = at + 8, at + 8 + rest
+    if (
+        (item, first, second) == _REFERENCE
+        and vr == more == b"UI"
+        and size == length - 8
+        and end == pos + length <= len(buffer)
+    ):
+        return str(buffer[start:end], "latin-1").strip(PADDING)
+    return None
 
 
 def _read_item(

@@ -28,7 +28,7 @@ from napari_dicomdb.dicom._layout import (
     elements_of,
 )
 from napari_dicomdb.dicom._meta import EXPLICIT_BIG
-from napari_dicomdb.dicom._sequences import UNDEFINED
+from napari_dicomdb.dicom._sequences import UNDEFINED, only_reference
 from napari_dicomdb.dicom._walk import ORDERS, SYNTAXES, special_element
 from napari_dicomdb.dicom._window import Window
 from napari_dicomdb.errors import HeaderError
@@ -59,6 +59,8 @@ _USUAL = (
     *(0x00200013, 0x00200032, 0x00201041),
 )
 _PIXELS = SPECIAL + 1
+_SOURCES = "SourceImageSequence"  # reached only where it is read: `found.sequence`
+_SOURCE = "SourceImageSequence.ReferencedSOPInstanceUID"
 _SHORT = struct.Struct("<H").unpack_from
 _LONG = struct.Struct("<L").unpack_from
 
@@ -98,6 +100,7 @@ class Template:
         "_data",
         "_elements",
         "_explicit",
+        "_image_type",
         "_private",
         "_start",
         "_steps",
@@ -117,6 +120,7 @@ class Template:
         self._explicit = explicit
         self._elements = elements_of(data, start, explicit, scratch)
         self._private = scratch.private
+        self._image_type = str(header.values.get("ImageType", ""))
         self._steps: list[_Step] = []
         self.charset = str(header.values.get("SpecificCharacterSet", ""))
         self.pixel_keyword = header.pixel_keyword
@@ -178,6 +182,7 @@ class Template:
         padding = PADDING
         found = Found()
         found.private = self._private
+        found.image_type = self._image_type
         values = found.values
         if self.charset:
             values["SpecificCharacterSet"] = self.charset
@@ -211,6 +216,12 @@ class Template:
                     found.pixel_keyword = self.pixel_keyword
                     found.pixel_offset = found.end = window.base + pos
                     found.pixel_length = None if length == UNDEFINED else length
+                elif name == _SOURCES and (
+                    uid := only_reference(buffer, pos, length, self._explicit)
+                ):
+                    values[name] = 1
+                    values[_SOURCE] = uid
+                    pos += length
                 elif action == SPECIAL:
                     window, pos = self._special(window, pos, length, vr, found)
                     if pos < 0:

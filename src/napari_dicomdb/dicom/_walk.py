@@ -254,7 +254,7 @@ def special_element(
         found.pixel_offset = absolute
         found.pixel_length = None if length == UNDEFINED else length
         return -1
-    entry = SEQUENCES.get(tag) or found.private_sequence(tag)
+    entry = found.sequence(tag)
     if length == UNDEFINED or (entry is not None and vr in {b"SQ", b"UN", b""}):
         inner = IMPLICIT_LITTLE if vr == b"UN" else syntax
         return _sequence(window, start, header, length, inner, entry, found)

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-__all__ = ["GROUPS_TREE", "FrameTable", "FrameValue", "from_dataset", "from_items"]
+__all__ = [
+    "DERIVATION",
+    "GROUPS_TREE",
+    "SOURCES_TREE",
+    "FrameTable",
+    "FrameValue",
+    "from_dataset",
+    "from_items",
+]
 
 FrameValue = str | int | float | list[Any] | None
 
@@ -92,6 +100,20 @@ GROUPS_TREE: Tree = {
     **_DIMENSION_TREE,
 }
 """What to read of the three top-level sequences."""
+
+DERIVATION = "DerivationImageSequence"
+"""Functional group that is no part of a `FrameTable`: what a frame was made from."""
+
+SOURCES_TREE: Tree = {
+    NESTED_ELEMENTS[group][0]: (
+        group,
+        "SQ",
+        _FUNCTIONAL_GROUPS
+        | tree_of([f"{DERIVATION}.SourceImageSequence.ReferencedSOPInstanceUID"]),
+    )
+    for group in (SHARED, PER_FRAME)
+}
+"""What to read of them where nothing else says what the frames were made from."""
 
 # A code is kept under the name of what it codes.
 _RENAMED = {"CodeValue": "MeasurementUnits", "CodeMeaning": "Quantity"}

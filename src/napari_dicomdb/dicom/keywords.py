@@ -20,15 +20,18 @@ __all__ = [
     "NOTED_GROUPS",
     "PRIVATE_ELEMENTS",
     "PRIVATE_TREES",
+    "REFERRED_INSTANCES",
+    "REFERRED_SERIES",
     "REPEATED_TAGS",
     "SCAN_VERSION",
     "SERIES_KEYWORDS",
+    "SOURCES",
     "TAG_OF",
     "UNRESERVED_ELEMENTS",
     "VR_OF",
 ]
 
-SCAN_VERSION = 4
+SCAN_VERSION = 5
 """Raise it whenever a scan keeps more or other values than before.
 
 An import reads files anew that an older scan has read.
@@ -186,7 +189,13 @@ _SERIES: dict[str, tuple[int, str]] = {
     "CurrentRequestedProcedureEvidenceSequence": (0x0040A375, "SQ"),
     "ReferencedStructureSetSequence": (0x300C0060, "SQ"),
     "ReferencedRTPlanSequence": (0x300C0002, "SQ"),
+    "ReferencedDoseSequence": (0x300C0080, "SQ"),
     "ReferencedFrameOfReferenceSequence": (0x30060010, "SQ"),
+    "SourceImageSequence": (0x00082112, "SQ"),  # of derived images alone
+    "StudiesContainingOtherReferencedInstancesSequence": (0x00081200, "SQ"),
+    "PertinentOtherEvidenceSequence": (0x0040A385, "SQ"),
+    "SourceInstanceSequence": (0x00420013, "SQ"),
+    "RegistrationSequence": (0x00700308, "SQ"),
     "SegmentationType": (0x00620001, "CS"),
     "DoseUnits": (0x30040002, "CS"),
     "DoseType": (0x30040004, "CS"),
@@ -265,6 +274,35 @@ VR_OF: dict[str, str] = {keyword: vr for keyword, (_, vr) in (_SERIES | _INSTANC
 REPEATED_TAGS: dict[int, str] = {0x60000010 | n << 17: "OverlayRows" for n in range(1, 16)}
 """Further tags of a kept keyword of a repeating group; of several the last is kept."""
 
+REFERRED_SERIES: tuple[str, ...] = (
+    "ReferencedSeriesSequence.SeriesInstanceUID",
+    "StudiesContainingOtherReferencedInstancesSequence.ReferencedSeriesSequence.SeriesInstanceUID",
+    "CurrentRequestedProcedureEvidenceSequence.ReferencedSeriesSequence.SeriesInstanceUID",
+    "PertinentOtherEvidenceSequence.ReferencedSeriesSequence.SeriesInstanceUID",
+    "ReferencedFrameOfReferenceSequence.RTReferencedStudySequence"
+    ".RTReferencedSeriesSequence.SeriesInstanceUID",
+)
+"""Series that an object refers to: the UIDs of all items, whatever they are nested in."""
+
+REFERRED_INSTANCES: tuple[str, ...] = (
+    "ReferencedStructureSetSequence.ReferencedSOPInstanceUID",
+    "ReferencedRTPlanSequence.ReferencedSOPInstanceUID",
+    "ReferencedDoseSequence.ReferencedSOPInstanceUID",
+    "SourceInstanceSequence.ReferencedSOPInstanceUID",
+)
+"""Objects that it refers to one by one; all items likewise."""
+
+SOURCES: tuple[str, ...] = (
+    "SourceImageSequence.ReferencedSOPInstanceUID",
+    "RegistrationSequence.ReferencedImageSequence.ReferencedSOPInstanceUID",
+    "DerivationImageSequence.SourceImageSequence.ReferencedSOPInstanceUID",
+)
+"""Images that an object was made from: of many a few, spread evenly, that lead to the series.
+
+One text, UIDs joined by backslashes. Not kept of images whose ImageType says that they are
+original; those of frames (the last) not where the object names its series either.
+"""
+
 NESTED_KEYWORDS: tuple[str, ...] = (
     "RadiopharmaceuticalInformationSequence.Radiopharmaceutical",
     "RadiopharmaceuticalInformationSequence.RadiopharmaceuticalStartTime",
@@ -322,13 +360,10 @@ NESTED_KEYWORDS: tuple[str, ...] = (
     "TotalPixelMatrixOriginSequence.YOffsetInSlideCoordinateSystem",
     "OpticalPathSequence.OpticalPathIdentifier",
     "OpticalPathSequence.OpticalPathDescription",
-    "ReferencedSeriesSequence.SeriesInstanceUID",
-    "CurrentRequestedProcedureEvidenceSequence.ReferencedSeriesSequence.SeriesInstanceUID",
-    "ReferencedStructureSetSequence.ReferencedSOPInstanceUID",
-    "ReferencedRTPlanSequence.ReferencedSOPInstanceUID",
     "ReferencedFrameOfReferenceSequence.FrameOfReferenceUID",
-    "ReferencedFrameOfReferenceSequence.RTReferencedStudySequence"
-    ".RTReferencedSeriesSequence.SeriesInstanceUID",
+    *REFERRED_SERIES,
+    *REFERRED_INSTANCES,
+    *SOURCES[:-1],
 )
 NESTED_TREES: Tree = tree_of(NESTED_KEYWORDS)
 
