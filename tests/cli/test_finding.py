@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import socket
 import subprocess
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import pydicom
 import pytest
+from tests.servers import free_port, running
 
 FILES = ("chrFren", "chrGerm", "chrGreek", "chrRuss")
 
@@ -23,9 +21,7 @@ def pacs(tmp_path, program, dicomdb, reference_data):
     for name in FILES:
         raw = (reference_data / "charset" / f"{name}.dcm").read_bytes()
         (store / f"{name}.dcm").write_bytes(raw)
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     settings = tmp_path / "dcmqrscp.cfg"
     settings.write_text(
         "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
@@ -33,21 +29,9 @@ def pacs(tmp_path, program, dicomdb, reference_data):
     )
     files = sorted(map(str, store.iterdir()))
     subprocess.run([program("dcmqridx"), str(store), *files], check=True)
-    process = subprocess.Popen(
-        [program("dcmqrscp"), "-c", str(settings), str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 20
-    while True:
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        assert time.monotonic() < deadline
-    dicomdb("nodes", "add", "pacs", "--host", "127.0.0.1", "--port", port, "--aet", "STORE")
-    yield [pydicom.dcmread(path) for path in files]
-    process.kill()
-    process.wait()
+    with running([program("dcmqrscp"), "-c", str(settings), str(port)], [port], tmp_path):
+        dicomdb("nodes", "add", "pacs", "--host", "127.0.0.1", "--port", port, "--aet", "STORE")
+        yield [pydicom.dcmread(path) for path in files]
 
 
 def test_table_and_json(dicomdb, pacs):

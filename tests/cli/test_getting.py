@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
-import time
-from contextlib import suppress
 
 import pydicom
 import pytest
+from tests.servers import free_port, running
 
 from napari_dicomdb.network import retrieve_watch
 from napari_dicomdb.network.retrieve_watch import Watch
@@ -37,20 +35,10 @@ def server(tmp_path, program, dicomdb, files):
         f"STORE {store} RW (200, 512mb) ANY\nAETable END\n"
     )
     subprocess.run([program("dcmqridx"), str(store), *map(str, store.iterdir())], check=True)
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    process = subprocess.Popen([program("dcmqrscp"), "-c", str(settings), str(port)])
-    deadline = time.monotonic() + 20
-    while True:
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        assert time.monotonic() < deadline
-    dicomdb("nodes", "add", "pacs", "--host", "127.0.0.1", "--port", port, "--aet", "STORE")
-    yield port
-    process.kill()
-    process.wait()
+    port = free_port()
+    with running([program("dcmqrscp"), "-c", str(settings), str(port)], [port], tmp_path):
+        dicomdb("nodes", "add", "pacs", "--host", "127.0.0.1", "--port", port, "--aet", "STORE")
+        yield port
 
 
 def test_by_keys_and_by_query(dicomdb, server, files):

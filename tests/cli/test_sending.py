@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import csv
-import socket
-import subprocess
-import time
-from contextlib import suppress
 
 import pydicom
 import pytest
+from tests.servers import free_port, running
 
 
 @pytest.fixture
 def received(tmp_path, program, dicomdb):
     """Folder that a running storescp, the node "peer", writes to."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     folder = tmp_path / "received"
     folder.mkdir()
-    process = subprocess.Popen([program("storescp"), "-od", str(folder), str(port)])
-    deadline = time.monotonic() + 20
-    while True:
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        assert time.monotonic() < deadline
-    dicomdb("nodes", "add", "peer", "--host", "127.0.0.1", "--port", port)
-    yield folder
-    process.kill()
-    process.wait()
+    with running([program("storescp"), "-od", str(folder), str(port)], [port], tmp_path):
+        dicomdb("nodes", "add", "peer", "--host", "127.0.0.1", "--port", port)
+        yield folder
 
 
 def test_paths(dicomdb, received, phantom, tmp_path):

@@ -23,6 +23,7 @@ import pydicom
 import pytest
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 from pynetdicom import AE, evt
+from pynetdicom.dimse_messages import C_CANCEL_RQ
 from pynetdicom.sop_class import (
     PatientRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelFind,
@@ -509,7 +510,10 @@ def findscu(tmp_path: Path, program: Callable[[str], str]) -> Callable[..., list
 
 @pytest.fixture
 def find_scp() -> Iterator[Callable[..., Node]]:
-    """Run a node whose answers a function gives: (status, identifier) one after another."""
+    """Run a node whose answers a function gives: (status, identifier) one after another.
+
+    `cancelled` is set when it is told to stop.
+    """
     with ExitStack() as stack:
 
         def start(
@@ -517,6 +521,7 @@ def find_scp() -> Iterator[Callable[..., Node]]:
             *,
             roots: tuple[str, ...] = ("study", "patient"),
             extended: Callable[[Any], Any] | None = None,
+            cancelled: threading.Event | None = None,
             limits: Limits | None = None,
             **of_node: Any,
         ) -> Node:
@@ -527,6 +532,13 @@ def find_scp() -> Iterator[Callable[..., Node]]:
             handlers: list[Any] = [(evt.EVT_C_FIND, handle)]
             if extended is not None:
                 handlers.append((evt.EVT_SOP_EXTENDED, extended))
+            if cancelled is not None:
+
+                def received(event: Any) -> None:
+                    if isinstance(event.message, C_CANCEL_RQ):
+                        cancelled.set()
+
+                handlers.append((evt.EVT_DIMSE_RECV, received))
             server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
             stack.callback(server.shutdown)
             port = int(server.socket.getsockname()[1])

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pynetdicom.service_class
 import pytest
 from pydicom import Dataset
+from tests.servers import PATIENCE
 
 from napari_dicomdb.errors import Cancelled
 from napari_dicomdb.network.dimse_find import find_dimse
@@ -275,29 +276,30 @@ def test_fuzzy_names_are_asked_for(find_scp):
 
 def test_limit_stops_the_node(find_scp, monkeypatch):
     monkeypatch.setattr("napari_dicomdb.network.dimse_find._GRACE", 30)
-    seen = threading.Event()
+    cancelled = threading.Event()
 
     def handle(event):
         for number in range(25):
             yield PENDING, study(number)
-        while not event.is_cancelled:
-            seen.wait(0.01)
-        seen.set()
+        assert cancelled.wait(PATIENCE)
         yield 0xFE00, None
 
-    outcome, found = asked(find_scp(handle), limit=20)
+    outcome, found = asked(find_scp(handle, cancelled=cancelled), limit=20)
     assert (outcome.state, outcome.cut, outcome.reason, outcome.count) == (
         "done", True, "limit", 20,
     )  # fmt: skip
     assert uids(found) == sorted(f"1.2.3.{n}" for n in range(20))
     assert "there are more" in outcome.text
-    assert seen.wait(30)
+    assert cancelled.is_set()
     # As many as the limit are all that there are: nothing is cut.
     outcome, found = asked(find_scp(lambda e: ((PENDING, study(n)) for n in range(20))), limit=20)
     assert (outcome.cut, len(found)) == (False, 20)
     # The limit of the node, when the query has none.
-    outcome, found = asked(find_scp(handle, limits=Limits(max_results=7)))
+    cancelled.clear()
+    limits = Limits(max_results=7)
+    outcome, found = asked(find_scp(handle, cancelled=cancelled, limits=limits))
     assert (outcome.cut, len(found)) == (True, 7)
+    assert cancelled.is_set()
 
 
 def test_node_that_never_ends(find_scp, monkeypatch):
@@ -311,15 +313,11 @@ def test_node_that_never_ends(find_scp, monkeypatch):
 @pytest.mark.parametrize("obeys", [True, False])
 def test_cancelling(find_scp, monkeypatch, obeys):
     monkeypatch.setattr("napari_dicomdb.network.dimse_find._GRACE", 30 if obeys else 0.3)
-    cancelled = threading.Event()
-    more = threading.Event()
+    cancelled, over = threading.Event(), threading.Event()
 
     def handle(event):
         yield PENDING, study(1)
-        while not (obeys and event.is_cancelled):
-            if more.wait(0.01):
-                return
-        cancelled.set()
+        assert (cancelled if obeys else over).wait(PATIENCE)
         yield 0xFE00, None
 
     matches = []
@@ -328,12 +326,11 @@ def test_cancelling(find_scp, monkeypatch, obeys):
         if matches:
             raise Cancelled("enough")
 
-    outcome = find_dimse(find_scp(handle), Query(), matches.extend, waiting)
+    outcome = find_dimse(find_scp(handle, cancelled=cancelled), Query(), matches.extend, waiting)
+    over.set()
     assert (outcome.state, outcome.reason, outcome.count) == ("cancelled", "cancelled", 1)
     assert len(matches) == 1
-    if obeys:
-        assert cancelled.wait(30)
-    more.set()
+    assert cancelled.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(

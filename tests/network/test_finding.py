@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import Cancelled, NotFoundError, QueryError
@@ -115,9 +116,7 @@ def test_cancelling_tells_the_nodes_and_keeps_what_came(find_scp, phantom_databa
 
     def handle(event):
         yield PENDING, answer_of(1)
-        while not event.is_cancelled:
-            stopped.wait(0.01)
-        stopped.set()
+        assert stopped.wait(PATIENCE)
         yield 0xFE00, None
 
     came = threading.Event()
@@ -130,11 +129,10 @@ def test_cancelling_tells_the_nodes_and_keeps_what_came(find_scp, phantom_databa
         if came.is_set():
             raise Cancelled("enough")
 
-    report = find(
-        [find_scp(handle)], Query(), database=phantom_database, found=found, progress=progress
-    )
+    node = find_scp(handle, cancelled=stopped)
+    report = find([node], Query(), database=phantom_database, found=found, progress=progress)
     assert report.cancelled
-    assert stopped.wait(30)
+    assert stopped.is_set()
     assert [(o.node, o.state, o.count) for o in report.nodes] == [
         ("finder", "cancelled", 1),
         ("", "done", 1),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb.errors import NodeError
+from napari_dicomdb.network import nodes_lock
 from napari_dicomdb.network.nodes_lock import changing
 
 _OTHER = """
@@ -21,7 +25,7 @@ with changing(Path(sys.argv[1])):
 """
 
 
-def test_another_process_is_waited_for(tmp_path):
+def test_another_process_is_waited_for(tmp_path, monkeypatch):
     path = tmp_path / "settings" / "nodes.json"
     other = subprocess.Popen(
         [sys.executable, "-c", _OTHER, str(path)],
@@ -34,7 +38,13 @@ def test_another_process_is_waited_for(tmp_path):
     with pytest.raises(NodeError) as caught, changing(path, seconds=0.1):
         pass
     assert caught.value.reason == "nodes-busy"
-    held = threading.Event()
+    held, waiting, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def turn(seconds):
+        waiting.set()
+        assert ended.wait(PATIENCE)
+
+    monkeypatch.setattr(nodes_lock, "time", SimpleNamespace(monotonic=time.monotonic, sleep=turn))
 
     def wait_for_it():
         with changing(path):
@@ -42,9 +52,11 @@ def test_another_process_is_waited_for(tmp_path):
 
     thread = threading.Thread(target=wait_for_it)
     thread.start()
-    assert not held.wait(0.2)
-    other.communicate("\n", timeout=20)
-    thread.join(20)
+    assert waiting.wait(PATIENCE)
+    assert not held.is_set()
+    other.communicate("\n", timeout=PATIENCE)
+    ended.set()
+    thread.join(PATIENCE)
     assert held.is_set()
 
 

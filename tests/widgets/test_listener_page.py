@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
+from tests.servers import free_port
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.listener_settings import ListenerSettings, load_listener_settings
@@ -15,12 +16,6 @@ from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet
 from napari_dicomdb.widgets.listener_page import ListenerPage
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @pytest.fixture

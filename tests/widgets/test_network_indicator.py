@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtWidgets import QMenu
+from tests.servers import free_port
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.listener_settings import ListenerSettings
@@ -31,19 +32,13 @@ def _choose(qtbot, button, label):
     qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(entry).center())
 
 
-def _free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 def test_what_storescu_sends_shows_in_the_browser(qtbot, empty, phantom, program):
     browser, button = empty, empty.bar.network_button
     _choose(qtbot, button, "Listener")
     dock = browser.remote.widget
     page = dock.listener
     assert dock.page == "listener"
-    port = _free_port()
+    port = free_port()
     page.form.port.setValue(port)
     qtbot.mouseClick(page.switch, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: page.state.text() == "Listening", timeout=20_000)
@@ -71,7 +66,7 @@ def test_jobs_are_counted_and_a_failed_one_is_marked(qtbot, browser):
         network.change_jobs("cancel", [network.jobs[0].id])
         qtbot.waitUntil(lambda: button.text() == "", timeout=20_000)
     assert network.failed_count == 0
-    add_node(Node("gone", host="127.0.0.1", port=_free_port()))
+    add_node(Node("gone", host="127.0.0.1", port=free_port()))
     network.add_job("echo", {}, node="gone")
     qtbot.waitUntil(lambda: network.failed_count == 1, timeout=20_000)
     assert "1 job failed" in button.accessibleName()
@@ -93,7 +88,7 @@ def test_the_other_dock_goes_on_when_one_is_closed(qtbot, qapp, browser, closed)
     gone.deleteLater()
     with qtbot.waitSignal(gone.destroyed):
         qapp.sendPostedEvents(None, int(QEvent.Type.DeferredDelete.value))
-    network.listening.start(ListenerSettings(port=_free_port()))
+    network.listening.start(ListenerSettings(port=free_port()))
     qtbot.waitUntil(lambda: network.listening.state == "on", timeout=20_000)
     network.add_job("echo", {}, node="nobody")
     qtbot.waitUntil(lambda: network.failed_count == 1, timeout=20_000)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import socket
-import subprocess
-import time
-from contextlib import suppress
 
 import pydicom
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
+from tests.servers import free_port, running
 from tests.widgets.anonymising import press, tick, type_mapping
 
 from napari_dicomdb.export.deidentification.mapping import read_mapping
@@ -24,23 +22,13 @@ from napari_dicomdb.widgets.send_dialog import SendDialog
 @pytest.fixture
 def peer(tmp_path, program):
     """A running storescp, kept as the node "peer", and the folder that it writes to."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     folder = tmp_path / "received"
     folder.mkdir()
     words = [program("storescp"), "--bit-preserving", "-od", str(folder), str(port)]
-    process = subprocess.Popen(words)
-    deadline = time.monotonic() + 20
-    while True:
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        assert time.monotonic() < deadline
-    add_node(Node("peer", host="127.0.0.1", port=port))
-    yield folder
-    process.kill()
-    process.wait()
+    with running(words, [port], tmp_path):
+        add_node(Node("peer", host="127.0.0.1", port=port))
+        yield folder
 
 
 @pytest.fixture

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.request
 from dataclasses import replace
 
 import pydicom
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb.dicom.streamed import COMING, FetchedFrame, WholeFile, waiting_allowed
 from napari_dicomdb.errors import Cancelled, NetworkError
-from napari_dicomdb.network import frame_stream
 from napari_dicomdb.network.frame_stream import FrameStream, InstanceFrames, encoded_cache
 from napari_dicomdb.network.node import Limits
-
-PATIENCE = 20.0
 
 
 @pytest.fixture
@@ -43,12 +41,13 @@ def stream(numbers):
     made.close()
 
 
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + PATIENCE
-    turn = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline
-        turn.wait(0.005)
+def wait_for(stream, is_so) -> None:
+    """Wait for what arrives until something is so."""
+    arrived = threading.Event()
+    stream.on_arrived.append(arrived.set)
+    while not is_so():
+        assert arrived.wait(PATIENCE)
+        arrived.clear()
 
 
 def test_a_frame_is_fetched_once(stream, numbers) -> None:
@@ -64,11 +63,11 @@ def test_a_frame_is_fetched_once(stream, numbers) -> None:
 
 def test_neighbours_are_fetched_ahead(stream) -> None:
     stream.fetch("1.5", 20)
-    wait_for(lambda: all(stream.has(n) for n in range(18, 27)))
+    wait_for(stream, lambda: all(stream.has(n) for n in range(18, 27)))
     assert not stream.has(30)
     assert not stream.has(17)
     stream.fetch("1.5", 19)  # the other way
-    wait_for(lambda: all(stream.has(n) for n in range(13, 22)))
+    wait_for(stream, lambda: all(stream.has(n) for n in range(13, 22)))
 
 
 def test_what_is_kept_is_bounded(stream, monkeypatch) -> None:
@@ -130,8 +129,11 @@ def test_a_server_that_is_away_is_not_asked_at_every_look(scripted) -> None:
     stream.close()
 
 
-def test_the_end_cancels_what_is_under_way(answering, numbers) -> None:
-    node = replace(numbers.node, url=f"http://127.0.0.1:{answering(None)}/", limits=Limits())
+def test_the_end_cancels_what_is_under_way(numbers) -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(PATIENCE)
+    url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+    node = replace(numbers.node, url=url, limits=Limits())
     stream = FrameStream(node, "1.2", "1.3")
     stream.set_order([("1.5", 0)])
     caught: list[BaseException] = []
@@ -144,9 +146,12 @@ def test_the_end_cancels_what_is_under_way(answering, numbers) -> None:
 
     thread = threading.Thread(target=look)
     thread.start()
-    wait_for(lambda: (stream._owner, 0) in frame_stream._cache._coming)
-    stream.close()
-    thread.join(PATIENCE)
+    client, _ = server.accept()
+    with server, client:
+        client.settimeout(PATIENCE)
+        assert client.recv(3) == b"GET"  # it is asked, and does not answer
+        stream.close()
+        thread.join(PATIENCE)
     assert len(caught) == 1
 
 
@@ -158,7 +163,7 @@ def test_the_window_does_not_wait_but_is_told(stream, numbers) -> None:
         stream.fetch("1.5", 11)  # pytest runs in the main thread, as a window does
     assert caught.value.reason == COMING
     assert told.wait(PATIENCE)
-    wait_for(lambda: stream.has(11))
+    wait_for(stream, lambda: stream.has(11))
     assert stream.fetch("1.5", 11) == FetchedFrame(bytes([12]) * 1000, "1.2.840.10008.1.2.1")
     with waiting_allowed(True):
         assert stream.fetch("1.5", 35).content == bytes([36]) * 1000

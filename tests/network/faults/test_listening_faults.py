@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import NetworkError
@@ -230,11 +231,12 @@ def test_killed_in_the_middle(
     )
     sent: dict[str, bytes] = {}
     acknowledged: set[str] = set()
-    told, up, over = threading.Condition(), threading.Event(), threading.Event()
+    told, may_send, over = threading.Condition(), threading.Event(), threading.Event()
 
     def go_on() -> None:
         while not over.is_set():
-            if up.wait(0.1):
+            assert may_send.wait(PATIENCE)
+            if not over.is_set():
                 objects, uids = send_some(node, small, 6)
                 with told:
                     sent.update(objects)
@@ -247,14 +249,15 @@ def test_killed_in_the_middle(
     try:
         for _ in range(KILLS):
             number, between.target = killable(root)
-            up.set()
+            may_send.set()
             with told:
                 enough = len(acknowledged) + chance.randrange(1, 40)
-                assert told.wait_for(lambda: len(acknowledged) >= enough, 30)  # noqa: B023
+                assert told.wait_for(lambda: len(acknowledged) >= enough, PATIENCE)  # noqa: B023
             os.kill(number, signal.SIGKILL)
-            up.clear()
+            may_send.clear()
     finally:
         over.set()
+        may_send.set()
         for thread in senders:
             thread.join()
     with Database.open(root) as database:

@@ -56,19 +56,34 @@ class Held:
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
-        self.go = threading.Event()
+        self.turn = threading.Condition()
+        self.is_let_go = False
         self.stopped = 0
 
     def __call__(self, job: Job, run: Run) -> Ending:
         run.progress(1, 2, "held")
+        stop = run.stop
+
+        def stop_and_wake() -> None:
+            stop()
+            with self.turn:
+                self.turn.notify_all()
+
+        run.stop = stop_and_wake  # type: ignore[method-assign]
         self.begun.release()
+        with self.turn:
+            assert self.turn.wait_for(lambda: self.is_let_go or run.is_stopping, PATIENCE)
         try:
-            while not self.go.wait(0.005):
-                run.progress(1, 2, "held")
+            run.progress(1, 2, "held")
         except Cancelled:
             self.stopped += 1
             raise
         return Ending(True, "let go")
+
+    def let_go(self) -> None:
+        with self.turn:
+            self.is_let_go = True
+            self.turn.notify_all()
 
     def wait(self) -> None:
         assert self.begun.acquire(timeout=PATIENCE)
@@ -130,7 +145,7 @@ def test_an_echo_overtakes_transfers(
     queue.add("echo", node="A")
     assert asked.wait(PATIENCE)
     assert [job.state for job in queue.jobs()].count("running") >= 2
-    held.go.set()
+    held.let_go()
     assert queue.wait(PATIENCE)
 
 
@@ -154,7 +169,7 @@ def test_pause_resume_cancel(
     assert held.stopped == 2
     queue.retry(job.id)
     held.wait()
-    held.go.set()
+    held.let_go()
     assert queue.wait(PATIENCE)
     assert state(queue, job) == "done"
 
@@ -262,7 +277,7 @@ def test_stopped_it_goes_on_with_the_next_start(
     assert held.stopped == 2
     with JobQueue(database) as queue:
         assert (queue.job(job.id).state, queue.job(job.id).done) == ("waiting", 1)
-        held.go.set()
+        held.let_go()
         queue.start()
         assert queue.wait(PATIENCE)
         assert state(queue, job) == "done"
