@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
 import typer
 from pydicom.dataset import Dataset
+from typer.testing import CliRunner
 
 from napari_dicomdb.cli.profile_options import (
     PASSPHRASE_VARIABLE,
+    Anonymising,
     asked_passphrase,
+    may_anonymise,
     profile_of,
-    profile_when,
 )
 from napari_dicomdb.export.deidentification.profile import Profile
 from napari_dicomdb.export.deidentification.regions import (
@@ -63,11 +67,48 @@ def test_texts_that_are_allowed(tmp_path):
         profile_of(allowed_texts=tmp_path / "absent")
 
 
-def test_only_when_it_is_wanted():
-    assert profile_when(False, retain=None, project="", presets=False) is None
-    assert profile_when(True, project="P") == Profile(project="P")
-    with pytest.raises(typer.BadParameter, match=r"--shift-dates .* --deidentify"):
-        profile_when(False, shift_dates=True)
+@pytest.fixture
+def ask():
+    """Run a verb of the command with the options of anonymised copies; give what it got."""
+    got: list[Anonymising] = []
+    app = typer.Typer()
+
+    @app.command()
+    @may_anonymise
+    def verb(
+        word: Annotated[str, typer.Argument()],
+        anonymising: Anonymising = ...,  # type: ignore[assignment]
+        last: Annotated[bool, typer.Option("--last")] = False,
+    ) -> None:
+        """Do nothing."""
+        assert (word, last) == ("word", True)
+        got.append(anonymising)
+
+    def call(*words):
+        got.clear()
+        ended = CliRunner().invoke(app, ["word", *map(str, words), "--last"])
+        return got[0] if got else ended.output
+
+    return call
+
+
+def test_only_when_it_is_wanted(ask):
+    assert ask() == Anonymising(None)
+    assert ask().options == {"deidentify": None, "mapping": None, "passphrase": ""}
+    assert ask("--deidentify", "--project", "P").profile == Profile(project="P")
+    for option in ("--shift-dates", "--mapping m"):
+        told = " ".join(ask(*option.split()).replace("│", " ").split())
+        assert f"{option.split()[0]} is for anonymised copies: give --deidentify" in told
+
+
+def test_a_mapping_and_its_passphrase(ask, monkeypatch, tmp_path):
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "correct horse")
+    file = tmp_path / "who.json"
+    assert ask("--deidentify", "--mapping", file) == Anonymising(Profile(), file)
+    encrypted = ask("--deidentify", "--mapping", file, "--encrypt")
+    assert encrypted == Anonymising(Profile(), file, "correct horse")
+    assert "correct horse" not in repr(encrypted)
+    assert "--encrypt is for the --mapping" in ask("--deidentify", "--encrypt")
 
 
 def test_passphrase_of_the_environment(monkeypatch):

@@ -20,7 +20,8 @@ from napari_dicomdb.cli.output import (
     say_error,
     visible,
 )
-from napari_dicomdb.errors import LoadError, NotFoundError
+from napari_dicomdb.cli.targets import indexed
+from napari_dicomdb.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,21 +224,13 @@ def _write(
 @contextmanager
 def _instances(targets: list[str], db: Path | None, progress: Progress) -> Iterator[Any]:
     """Give the instances that were named, and what was refused on the way."""
-    from napari_dicomdb.api import Database
-
     paths = [t for t in targets if t and Path(t).exists()]
     if paths and len(paths) < len(targets):
         missing = next(t for t in targets if t not in paths)
         raise NotFoundError(f"no such file or folder: {missing!r:.200}")
     if paths:
-        with Database.in_memory() as database:
-            report = database.import_paths(paths, progress=progress, workers=0)
-            instances = database.instances()
-            refused = [*report.rejected, *report.missing]
-            if not instances:
-                why = f" ({refused[0][2]})" if refused else ""
-                raise LoadError(f"no DICOM found in {', '.join(paths)}{why}", reason="not-dicom")
-            yield instances, refused
+        with indexed(paths, progress) as (database, refused):
+            yield database.instances(), refused
         return
     with open_database(db, read_only=True) as database:
         found = []

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_dicomdb.cli.exporting import named_records
-from napari_dicomdb.cli.options import DatabaseOption, JsonOption, named_path, open_database
+from napari_dicomdb.cli.options import DatabaseOption, JsonOption, open_database
+from napari_dicomdb.cli.outgoing import (
+    DicomdirOption,
+    PatientOption,
+    PlaceOption,
+    SearchOption,
+    WhatArgument,
+    ZipOption,
+    as_archive,
+    goods,
+)
 from napari_dicomdb.cli.output import (
     print_json,
     print_table,
@@ -37,40 +48,18 @@ from napari_dicomdb.cli.profile_options import (
     passphrase_for,
     profile_of,
 )
-from napari_dicomdb.errors import LoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from napari_dicomdb.api import Database
-    from napari_dicomdb.database.report import Remark
     from napari_dicomdb.export.deidentification.report import DeidentificationReport
-    from napari_dicomdb.progress import Progress
 
 __all__ = ["deidentify", "register"]
 
 
 def deidentify(
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[UID|PATH...]",
-            help="Study, series or instance UIDs of the database, or files and folders.",
-        ),
-    ] = None,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            "--to", metavar="DIR|FILE.zip", parser=named_path, help="Where the copies go."
-        ),
-    ] = None,
-    patient: Annotated[
-        list[str] | None, typer.Option("--patient", metavar="ID", help="All files of a PatientID.")
-    ] = None,
-    search: Annotated[
-        str | None,
-        typer.Option("--search", "-s", metavar="TEXT", help="All series that a search finds."),
-    ] = None,
+    targets: WhatArgument = None,
+    to: Annotated[Path | None, PlaceOption] = None,
+    patient: PatientOption = None,
+    search: SearchOption = None,
     retain_dates: RetainDatesOption = False,
     shift_dates: ShiftDatesOption = False,
     retain: RetainOption = None,
@@ -93,10 +82,8 @@ def deidentify(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would happen to which attribute.")
     ] = False,
-    dicomdir: Annotated[
-        bool, typer.Option("--dicomdir", help="Lay out as on a CD, with a DICOMDIR.")
-    ] = False,
-    zip_: Annotated[bool, typer.Option("--zip", help="Write one zip file.")] = False,
+    dicomdir: DicomdirOption = False,
+    zip_: ZipOption = False,
     db: DatabaseOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -106,10 +93,7 @@ def deidentify(
     replaced, at every depth; pixels stay bit for bit. Images that may show burned-in
     text are held back until rectangles are blacked out or --pixels-checked is given.
     """
-    if not targets and not patient and search is None:
-        raise typer.BadParameter(
-            "say what to anonymise: UIDs, paths, --patient ID or --search TEXT"
-        )
+    what = goods("anonymise", targets, patient, search)
     if to is None and not dry_run:
         raise typer.BadParameter("say where the copies go: --to DIR, or use --dry-run")
     profile = profile_of(
@@ -120,55 +104,21 @@ def deidentify(
         allowed_texts=allowed_texts, deface=deface,
     )  # fmt: skip
     passphrase = passphrase_for(mapping, encrypt=encrypt and not (dry_run and mapping))
-    to = to or Path("anonymised")
-    archive = zip_ or to.suffix.lower() == ".zip"
-    if archive and to.suffix.lower() != ".zip":
-        to = to.with_name(f"{to.name}.zip")
-
-    def write(
-        database: Database,
-        records: Sequence[Any],
-        refused: list[Remark],
-        add_to: Database | None,
-    ) -> DeidentificationReport:
+    place, archive = as_archive(to or Path("anonymised"), zip_)
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar())
+        opened = partial(open_database, db, read_only=not add)
+        database, records, refused = stack.enter_context(what.found(progress, opened))
+        add_to = None
+        if add:
+            in_memory = bool(what.paths)
+            add_to = stack.enter_context(open_database(db, create=True)) if in_memory else database
         report = database.deidentify(
-            records, to, profile, dicomdir=dicomdir, archive=archive, dry_run=dry_run,
+            records, place, profile, dicomdir=dicomdir, archive=archive, dry_run=dry_run,
             mapping=mapping, passphrase=passphrase, add_to=add_to, progress=progress,
         )  # fmt: skip
-        report.rejected = [*refused, *report.rejected]
-        return report
-
-    with progress_bar() as progress:
-        paths = [t for t in targets or [] if t and Path(t).exists()]
-        if paths:
-            if len(paths) < len(targets or []) or patient or search is not None:
-                raise typer.BadParameter("give either paths or what the database holds, not both")
-            report = _from_paths(paths, write, db if add else None, add, progress)
-        else:
-            with open_database(db, read_only=not add) as database:
-                records = named_records(database, targets or [], patient or [], search)
-                report = write(database, records, [], database if add else None)
+    report.rejected = [*refused, *report.rejected]
     _tell(report, json_)
-
-
-def _from_paths(
-    paths: Sequence[str],
-    write: Callable[..., DeidentificationReport],
-    db: Path | None,
-    add: bool,
-    progress: Progress,
-) -> DeidentificationReport:
-    from napari_dicomdb.api import Database
-
-    with Database.in_memory() as database:
-        found = database.import_paths(paths, progress=progress)
-        refused = [*found.rejected, *found.missing]
-        if not database.series():
-            raise LoadError(f"no DICOM found in {', '.join(paths)}", reason="not-dicom")
-        if not add:
-            return write(database, database.patients(), refused, None)
-        with open_database(db, create=True) as added:
-            return write(database, database.patients(), refused, added)
 
 
 def _tell(report: DeidentificationReport, json_: bool) -> None:

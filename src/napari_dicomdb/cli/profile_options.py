@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
+import inspect
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +15,14 @@ import typer
 from napari_dicomdb.errors import ExportError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_dicomdb.export.deidentification.profile import Profile
 
 __all__ = [
     "PASSPHRASE_VARIABLE",
     "AllowedTextsOption",
+    "Anonymising",
     "BlackoutOption",
     "DefaceOption",
     "DeidentifyOption",
@@ -34,9 +40,9 @@ __all__ = [
     "RetainOption",
     "ShiftDatesOption",
     "asked_passphrase",
+    "may_anonymise",
     "passphrase_for",
     "profile_of",
-    "profile_when",
 ]
 
 PASSPHRASE_VARIABLE = "DICOMDB_PASSPHRASE"
@@ -200,22 +206,86 @@ def profile_of(
         raise typer.BadParameter(str(error)) from error
 
 
-def profile_when(wanted: bool, **options: Any) -> Profile | None:
-    """Return the profile of a verb's options, None when it is not to anonymise.
+@dataclass(frozen=True)
+class Anonymising:
+    """What the options of a verb that may anonymise ask for.
+
+    Parameters
+    ----------
+    profile : Profile or None
+        None: it is not to anonymise.
+    mapping : Path or None
+    passphrase : str
+        Of the mapping.
+    """
+
+    profile: Profile | None
+    mapping: Path | None = None
+    passphrase: str = field(default="", repr=False)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As `Database.export` and `Database.send` take them."""
+        return {
+            "deidentify": self.profile, "mapping": self.mapping, "passphrase": self.passphrase
+        }  # fmt: skip
+
+
+def _asked(
+    deidentify: DeidentifyOption = False,
+    retain_dates: RetainDatesOption = False,
+    shift_dates: ShiftDatesOption = False,
+    retain: RetainOption = None,
+    project: ProjectOption = "",
+    pseudonyms: PseudonymsOption = None,
+    blackout: BlackoutOption = None,
+    outside_regions: OutsideRegionsOption = False,
+    presets: PresetsOption = False,
+    pixels_checked: PixelsCheckedOption = False,
+    mapping: MappingOption = None,
+    encrypt: EncryptOption = False,
+) -> Anonymising:
+    """Return what these options ask for; their names and order are those of the command."""
+    of_profile: dict[str, Any] = {
+        "retain_dates": retain_dates, "shift_dates": shift_dates, "retain": retain,
+        "project": project, "pseudonyms": pseudonyms, "blackout": blackout,
+        "outside_regions": outside_regions, "presets": presets, "pixels_checked": pixels_checked,
+    }  # fmt: skip
+    given = [name for name, value in of_profile.items() if value]
+    if given and not deidentify:
+        raise typer.BadParameter(
+            f"--{given[0].replace('_', '-')} is for anonymised copies: give --deidentify, too"
+        )
+    profile = profile_of(**of_profile) if deidentify else None
+    return Anonymising(
+        profile, mapping, passphrase_for(mapping, encrypt=encrypt, anonymises=deidentify)
+    )
+
+
+def may_anonymise(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the options of anonymised copies, where its parameter `anonymising` is.
+
+    The verb gets an `Anonymising` there.
 
     Raises
     ------
     typer.BadParameter
-        As `profile_of`; or if there are options of it, and `--deidentify` is not given.
+        By the verb: as `profile_of` and `passphrase_for`, or if there are options of
+        anonymised copies and `--deidentify` is not given.
     """
-    if wanted:
-        return profile_of(**options)
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise typer.BadParameter(
-            f"--{given[0].replace('_', '-')} is for anonymised copies: give --deidentify, too"
-        )
-    return None
+    options = inspect.signature(_asked, eval_str=True).parameters
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(verb, eval_str=True).parameters.values():
+        parameters += options.values() if parameter.name == "anonymising" else [parameter]
+
+    @functools.wraps(verb)
+    def wrapped(**given: Any) -> None:
+        asked = {name: given.pop(name) for name in options}
+        verb(**given, anonymising=_asked(**asked))
+
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {one.name: one.annotation for one in parameters}
+    return wrapped
 
 
 def _lines(path: Path | None) -> frozenset[str]:

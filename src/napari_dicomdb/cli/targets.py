@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ from napari_dicomdb.errors import LoadError, NotFoundError
 
 if TYPE_CHECKING:
     from napari_dicomdb.api import Database
+    from napari_dicomdb.database.report import Remark
     from napari_dicomdb.loading.loadable import Loadable
     from napari_dicomdb.progress import Progress
 
-__all__ = ["Examined", "choose", "examined"]
+__all__ = ["Examined", "choose", "examined", "indexed"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,8 @@ def examined(
         _refuse_mistyped_paths(uids)
         raise typer.BadParameter("give either paths or series UIDs, not both")
     if paths:
-        with _temporary_index(paths, progress) as (database, rejected):
-            series = database.series()
-            if not series:
-                why = f" ({rejected[0][2]})" if rejected else ""
-                raise LoadError(f"no DICOM found in {', '.join(paths)}{why}", reason="not-dicom")
-            loadables = database.examine_several(series)
+        with indexed(paths, progress) as (database, rejected):
+            loadables = database.examine_several(database.series())
             yield Examined(database, loadables, rejected, are_paths=True)
         return
     try:
@@ -102,15 +99,23 @@ def _refuse_mistyped_paths(targets: list[str]) -> None:
 
 
 @contextmanager
-def _temporary_index(
-    paths: list[str], progress: Progress
-) -> Iterator[tuple[Database, list[tuple[str, str, str]]]]:
+def indexed(paths: Sequence[str], progress: Progress) -> Iterator[tuple[Database, list[Remark]]]:
+    """Give a database in memory of files and folders, and what was refused of them.
+
+    Raises
+    ------
+    LoadError
+        When there is no DICOM among them.
+    """
     from napari_dicomdb.api import Database
 
     with Database.in_memory() as database:
         report = database.import_paths(paths, progress=progress)
         refused = [*report.rejected, *report.missing]
-        yield database, [(str(p), reason, text) for p, reason, text in refused]
+        if not database.series():
+            why = f" ({refused[0][2]})" if refused else ""
+            raise LoadError(f"no DICOM found in {', '.join(paths)}{why}", reason="not-dicom")
+        yield database, refused
 
 
 def choose(found: Examined, number: int | None) -> list[Loadable]:
