@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.source import ExportSource
     from napari_dicomdb.export.study import StudyForm, StudyTarget
     from napari_dicomdb.loading.loadable import Loadable
+    from napari_dicomdb.loading.volume import Volume
     from napari_dicomdb.network.node import Node
     from napari_dicomdb.network.send_report import SendReport
+
+    Result = Exportable | ExportSource | Volume
 
 __all__ = ["Outgoing"]
 
@@ -260,7 +264,7 @@ class Outgoing(_IndexDatabase):
 
     def write(
         self,
-        results: Exportable | ExportSource | Sequence[Exportable | ExportSource],
+        results: Result | Sequence[Result],
         study: StudyRecord | StudyTarget | StudyForm | str,
         *,
         folder: str | PathLike[str] | None = None,
@@ -273,8 +277,8 @@ class Outgoing(_IndexDatabase):
 
         Parameters
         ----------
-        results : ExportSource, Exportable, or a sequence of them
-            A source is written the best way that an exporter offers
+        results : ExportSource, Volume, Exportable, or a sequence of them
+            A source, or a volume, is written the best way that an exporter offers
             (`export.registry.examine_for_export`); each becomes a series.
         study : StudyRecord, StudyTarget, StudyForm or str
             Where they belong: a study of this database or its StudyInstanceUID, or
@@ -308,11 +312,9 @@ class Outgoing(_IndexDatabase):
         >>> source = ExportSource.of_volume(volume)  # doctest: +SKIP
         >>> database.write(source, source.study_uid, description="New")  # doctest: +SKIP
         """
-        from napari_dicomdb.export.exporter import Exportable as Offer
         from napari_dicomdb.export.results import write_results
-        from napari_dicomdb.export.source import ExportSource as Source
 
-        several = [results] if isinstance(results, Offer | Source) else list(results)
+        several = list(results) if isinstance(results, Iterable) else [results]
         chosen = [_best(one, options) for one in several]
         report = write_results(
             self,
@@ -410,14 +412,16 @@ def _none_left(rejected: Sequence[tuple[str, str, str]]) -> ExportError:
     return ExportError(f"nothing could be anonymised; {path}: {text}", reason=reason)
 
 
-def _best(result: Exportable | ExportSource, options: dict[str, Any]) -> Exportable:
+def _best(result: Result, options: dict[str, Any]) -> Exportable:
     """Return the best way to write a source, with those of the options that it asks for."""
     from napari_dicomdb.export.exporter import Exportable as Offer
     from napari_dicomdb.export.registry import examine_for_export
+    from napari_dicomdb.export.source import ExportSource as Source
 
     if isinstance(result, Offer):
         offer = result
     else:
+        result = Source.of_result(result)
         offers = examine_for_export(result)
         if not offers:
             raise ExportError(

@@ -10,7 +10,7 @@ import pytest
 from napari.layers import Image, Layer
 
 from napari_dicomdb import Database, store_result
-from napari_dicomdb.errors import ExportError
+from napari_dicomdb.errors import ExportError, NotFoundError
 from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.viewer.layers import volume_to_layers
 
@@ -87,7 +87,8 @@ def test_labels_that_are_floats_with_whole_values(reference_data: Path, tmp_path
         database.import_paths(reference_data / "rt_dvh_slicerrt" / "ct", workers=0)
         series = database.series()[0]
         volume = database.load(series, lazy=False)
-        mask = (volume.numpy() > volume.numpy().mean()) * 2.0  # as nibabel, torch and others hand labels out
+        mask = np.zeros(volume.array.shape)  # floats, as nibabel, torch and others hand them out
+        mask[1:3, 5:20, 7:30] = 2
         known = {"geometry": volume.geometry, "source": series.uid, "database": database}
         report = store_result(mask, role="labels", labels={2: "Bone"}, **known)
         back = database.load(report.series_uids[0], lazy=False)
@@ -96,3 +97,67 @@ def test_labels_that_are_floats_with_whole_values(reference_data: Path, tmp_path
             with pytest.raises(ExportError, match="no whole numbers") as error:
                 store_result(wrong, role="labels", **known)
             assert error.value.reason == "bad-source"
+
+
+def test_overlapping_segments_go_back_into_one_object(
+    reference_data: Path, tmp_path: Path
+) -> None:
+    with Database.open(tmp_path / "db", create=True) as database:
+        database.import_paths(reference_data / "seg" / "partial_overlaps.dcm", workers=0)
+        (series,) = database.series()
+        volume = database.load(series, lazy=False)
+        assert volume.dims[0] == "group"
+        for report in (
+            store_result(volume, database=database),
+            database.write(volume, series.study_uid),
+            store_result(ExportSource.of_volume(volume, role="labels"), database=database),
+        ):
+            assert len(report.instance_uids) == 1
+            back = database.load(report.series_uids[0], lazy=False)
+            told = [[s.label for s in group] for group in back.meta["segments"]]
+            assert told == [[s.label for s in group] for group in volume.meta["segments"]]
+            np.testing.assert_array_equal(back.numpy(), volume.numpy())
+            np.testing.assert_allclose(back.geometry.affine, volume.geometry.affine, atol=1e-4)
+
+
+def test_what_cannot_be_stored_is_told_in_words(reference_data: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db", create=True) as database:
+        database.import_paths(reference_data / "rt_dvh_slicerrt" / "ct", workers=0)
+        series = database.series()[0]
+        known = {"source": series.uid, "database": database}
+        array = np.ones((2, 3, 4), np.uint8)
+        before = len(database.series())
+        for wrong in ([[1, 2]], None, "text", Path("file.nii")):
+            with pytest.raises(ExportError, match="store_result also takes") as error:
+                store_result(wrong, **known)
+            assert error.value.reason == "bad-source"
+        with pytest.raises(ExportError, match="store_result also takes"):
+            database.write(array, series.study_uid)
+        skewed = np.diag([1.0, 1, 1, 2])  # not affine: divides by two
+        for geometry in ("no", skewed, np.eye(3), np.full((4, 4), np.nan)):
+            with pytest.raises(ExportError, match="matrix of numbers"):
+                store_result(array, geometry=geometry, **known)
+        for labels in ({"a": "b"}, ["Bone"], {1: {"label": "Bone"}}):
+            with pytest.raises(ExportError, match="whole numbers to names"):
+                store_result(array, role="labels", labels=labels, geometry=np.eye(4), **known)
+        with pytest.raises(NotFoundError, match="no study 5"):
+            store_result(array, study=5, database=database)
+        assert len(database.series()) == before
+
+
+def test_masked_values_are_not_stored(reference_data: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "db", create=True) as database:
+        database.import_paths(reference_data / "rt_dvh_slicerrt" / "ct", workers=0)
+        volume = database.load(database.series()[0], lazy=False)
+        known = {"source": database.series()[0].uid, "database": database}
+        values = np.arange(volume.array.size, dtype=np.int16).reshape(volume.array.shape) % 7
+        masked = np.ma.masked_equal(values, 3)
+        report = store_result(masked, geometry=volume.geometry, **known)
+        back = database.load(report.series_uids[0], lazy=False)
+        assert any("no number" in loss for loss in report.losses)
+        kept = back.numpy()
+        np.testing.assert_array_equal(kept[values != 3], values[values != 3])
+        assert not (kept[values == 3] == 3).any()
+        report = store_result(masked, role="labels", geometry=volume.geometry, **known)
+        back = database.load(report.series_uids[0], lazy=False)
+        np.testing.assert_array_equal(back.numpy() > 0, (values > 0) & (values != 3))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.one_slice import with_slice
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExportSource", "Label"]
 
+_GROUP = "group"  # the axis of labels that overlap, see `loading.segments`
 _SPATIAL = ("slice", "row", "column")
 
 
@@ -88,6 +90,9 @@ class ExportSource:
         What is wrong with it or was done to it on the way here (resampled by the view).
     window : tuple of 2 float or None
         Lowest and highest value of the display, to be kept as window.
+    levels : tuple of array_like
+        Of labels on a whole slide: the same as `array`, coarser and coarser, as its
+        pyramid has them; () otherwise.
     """
 
     name: str
@@ -104,6 +109,7 @@ class ExportSource:
     together: tuple[ExportSource, ...] = ()
     findings: tuple[Finding, ...] = ()
     window: tuple[float, float] | None = None
+    levels: tuple[Any, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.role not in ("image", "labels"):
@@ -115,11 +121,20 @@ class ExportSource:
 
     @classmethod
     def of_volume(cls, volume: Volume, *, role: str = "image") -> ExportSource:
-        """Make a source of a loaded volume; a slice axis is added where there is none."""
+        """Make a source of a loaded volume; a slice axis is added where there is none.
+
+        Labels of segments that overlap, which a volume has side by side, are `together`.
+        """
         array, dims = volume.array, volume.dims
+        groups = volume.meta.get("segments") or ()
+        if role == "labels" and dims[0] == _GROUP and len(groups) == array.shape[0]:
+            first, *others = (_of_group(cls, volume, k) for k in range(len(groups)))
+            return replace(first, together=tuple(others))
+        levels = tuple(volume.levels[1:])
         if dims[-3:] != _SPATIAL:
             lead = len(dims) - 2
             array = with_slice(array, lead)
+            levels = tuple(with_slice(level, lead) for level in levels)
             dims = (*dims[:lead], *_SPATIAL)
         return cls(
             name=str(volume.meta.get("name") or "Volume"),
@@ -137,7 +152,30 @@ class ExportSource:
                 volume.meta.get("references") or volume.meta.get("instance_uids", ())
             ),
             findings=tuple(volume.findings),
+            levels=levels,
         )
+
+    @classmethod
+    def of_result(cls, result: ExportSource | Volume) -> ExportSource:
+        """Return a source as it is, and one of a volume: labels where that holds labels.
+
+        Raises
+        ------
+        ExportError
+            "bad-source": it is neither.
+        """
+        from napari_dicomdb.loading.volume import Volume as Loaded
+
+        if isinstance(result, cls):
+            return result
+        if not isinstance(result, Loaded):
+            raise ExportError(
+                "what is written is a Volume, an ExportSource or an Exportable, no "
+                f"{type(result).__name__}; store_result also takes layers and arrays of numpy",
+                reason="bad-source",
+            )
+        labels = bool(result.meta.get("segments")) and result.array.dtype.kind in "biu"
+        return cls.of_volume(result, role="labels" if labels else "image")
 
     @property
     def title(self) -> str:
@@ -213,7 +251,7 @@ class ExportSource:
 
     def with_array(self, array: Any, geometry: VolumeGeometry | None) -> ExportSource:
         """Return the same with other voxels (resampled)."""
-        return replace(self, array=array, geometry=geometry)
+        return replace(self, array=array, geometry=geometry, levels=())
 
 
 def _slabs(array: Any, axis: int) -> list[tuple[int, int]]:
@@ -225,6 +263,22 @@ def _slabs(array: Any, axis: int) -> list[tuple[int, int]]:
         return []  # zarr: the length of one
     ends = np.cumsum(chunks[axis]).tolist()
     return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
+def _of_group(cls: type[ExportSource], volume: Volume, k: int) -> ExportSource:
+    """Return the labels of one group of segments that do not overlap."""
+    coords = {name: coord for name, coord in volume.coords.items() if name != _GROUP}
+    meta = {**volume.meta, "segments": (volume.meta["segments"][k],)}
+    levels = tuple(level[k] for level in volume.levels)
+    part = replace(
+        volume,
+        array=volume.array[k],
+        dims=volume.dims[1:],
+        coords=coords,
+        meta=meta,
+        levels=levels,
+    )
+    return cls.of_volume(part, role="labels")
 
 
 def _labels_of(volume: Volume) -> dict[int, Label]:

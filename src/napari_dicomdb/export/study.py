@@ -151,7 +151,7 @@ class StudyTarget:
             "other-patient": an image to refer to is of another patient; "bad-study": its
             StudyInstanceUID is not valid.
         """
-        uid = study if isinstance(study, str) else study.uid
+        uid = study if isinstance(study, str) else str(getattr(study, "uid", study))
         try:
             series = database.series(study=uid)
         except NotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari_dicomdb.export.source import ExportSource, Label
 from napari_dicomdb.loading.volume import Volume, VolumeGeometry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from numpy.typing import NDArray
 
     from napari_dicomdb.api import Database
     from napari_dicomdb.export.result_report import ResultReport
@@ -104,7 +105,10 @@ def store_result(
                 **options,
             )
     if isinstance(result, Volume):
-        result = ExportSource.of_volume(result)
+        if role == "labels":
+            result = ExportSource.of_volume(result, role=role)
+        else:
+            result = ExportSource.of_result(result)
     elif hasattr(result, "data_to_world"):
         from napari_dicomdb.viewer.export_source import source_of
 
@@ -150,8 +154,8 @@ def _of_array(
             reason="bad-source",
         )
     if geometry is not None and not isinstance(geometry, VolumeGeometry):
-        affine = np.asarray(geometry, float)
-        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        affine = _matrix(geometry)
+        if affine is None:
             raise ExportError(
                 "the geometry is a VolumeGeometry or a (4, 4) matrix of numbers",
                 reason="bad-source",
@@ -162,16 +166,15 @@ def _of_array(
             f"the array has {grid} slices, rows and columns, its geometry {geometry.shape}",
             reason="bad-source",
         )
+    if isinstance(array, np.ma.MaskedArray):
+        array = _unmasked(array, role)
     if role == "labels" and array.dtype.kind == "f":
         array = _whole(array)
-    named = {
-        int(value): label if isinstance(label, Label) else Label(int(value), str(label))
-        for value, label in labels.items()
-    }
+    named = _named(labels)
     lead = tuple(f"axis_{k}" for k in range(len(shape) - 3 - is_rgb))
     try:
         return ExportSource(
-            name, array, (*lead, "slice", "row", "column"), role, geometry,
+            name or "Result", array, (*lead, "slice", "row", "column"), role, geometry,
             units=units, is_rgb=is_rgb, labels=named,
         )  # fmt: skip
     except ValueError as error:
@@ -188,3 +191,45 @@ def _whole(array: Any) -> Any:
             reason="bad-source",
         )
     return values.astype(np.int32)
+
+
+def _unmasked(array: np.ma.MaskedArray[Any, Any], role: str) -> Any:
+    """Return a masked array with background, or no number, where it is masked."""
+    if not np.ma.is_masked(array):
+        return array.data
+    if role == "labels":
+        return array.filled(0)
+    values = array.data.astype(np.result_type(array.dtype, np.float32))
+    values[np.ma.getmaskarray(array)] = np.nan
+    return values
+
+
+def _matrix(geometry: Any) -> NDArray[np.float64] | None:
+    """Return an affine matrix, None when it is none."""
+    try:
+        affine = np.asarray(geometry, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        return None
+    return affine if affine[3].tolist() == [0, 0, 0, 1] else None
+
+
+def _named(labels: Any) -> dict[int, Label]:
+    """Return what the values of labels stand for.
+
+    Raises
+    ------
+    ExportError
+        "bad-source": it is no mapping of whole numbers to names.
+    """
+    found = {}
+    for value, told in labels.items() if isinstance(labels, Mapping) else [(None, labels)]:
+        known = isinstance(told, str | Label) or told is None
+        if not isinstance(value, int | np.integer) or not known:
+            raise ExportError(
+                'labels are named by a mapping of whole numbers to names: {1: "Liver"}',
+                reason="bad-source",
+            )
+        found[int(value)] = told if isinstance(told, Label) else Label(int(value), told or "")
+    return found
