@@ -194,6 +194,14 @@ def test_labels_of_a_slide_are_read_where_they_are_asked_for(counting_array) -> 
     assert lazy.slices == [3, 4]
 
 
+def test_levels_of_multiscale_labels_come_along() -> None:
+    levels = [np.zeros((64, 40), np.uint8), np.ones((32, 20), np.uint8)]
+    source = source_of(Labels(levels, multiscale=True, scale=(0.5, 0.5), units=("mm", "mm")))
+    assert source.grid == (1, 64, 40)
+    assert [np.asarray(level).tolist() for level in source.levels] == [levels[1][None].tolist()]
+    assert source.with_array(source.array, source.geometry).levels == ()
+
+
 def test_a_volume_that_is_turned_stays_lazy(counting_array) -> None:
     values = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
     lazy = counting_array(values)

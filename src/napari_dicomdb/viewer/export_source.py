@@ -76,6 +76,9 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
     lps_from_data, findings, in_patient, unit = _place(layer, meta, ndim, spatial, frame)
     dims = _dims(layer, ndim, spatial)
     lead = len(dims) - 3
+    levels: tuple[Any, ...] = ()
+    if getattr(layer, "multiscale", False) and spatial == 2 and not is_rgb:
+        levels = tuple(with_slice(level, lead) for level in layer.data[1:])
     if spatial == 2:
         data = with_slice(data, lead)
     shape = tuple(int(n) for n in data.shape)
@@ -105,6 +108,7 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
         references=tuple(map(str, meta.get("references") or meta.get("instance_uids") or ())),
         findings=tuple(findings),
         window=_window(layer) if role == "image" and not is_rgb else None,
+        levels=levels,
     )
     return _as_acquired(source, meta.get("native_axes")) if in_patient else source
 

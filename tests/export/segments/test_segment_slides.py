@@ -14,12 +14,20 @@ from napari_dicomdb import Database
 from napari_dicomdb import examine as examine_paths
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.registry import examine_for_export
-from napari_dicomdb.export.segments.segment_slides import slide_level
+from napari_dicomdb.export.segments import segment_slides
+from napari_dicomdb.export.segments.segment_slides import slide_levels
 from napari_dicomdb.export.source import ExportSource, Label
 from napari_dicomdb.export.study import StudyTarget
 from napari_dicomdb.loading.volume import VolumeGeometry
 from napari_dicomdb.progress import no_progress
 
+LEVELS = 4
+LACKING = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate",
+    "StudyTime", "AccessionNumber", "ReferringPhysicianName", "PositionReferenceIndicator",
+    "ContainerIdentifier", "IssuerOfTheContainerIdentifierSequence", "SpecimenDescriptionSequence",
+    "ContainerTypeCodeSequence",
+)  # fmt: skip
 NAMES = {1: Label(1, "tumor"), 4: Label(4, "stroma")}
 
 
@@ -31,10 +39,12 @@ def slide(reference_data):
         (series,) = database.series()
         offer = next(o for o in database.examine(series) if o.kind == "whole-slide")
         volume = offer.load(lazy=True)
-        yield (
-            volume,
-            StudyTarget.of_study(database, series.study_uid, volume.meta["instance_uids"]),
+        # Its coarsest levels are of one pixel.
+        uids = volume.meta["instance_uids"][:LEVELS]
+        volume = replace(
+            volume, levels=volume.levels[:LEVELS], meta={**volume.meta, "instance_uids": uids}
         )
+        yield volume, StudyTarget.of_study(database, series.study_uid, uids)
 
 
 class Counted:
@@ -108,7 +118,7 @@ def test_what_is_drawn_on_a_slide_is_read_by_all(slide, tmp_path, program, kind,
 def test_no_more_than_a_tile_is_read_at_once(slide, tmp_path):
     volume, target = slide
     counted = Counted(drawn(volume).array)
-    level = slide_level(drawn(volume, counted), target)
+    (level,) = slide_levels(drawn(volume, counted), target)
     read = level.reader(drawn(volume, counted))
     for k in range(len(level.corners)):
         read(k)
@@ -147,6 +157,147 @@ def test_the_level_it_was_drawn_on_is_taken(slide, tmp_path):
     assert len(seg.SourceImageSequence) == 1
     uid = seg.SourceImageSequence[0].ReferencedSOPInstanceUID
     assert target.instances[uid].get("TotalPixelMatrixRows") == shape[1]
+
+
+def levels_of(volume, base):
+    """Labels of each level as an algorithm gives them: not simply every n-th of the finest."""
+    shapes = [level.shape[:2] for level in volume.levels]
+    found = [base]
+    for k, (rows, columns) in enumerate(shapes[1:]):
+        array = np.zeros((1, rows, columns), np.uint8)
+        array[0, rows // 4 : rows // 2, columns // 3 : columns // 2] = 1
+        array[0, -9 - k :, -7:] = 4
+        found.append(array)
+    return found
+
+
+def written(source, target, folder, kind, **options):
+    (one,) = (o for o in examine_for_export(source) if o.options.get("type") == kind)
+    folder.mkdir()
+    return one, one.with_options(**options).write(target, folder, progress=no_progress)
+
+
+@pytest.mark.parametrize("tiling", ["sparse", "full"])
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+def test_a_pyramid_is_read_by_all_level_by_level(slide, tmp_path, program, kind, tiling):
+    volume, target = slide
+    arrays = levels_of(volume, drawn(volume).array)
+    source = replace(drawn(volume), levels=tuple(arrays[1:]))
+    one, paths = written(source, target, tmp_path / "out", kind, tiling=tiling)
+    assert len(paths) == len(volume.levels) > 2
+    (told,) = one.foresee(target)
+    assert told == f"a pyramid, one object for each of {LEVELS} levels that has labels"
+    objects = [pydicom.dcmread(path) for path in paths]
+    for keyword in ("PyramidUID", "FrameOfReferenceUID", "SeriesInstanceUID"):
+        assert len({seg[keyword].value for seg in objects}) == 1
+    assert objects[0].FrameOfReferenceUID == volume.geometry.frame_of_reference_uid
+    assert len({seg.SOPInstanceUID for seg in objects}) == len(paths)
+    assert [seg.InstanceNumber for seg in objects] == list(range(1, len(paths) + 1))
+    wanted = [array[0] for array in arrays]
+    if kind == "BINARY":
+        wanted = [np.select([array == 1, array == 4], [1, 2]) for array in wanted]
+        assert [errors_of(program, path) for path in paths] == [[]] * len(paths)
+    for path, seg, array in zip(paths, objects, wanted, strict=True):
+        theirs = highdicom.seg.segread(path).get_total_pixel_matrix(combine_segments=True)
+        assert np.array_equal(theirs, array)
+        (image,) = seg.SourceImageSequence
+        drawn_on = target.instances[image.ReferencedSOPInstanceUID]
+        assert drawn_on.get("TotalPixelMatrixRows") == seg.TotalPixelMatrixRows
+        shared = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        base = pydicom.dcmread(drawn_on.path, stop_before_pixels=True)
+        own = base.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        assert shared.PixelSpacing == pytest.approx(own.PixelSpacing)
+    with Database.in_memory() as database:
+        database.import_paths([tmp_path / "out"], workers=0)
+        (series,) = database.series()
+        (offer,) = database.examine(series)
+        ours = offer.load(lazy=True)
+        assert len(ours.levels) == len(paths)
+        for level, array in zip(ours.levels, wanted, strict=True):
+            assert np.array_equal(np.asarray(level).reshape(array.shape), array)
+        # What was read is written again, level by level.
+        again = ExportSource.of_volume(ours, role="labels")
+        _, others = written(again, target, tmp_path / "again", kind)
+    for path, array in zip(others, wanted, strict=True):
+        theirs = highdicom.seg.segread(path).get_total_pixel_matrix(combine_segments=True)
+        assert np.array_equal(theirs, array)
+
+
+def test_levels_that_are_not_there_are_made_as_highdicom_makes_them(slide, tmp_path):
+    volume, target = slide
+    source = drawn(volume)
+    one, (alone,) = written(source, target, tmp_path / "one", "BINARY")
+    assert "PyramidUID" not in pydicom.dcmread(alone)
+    (told,) = one.with_options(levels="all").foresee(target)
+    assert told.endswith(f"{len(volume.levels) - 1} of them are made of the nearest labels")
+    _, paths = written(source, target, tmp_path / "all", "BINARY", levels="all")
+    images = [pydicom.dcmread(target.instances[u].path) for u in volume.meta["instance_uids"]]
+    for image in images:
+        image.PyramidUID = "1.2.3"
+        for keyword in LACKING:  # by these, of which highdicom makes ours
+            image.setdefault(keyword, "")
+        path, origin = pydicom.Dataset(), pydicom.Dataset()
+        path.OpticalPathIdentifier = "1"
+        origin.XOffsetInSlideCoordinateSystem = origin.YOffsetInSlideCoordinateSystem = 0
+        image.OpticalPathSequence = [path]
+        image.setdefault("TotalPixelMatrixOriginSequence", [origin])
+        image.setdefault("ImageOrientationSlide", [0, -1, 0, -1, 0, 0])
+    ours = [pydicom.dcmread(path) for path in paths]
+    segments = [highdicom.seg.SegmentDescription.from_dataset(s) for s in ours[0].SegmentSequence]
+    array = np.select([source.array[0] == 1, source.array[0] == 4], [1, 2]).astype(np.uint8)
+    made = highdicom.seg.create_segmentation_pyramid(
+        source_images=images,
+        pixel_arrays=[array],
+        segmentation_type="BINARY",
+        segment_descriptions=segments,
+        series_instance_uid=highdicom.UID(),
+        series_number=1,
+        manufacturer="x",
+        manufacturer_model_name="x",
+        software_versions="x",
+        device_serial_number="x",
+    )
+    assert len(made) == len(ours) == len(images)
+    for path, mine, theirs in zip(paths, ours, made, strict=True):
+        assert mine.SourceImageSequence[0].ReferencedSOPInstanceUID == (
+            theirs.SourceImageSequence[0].ReferencedSOPInstanceUID
+        )
+        read = highdicom.seg.segread(path).get_total_pixel_matrix(combine_segments=True)
+        wanted = theirs.get_total_pixel_matrix(combine_segments=True)
+        assert read.shape == wanted.shape
+        # Edges lie within half a pixel of the coarse level.
+        assert np.count_nonzero(read != wanted) <= 2 * sum(read.shape)
+        assert set(np.unique(read)) == set(np.unique(wanted))
+
+
+def test_a_tile_of_a_coarse_level_is_made_in_parts(slide, tmp_path, monkeypatch):
+    volume, target = slide
+    source = drawn(volume)
+    whole = [level.reader(source) for level in slide_levels(source, target, pyramid=True)]
+    counted = Counted(source.array)
+    monkeypatch.setattr(segment_slides, "_MOST_READ", 5000)
+    levels = slide_levels(source, target, pyramid=True)
+    for level, read in list(zip(levels, whole, strict=True))[2:]:
+        parts = level.reader(drawn(volume, counted))
+        for k in range(len(level.corners)):
+            assert np.array_equal(parts(k)[0], read(k)[0])
+    assert counted.most <= 5000
+
+
+def test_fractions_have_pyramids_too(slide, tmp_path):
+    volume, target = slide
+    shape = volume.geometry.shape[1:]
+    shares = np.zeros((2, 1, *shape), np.float32)
+    shares[0, 0, 100:900, 200:700] = 1
+    shares[1, 0, 1000:2000, 100:900] = 0.2
+    source = replace(
+        drawn(volume), array=shares, dims=("segment", *DIMS), role="image", labels={}, meta={}
+    )
+    _, paths = written(source, target, tmp_path / "out", "FRACTIONAL", levels="all")
+    (ours,) = [one.load() for one in examine_paths(tmp_path / "out") if one.selected]
+    assert ours.dims == ("segment", "row", "column")
+    assert len(ours.levels) == len(paths) == len(volume.levels)
+    assert np.abs(np.asarray(ours.levels[0]) - shares[:, 0]).max() <= 1 / 510
 
 
 def test_what_does_not_say_where_it_is_is_refused(slide, tmp_path):

@@ -246,6 +246,7 @@ def _plan(
         target,
         grid=str(options.get("grid") or "image"),
         full=options.get("tiling") == "full",
+        pyramid=options.get("levels") == "all",
         progress=progress,
     )
 
@@ -300,7 +301,13 @@ def _planes_of(source: ExportSource) -> list[ExportSource]:
     if not source.leading:
         return [source]
     return [
-        replace(source, array=source.array[k], dims=source.dims[1:], coords={})
+        replace(
+            source,
+            array=source.array[k],
+            dims=source.dims[1:],
+            coords={},
+            levels=tuple(level[k] for level in source.levels),
+        )
         for k in range(source.leading[0])
     ]
 

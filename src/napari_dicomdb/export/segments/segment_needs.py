@@ -65,9 +65,19 @@ _TILING = Need(
 
 
 def tiling_of(source: ExportSource) -> tuple[Need, ...]:
-    """Return the need of slides only: what is in the patient has no tiles."""
+    """Return the needs of slides only: what is in the patient has no tiles."""
     geometry = source.geometry
-    return () if geometry is not None and geometry.in_patient else (_TILING,)
+    if geometry is not None and geometry.in_patient:
+        return ()
+    levels = Need(
+        "levels",
+        "Levels of a slide",
+        "choice",
+        "all" if source.levels else "one",
+        (("one", "That of the layer"), ("all", "That and all coarser ones: a pyramid")),
+        tip="A pyramid is quick to look at from afar; it is a series of one object a level.",
+    )
+    return (_TILING, levels)
 
 
 def needs_of(source: ExportSource, known: Sequence[SegmentMeaning]) -> tuple[Need, ...]:
@@ -97,7 +107,7 @@ def needs_of(source: ExportSource, known: Sequence[SegmentMeaning]) -> tuple[Nee
         ),
         Need(
             "algorithm_type",
-            "Made",
+            "All segments were made",
             "choice",
             "MANUAL",
             (
@@ -105,9 +115,15 @@ def needs_of(source: ExportSource, known: Sequence[SegmentMeaning]) -> tuple[Nee
                 ("SEMIAUTOMATIC", "By a person with a program"),
                 ("AUTOMATIC", "By a program alone"),
             ),
-            tip="Of segments that do not say it themselves.",
+            tip="Those that were made otherwise can say so one by one, in their table.",
         ),
-        Need("algorithm_name", "Name of the algorithm", "text", ""),
+        Need(
+            "algorithm_name",
+            "By which program",
+            "text",
+            "",
+            tip="Name of the algorithm; of no use for what was drawn by hand.",
+        ),
         Need("creator", "Who made it", "text", "", tip="Family^Given"),
         Need(
             "label",

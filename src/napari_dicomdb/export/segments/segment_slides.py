@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from napari_dicomdb.export.segments.image_planes import SourceFrame
 from napari_dicomdb.export.segments.segment_layouts import Layout
 from napari_dicomdb.export.source_references import derivation_items
 from napari_dicomdb.loading.loaders.whole_slide import slide_affine
-from napari_dicomdb.loading.slides import slide_images
+from napari_dicomdb.loading.slides import pyramids_of, slide_images
 from napari_dicomdb.loading.sorting import is_slide
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.loading.slides import SlideImage
 
-__all__ = ["SlideLevel", "slide_level"]
+__all__ = ["SlideLevel", "slide_levels"]
 
 _MOST_OF_A_TILE = 2048  # pixels of a side
 _TILE = 512
+_MOST_READ = 1 << 24  # labels at once, for a tile of a coarse level that is made
 _SAME = 0.02  # pixels by which corners may differ in what is one grid
 _THIN = 0.001  # mm, of a slide that does not say how thick it is
 # Of the level: what is on the glass (PS3.3 Section C.7.6.22).
@@ -55,6 +56,8 @@ class SlideLevel:
         First row and column of each tile, row by row; all of the matrix.
     resampled : bool
         Whether labels are on another grid: the nearest are taken.
+    of_level : int
+        Which array of the labels is read: 0 is `ExportSource.array`, others are its levels.
     """
 
     image: SlideImage
@@ -62,17 +65,24 @@ class SlideLevel:
     tile: tuple[int, int]
     corners: list[tuple[int, int]] = field(repr=False)
     resampled: bool
+    of_level: int = 0
+
+    @property
+    def uid(self) -> str:
+        """SOPInstanceUID of (the first part of) the image."""
+        return self.image.instances[0].uid
 
     def reader(self, source: ExportSource) -> Callable[[int], list[NDArray[Any]]]:
         """Return what reads one tile of the labels, and no more than that."""
+        array = (source.array, *source.levels)[self.of_level]
 
         def read(k: int) -> list[NDArray[Any]]:
-            return [self._tile_of(source, *self.corners[k])]
+            return [self._part_of(array, *self.corners[k], *self.tile)]
 
         return read
 
-    def _tile_of(self, source: ExportSource, top: int, left: int) -> NDArray[Any]:
-        rows, columns = self.tile
+    def _part_of(self, array: Any, top: int, left: int, rows: int, columns: int) -> NDArray[Any]:
+        """Return rows and columns of the level, of labels as (1, rows, columns)."""
         row = np.arange(top, top + rows, dtype=np.float64)[:, None]
         column = np.arange(left, left + columns, dtype=np.float64)[None, :]
         # The last tiles reach beyond the matrix.
@@ -83,22 +93,43 @@ class SlideLevel:
             at = np.full((1, 1), c)
             at = at + a * row if a else at
             at = at + b * column if b else at
-            length = source.grid[axis]
+            length = int(array.shape[axis])
             valid = valid & (at >= -0.5 - 1e-6) & (at <= length - 0.5 + 1e-6)
             index.append(np.rint(np.clip(at, 0, length - 1)).astype(np.intp))
         if not valid.any():
-            return np.zeros(self.tile, source.dtype)
+            return np.zeros((rows, columns), array.dtype)
         low = [int(one.min()) for one in index]
         high = [int(one.max()) + 1 for one in index]
-        block = np.asarray(source.array[0, low[0] : high[0], low[1] : high[1]])
+        if (high[0] - low[0]) * (high[1] - low[1]) > _MOST_READ and max(rows, columns) > 1:
+            return self._in_halves(array, top, left, rows, columns)
+        block = np.asarray(array[0, low[0] : high[0], low[1] : high[1]])
         values = block[index[0] - low[0], index[1] - low[1]]
-        return np.broadcast_to(np.where(valid, values, np.zeros((), source.dtype)), self.tile)
+        found = np.where(valid, values, np.zeros((), array.dtype))
+        return np.broadcast_to(found, (rows, columns))
 
-    def layout(self, target: StudyTarget, *, full: bool) -> Layout:
+    def _in_halves(self, array: Any, top: int, left: int, rows: int, columns: int) -> NDArray[Any]:
+        if rows >= columns:
+            half = rows // 2
+            above = self._part_of(array, top, left, half, columns)
+            below = self._part_of(array, top + half, left, rows - half, columns)
+            return np.concatenate([above, below])
+        half = columns // 2
+        before = self._part_of(array, top, left, rows, half)
+        after = self._part_of(array, top, left + half, rows, columns - half)
+        return np.concatenate([before, after], axis=1)
+
+    def layout(self, target: StudyTarget, *, full: bool, pyramid: str = "") -> Layout:
         """Return the layout of tiles: all of them in order, or those that have labels.
 
         All of them say where they are, too, though order tells it: not every program
         knows TILED_FULL.
+
+        Parameters
+        ----------
+        target : StudyTarget
+        full : bool
+        pyramid : str
+            PyramidUID, where this is a level of several (PS3.3 Section C.8.12.11).
         """
         from pydicom import Dataset
 
@@ -119,6 +150,8 @@ class SlideLevel:
         attributes.TotalPixelMatrixRows = image.rows
         attributes.TotalPixelMatrixColumns = image.columns
         attributes.TotalPixelMatrixFocalPlanes = 1
+        if pyramid:
+            attributes.PyramidUID = pyramid
         attributes.DimensionOrganizationType = "TILED_FULL" if full else "TILED_SPARSE"
         measures.PixelSpacing = decimal_strings(spacing)
         measures.SliceThickness = decimal_strings([_thickness(header)])[0]
@@ -169,11 +202,20 @@ class SlideLevel:
         return found
 
 
-def slide_level(source: ExportSource, target: StudyTarget) -> SlideLevel | None:
-    """Return the level of a slide of `target` that labels were drawn on, None without a slide.
+def slide_levels(
+    source: ExportSource, target: StudyTarget, *, pyramid: bool = False
+) -> list[SlideLevel]:
+    """Return the level of a slide of `target` that labels were drawn on, and coarser ones.
 
-    That whose pixels are nearest in size; of several slides of a series the one that
-    labels lie on.
+    The first is that whose pixels are nearest in size; of several slides of a series the one
+    that labels lie on. [] without a slide.
+
+    Parameters
+    ----------
+    source : ExportSource
+    target : StudyTarget
+    pyramid : bool
+        Whether the coarser levels of the same pyramid follow, the coarsest last.
 
     Raises
     ------
@@ -183,7 +225,7 @@ def slide_level(source: ExportSource, target: StudyTarget) -> SlideLevel | None:
     images = list(slide_images(i for i in target.instances.values() if is_slide(i)))
     images = [one for one in images if one.flavour == "VOLUME"] or images
     if not images:
-        return None
+        return []
     geometry = source.geometry
     if geometry is None or not geometry.has_spacing:
         raise ExportError(
@@ -201,7 +243,17 @@ def slide_level(source: ExportSource, target: StudyTarget) -> SlideLevel | None:
         return abs(float(np.log(spacing[0] * spacing[1] / size)))
 
     best = min(images, key=apart)
-    level = slide_affine(best)
+    first = _level(best, own)
+    if not pyramid:
+        return [first]
+    (levels,) = (one for one in pyramids_of(images) if any(image is best for image in one))
+    coarser = levels[next(k for k, one in enumerate(levels) if one is best) + 1 :]
+    return [first, *(_coarser(image, source, own, first) for image in coarser)]
+
+
+def _level(image: SlideImage, own: NDArray[np.float64]) -> SlideLevel:
+    """Return a level with what leads from it to the labels, whose affine is `own`."""
+    level = slide_affine(image)
     # Both lie in the plane of the glass, whichever way their first axis leads.
     flat = own.copy()
     flat[:, 0] = level[:, 0]
@@ -209,18 +261,40 @@ def slide_level(source: ExportSource, target: StudyTarget) -> SlideLevel | None:
     source_from_level = np.linalg.solve(flat, level).astype(np.float64)
     rounded = np.rint(source_from_level)
     off = source_from_level - rounded
-    far = np.array([[0, 0], [best.rows - 1, 0], [0, best.columns - 1]], dtype=np.float64)
+    far = np.array([[0, 0], [image.rows - 1, 0], [0, image.columns - 1]], dtype=np.float64)
     resampled = bool(np.abs(far @ off[1:3, 1:3].T + off[1:3, 3]).max() >= _SAME)
-    first = best.instances[0]
+    return _tiled(image, source_from_level if resampled else rounded, resampled=resampled)
+
+
+def _coarser(
+    image: SlideImage, source: ExportSource, own: NDArray[np.float64], first: SlideLevel
+) -> SlideLevel:
+    """Return a level of the labels' own pyramid, where it has one of that size; else made."""
+    grid = (first.image.rows, first.image.columns)
+    if not first.resampled and source.grid[1:] == grid:
+        for k, array in enumerate(source.levels, 1):
+            if tuple(array.shape[-2:]) == (image.rows, image.columns):
+                return _tiled(image, np.eye(4), of_level=k)
+    return replace(_level(image, own), resampled=True)
+
+
+def _tiled(
+    image: SlideImage,
+    source_from_level: NDArray[np.float64],
+    *,
+    resampled: bool = False,
+    of_level: int = 0,
+) -> SlideLevel:
+    first = image.instances[0]
     tile = (first.rows, first.columns)
     if max(tile) > _MOST_OF_A_TILE:
         tile = (_TILE, _TILE)
     corners = [
         (top, left)
-        for top in range(0, best.rows, tile[0])
-        for left in range(0, best.columns, tile[1])
+        for top in range(0, image.rows, tile[0])
+        for left in range(0, image.columns, tile[1])
     ]
-    return SlideLevel(best, source_from_level if resampled else rounded, tile, corners, resampled)
+    return SlideLevel(image, source_from_level, tile, corners, resampled, of_level)
 
 
 def _thickness(header: Dataset) -> float:

@@ -16,7 +16,8 @@ from napari_dicomdb.export.segments.segment_layouts import (
     layout_in_patient,
     layout_of_frames,
 )
-from napari_dicomdb.export.segments.segment_slides import slide_level
+from napari_dicomdb.export.segments.segment_slides import slide_levels
+from napari_dicomdb.export.study import new_uid
 from napari_dicomdb.loading.frames import FrameSet
 from napari_dicomdb.loading.sorting import is_segmentation, is_slide
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.export.segments.segment_encoding import Frames
+    from napari_dicomdb.export.segments.segment_slides import SlideLevel
     from napari_dicomdb.export.source import ExportSource
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress
@@ -78,6 +80,7 @@ def plan_for(
     *,
     grid: str = "image",
     full: bool = False,
+    pyramid: bool = False,
     progress: Progress,
 ) -> Plan:
     """Return how sources are written: in the patient, on a slide, or on frames of an image.
@@ -91,6 +94,8 @@ def plan_for(
         "image", "own" for that of the labels, "upright" for that with straight slices.
     full : bool
         Whether all tiles of a slide are written.
+    pyramid : bool
+        Whether there is an object for each coarser level of a slide, too.
     progress : Progress
 
     Raises
@@ -101,7 +106,7 @@ def plan_for(
     first = sources[0]
     images = [i for i in target.instances.values() if not is_segmentation(i)]
     if any(is_slide(i) for i in images):
-        return _on_slide(sources, target, full=full)
+        return _on_slide(sources, target, full=full, pyramid=pyramid)
     placed = first.geometry is not None and first.geometry.in_patient
     if not placed or nearest_images(first, target) is None:
         plan = _on_frames(sources, images)
@@ -161,37 +166,52 @@ def _of_lead(
     return lambda k: [read(where, k) for read, where in pairs]
 
 
-def _on_slide(sources: list[ExportSource], target: StudyTarget, *, full: bool) -> Plan:
-    first = sources[0]
-    level = slide_level(first, target)
-    assert level is not None
+def _on_slide(
+    sources: list[ExportSource], target: StudyTarget, *, full: bool, pyramid: bool
+) -> Plan:
     if any(one.leading or one.grid[0] > 1 for one in sources):
         raise ExportError(
             "labels of a slide are one plane: they have rows and columns only",
             reason="unsupported-shape",
         )
-    levels = [level]
-    for one in sources[1:]:
-        other = slide_level(one, target)
-        assert other is not None
-        if other.image.instances[0].uid != level.image.instances[0].uid:
-            raise ExportError(
-                "the layers are drawn on different levels of the slide: write them one by one",
-                reason="different-levels",
-            )
-        levels.append(other)
-    readers = [lv.reader(one) for lv, one in zip(levels, sources, strict=True)]
+    levels_of = [slide_levels(one, target, pyramid=pyramid) for one in sources]
+    levels = levels_of[0]
+    if any(other[0].uid != levels[0].uid for other in levels_of):
+        raise ExportError(
+            "the layers are drawn on different levels of the slide: write them one by one",
+            reason="different-levels",
+        )
     remarks = []
-    if any(one.resampled for one in levels):
+    if any(each[0].resampled for each in levels_of):
+        image = levels[0].image
         remarks.append(
-            f"it is written on the level of {level.image.columns} × {level.image.rows} pixels: "
+            f"it is written on the level of {image.columns} × {image.rows} pixels: "
             "the nearest label is taken"
         )
+    if pyramid:
+        remarks.append(_told_of_levels(levels_of))
+    uid = new_uid() if len(levels) > 1 else ""
     return Plan(
-        [level.layout(target, full=full)],
-        [lambda k: [array for read in readers for array in read(k)]],
+        [level.layout(target, full=full, pyramid=uid) for level in levels],
+        [_of_level(levels_of, sources, k) for k in range(len(levels))],
         remarks=tuple(remarks),
     )
+
+
+def _told_of_levels(levels_of: list[list[SlideLevel]]) -> str:
+    count = len(levels_of[0])
+    if count == 1:
+        return "the slide has no coarser level: it is no pyramid"
+    made = sum(any(each[k].resampled for each in levels_of) for k in range(1, count))
+    told = f"a pyramid, one object for each of {count} levels that has labels"
+    return f"{told}; {made} of them are made of the nearest labels" if made else told
+
+
+def _of_level(
+    levels_of: list[list[SlideLevel]], sources: list[ExportSource], k: int
+) -> Callable[[int], list[NDArray[Any]]]:
+    readers = [each[k].reader(one) for each, one in zip(levels_of, sources, strict=True)]
+    return lambda tile: [array for read in readers for array in read(tile)]
 
 
 def _on_frames(sources: list[ExportSource], images: list[InstanceRecord]) -> Plan | None:
