@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -31,6 +32,7 @@ from napari_dicomdb import Database
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export import registry
+from napari_dicomdb.export.deidentification.private_folders import copies_folder
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.segments.segment_meanings import meanings_from, meanings_of
 from napari_dicomdb.export.source import ExportSource
@@ -181,7 +183,7 @@ def test_what_it_shows_of_a_layer(window, qtbot, viewer, dock, database):
     assert not cards[2].radio.isEnabled()
     assert cards[2].boxes[0].text() == "it lies nowhere"
     told = [label.text() for label in cards[0].findChildren(QLabel)]
-    assert "Not kept: all slices but one" in told
+    assert "What changes: all slices but one" in told
     assert "made for tests" in told
     # The study of the layer is chosen.
     (study,) = database.studies()
@@ -252,7 +254,7 @@ def test_export_into_the_database_with_options(qtbot, dock, database, exporter):
     assert (said["level"], said["signed"], said["factor"]) == ("high", True, 2.25)
     told = dock.work.outcome.text()
     assert "1 object written, added to the database" in told
-    assert "Not kept: all slices but one" in told
+    assert "What changes: all slices but one" in told
     (instance,) = database.instances(series.uid)
     header = dcmread(instance.path)
     assert header.StudyInstanceUID == database.studies()[0].uid
@@ -354,19 +356,20 @@ def test_preview_shows_attributes_and_sizes_and_leaves_nothing(qtbot, dock, data
     told = [label.text() for label in card.findChildren(QLabel)]
     assert any(text.endswith("a result") for text in told)
     assert "Secondary Capture Image Storage" in told
-    assert "Not kept: all slices but one" in told
+    assert "What changes: all slices but one" in told
     assert not card.picture.pixmap().isNull()
     shown = [one.keyword for one in preview.preview.top]
     assert {"PatientID", "StudyInstanceUID", "SeriesDescription"} <= set(shown)
     type_into(qtbot, preview.search, "SeriesDescription")
     qtbot.waitUntil(lambda: preview.model.rowCount() == 1, timeout=20_000)
-    folder = preview.preview.folder.name
+    folder = preview.preview.folder
+    assert folder.is_relative_to(copies_folder())  # where the next one tidies up after a kill
     type_into(qtbot, dock.page.options.fields["description"], "another")
     assert "preview again" in preview.state.text()
     click(qtbot, dock.preview_button)
     before = preview.preview
     qtbot.waitUntil(lambda: preview.preview is not before, timeout=20_000)
-    assert not Path(folder).exists()
+    assert not folder.exists()
     assert new_series(database) == []
 
 
@@ -401,6 +404,23 @@ def test_layers_follow_the_viewer(qtbot, viewer, dock):
     assert layers.item(0).text() == "Renamed"
     viewer.layers.remove(second)
     assert layers.count() == 2
+
+
+def test_layers_that_are_removed_are_let_go_of(qtbot, viewer, dock, database):
+    # Their arrays stayed as long as the dock did.
+    array = np.ones((2, 3, 4), np.uint8)
+    held = weakref.ref(array)
+    viewer.add_labels(array, name="Drawn")
+    dock.plans.set_made_on(viewer.layers["Drawn"], None)
+    qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    viewer.layers.selection.active = viewer.layers[0]
+    viewer.layers.remove("Drawn")
+    viewer.layers.selection.clear()  # napari keeps what was selected last
+    del array
+    gc.collect()
+    assert held() is None
 
 
 def test_several_layers_become_a_series_each(qtbot, viewer, dock, database):
@@ -699,6 +719,7 @@ def test_segments_are_named_and_coded(qtbot, viewer, dock, exporter):
         qtbot.keyClick(table.algorithm, key)
     table.algorithm.activated.emit(table.algorithm.currentIndex())
     assert "by which algorithm" in dock.problem.text()
+    assert table.model.data(table.model.index(1, 3)) == "By a program alone"
     type_into(qtbot, table.algorithm_name, "TotalSegmentator")
     assert dock.problem.isHidden()
     type_into(qtbot, table.tracking, "kidney-1")
@@ -712,6 +733,43 @@ def test_segments_are_named_and_coded(qtbot, viewer, dock, exporter):
     dock.page.layers.settle()
     qtbot.waitUntil(lambda: not dock.plans.is_busy, timeout=20_000)
     assert table.model.rows[1].tracking_id == "kidney-1"
+
+
+def test_how_segments_were_made_is_said_in_the_same_words(qtbot, viewer, dock, exporter):
+    known = meanings_of(plain_source(dock.page.layers.current(), None), [1, 2])
+    choices = (("MANUAL", "By hand"), ("AUTOMATIC", "By a program alone"))
+    exporter.needs = (
+        Need("segments", "Segments", "segments", [one.to_json() for one in known]),
+        Need("algorithm_type", "All segments were made", "choice", "MANUAL", choices),
+        Need("algorithm_name", "By which program", "text", ""),
+    )
+    layer = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn")
+    qtbot.waitUntil(lambda: dock.plans.plan(layer) is not None, timeout=20_000)
+    table = dock.page.segments
+    made = lambda: [table.model.data(table.model.index(row, 3)) for row in (0, 1)]  # noqa: E731
+    assert made() == ["By hand", "By hand"]
+    assert table.algorithm.itemText(0) == "As all: by hand"
+    assert not table.algorithm_name.isEnabled()
+    # What holds for all is seen at each of them.
+    qtbot.keyClick(dock.page.options.fields["algorithm_type"], KEY.Key_End)
+    assert made() == ["By a program alone"] * 2
+    assert table.algorithm.currentText() == "As all: by a program alone"
+    # A segment that says that a program made it needs no name where all have one.
+    table.table.selectRow(1)
+    qtbot.keyClick(table.algorithm, KEY.Key_End)
+    table.algorithm.activated.emit(table.algorithm.currentIndex())
+    assert "by which algorithm" in dock.problem.text()
+    type_into(qtbot, dock.page.options.fields["algorithm_name"], "nnU-Net")
+    assert dock.problem.isHidden()
+
+
+def test_a_long_name_of_a_layer_is_cut_in_the_list(qtbot, viewer, dock):
+    viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="very long name " * 20)
+    layers = dock.page.layers
+    layers.setFixedWidth(200)
+    row = layers.visualItemRect(layers.item(0))
+    assert row.width() <= layers.viewport().width()
+    assert row.height() >= layers.fontMetrics().height()
 
 
 def test_drawn_labels_refer_to_the_image_below(qtbot, viewer, dock, phantom):

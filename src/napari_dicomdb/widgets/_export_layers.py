@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_dicomdb.widgets._export_scene import SceneExport
@@ -37,10 +37,13 @@ class LayerList(QListWidget):
     checked_changed : no arguments
     altered : layer
         It is not what it was when it was last looked at.
+    relisted : no arguments
+        Layers came, went or were moved; after `checked_changed`.
     """
 
     checked_changed = Signal()
     altered = Signal(object)
+    relisted = Signal()
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
@@ -50,6 +53,7 @@ class LayerList(QListWidget):
         self._altered: list[Any] = []
         self._is_filling = False
         self.setAccessibleName("Layers to write")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM)
@@ -129,6 +133,7 @@ class LayerList(QListWidget):
         for layer in rows:
             item = QListWidgetItem(one_line(layer.name))
             item.setData(_LAYER, layer)
+            item.setSizeHint(QSize(0, self.fontMetrics().height() + 2))  # a long name is cut
             item.setFlags(
                 Qt.ItemFlag.ItemIsEnabled
                 | Qt.ItemFlag.ItemIsSelectable
@@ -144,6 +149,7 @@ class LayerList(QListWidget):
             self.show_layer(current)
         if [id(one) for one in checked] != [id(one) for one in self.checked()]:
             self.checked_changed.emit()
+        self.relisted.emit()
 
     def _watch(self, layers: Sequence[Any]) -> None:
         for layer in self._watched:

@@ -160,6 +160,21 @@ class Plans(QObject):
             self._drop(layer)
         self._layers, self._others = [], []
 
+    def let_go(self) -> None:
+        """Forget layers that are no more in the viewer: their arrays may fill the memory."""
+        there = () if self._viewer is None else list(self._viewer.layers)
+        self._kept = {
+            key: plan
+            for key, plan in self._kept.items()
+            if isinstance(plan.layer, SceneExport) or _is_in(plan.layer, there)
+        }
+        self._made_on = {
+            id(one): base if _is_in(base, there) else None
+            for one in there
+            for base in (self._made_on.get(id(one), self),)
+            if base is not self  # which stands for: nothing was chosen
+        }
+
     def _drop(self, layer: Any) -> None:
         plan = self._plans.pop(id(layer), None)
         if plan is not None:

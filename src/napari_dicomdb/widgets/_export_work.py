@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import suppress
+import weakref
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_dicomdb.dicom.attributes import read_attributes
 from napari_dicomdb.errors import DicomDbError, ExportError, NotFoundError
+from napari_dicomdb.export.deidentification.private_folders import private_folder
 from napari_dicomdb.export.registry import examine_for_export, failures
 from napari_dicomdb.export.results import check_results, write_results
 from napari_dicomdb.export.study import StudyTarget
@@ -23,6 +23,7 @@ from napari_dicomdb.widgets.models.export_plan import LayerPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari_dicomdb.api import Database
     from napari_dicomdb.database.records import StudyRecord
@@ -128,19 +129,24 @@ class Preview:
     rows : list of PreviewRow
     tree : AttributeTree or None
         Of the first object; `top` is its first level.
+    folder : Path
+        Where it is; nobody else may look into it.
     """
 
     rows: list[PreviewRow] = field(default_factory=list)
     tree: AttributeTree | None = None
     top: list[Attribute] = field(default_factory=list)
-    # Removed with the object, and when Python ends, at the latest.
-    folder: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="dicomdb-preview-")
-    )
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        stack = ExitStack()
+        self.folder = stack.enter_context(private_folder())
+        # With the object, or when Python ends; after a kill the next who opens a database.
+        self._remove = weakref.finalize(self, stack.close)
 
     def close(self) -> None:
         """Remove what was written."""
-        self.folder.cleanup()
+        self._remove()
 
 
 def examine_layer(
@@ -253,7 +259,7 @@ def make_preview(
     made = Preview()
     try:
         for number, one in enumerate(ways):
-            folder = Path(made.folder.name) / str(number)
+            folder = made.folder / str(number)
             folder.mkdir()
             files = one.write(target, folder, progress=progress)
             row = _row(one, files)
@@ -272,7 +278,7 @@ def make_preview(
         if isinstance(error, DicomDbError):
             raise
         raise ExportError(
-            f"the preview cannot be written to {tempfile.gettempdir()}: {error.strerror}",
+            f"the preview cannot be written to {made.folder}: {error.strerror or error}",
             reason="preview",
         ) from error
     except BaseException:

@@ -61,9 +61,11 @@ class Task:
 
     def run(self) -> Any:
         """Do the work; called by the worker thread."""
+        # Let go of what it works on: whoever keeps the task keeps no arrays with it.
+        call, self._call = self._call, _done
         if self._cancel.is_set():
             raise Cancelled("cancelled before it began")
-        return self._call(self)
+        return call(self)
 
     def report_end(self, future: Future[Any]) -> None:
         """Send result or error to the GUI thread; called by the worker thread."""
@@ -91,6 +93,10 @@ class Task:
             if finished is not None:
                 finished()
             self._callbacks = {}
+
+
+def _done(task: Task) -> None:
+    """Stand for the call of a task that has run."""
 
 
 class _Mailbox(QObject):

@@ -140,6 +140,7 @@ class DicomExport(QWidget):
         page.layers.checked_changed.connect(self._on_checked)
         page.layers.currentRowChanged.connect(lambda _: self._show_plan())
         page.layers.altered.connect(self._on_altered)
+        page.layers.relisted.connect(self.plans.let_go)
         page.together.toggled.connect(self._on_together)
         page.changed.connect(self._on_choice)
         page.made_on_chosen.connect(self._on_made_on)
