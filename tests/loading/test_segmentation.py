@@ -210,6 +210,23 @@ def test_label_maps_of_both_widths(series, segmentation, records, bits):
     assert volume.dtype == f"u{bits // 8}"
 
 
+@pytest.mark.parametrize("high", [3, 700])
+def test_label_maps_with_a_palette_are_labels_in_its_colours(series, segmentation, records, high):
+    table = np.random.default_rng(3).integers(0, 256, (high + 1, 3)).astype(np.uint16) * 257
+    colours = highdicom.PaletteColorLUTTransformation.from_combined_lut(table)
+    pixels = np.zeros((2, 6, 5), np.uint16)
+    pixels[0, 1], pixels[1, 2] = 1, high
+    path = segmentation(series.axial([0, 3]), pixels, "LABELMAP", numbers=[1, high],
+                        palette_color_lut_transformation=colours)  # fmt: skip
+    assert pydicom.dcmread(path).PhotometricInterpretation == "PALETTE COLOR"
+    (best,) = examine(records([path]))
+    volume = best.load()
+    assert (volume.dims, volume.is_rgb) == (("slice", "row", "column"), False)
+    assert np.array_equal(volume.numpy(), pixels)
+    found = {one.value: one.colour for one in volume.meta["segments"][0]}
+    assert found == {k: tuple(table[k] // 257) for k in (1, high)}
+
+
 def test_what_no_segment_describes_is_shown_all_the_same(series, segmentation, records):
     sources = series.axial([0])
 

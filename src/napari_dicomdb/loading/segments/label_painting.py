@@ -49,13 +49,14 @@ class StoredFrames:
         if bits > _MOST_BITS:
             text = f"frames of a segmentation have 1, 8 or 16 bits, not {bits}"
             raise LoadError(text, reason="bad-header")
-        shapes = {d.frame_shape for d in self.descriptions}
-        if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+        # Not `frame_shape`, which is that of colours where a label map has a palette.
+        shapes = {(d.rows, d.columns, d.samples) for d in self.descriptions}
+        rows, columns, samples = next(iter(shapes))
+        if len(shapes) != 1 or samples != 1:
             raise LoadError(
                 f"frames of a segmentation must have one matrix of one sample: {sorted(shapes)}",
                 reason="mixed-matrix",
             )
-        rows, columns = next(iter(shapes))
         self.frame_shape: tuple[int, int] = (rows, columns)
 
     def __len__(self) -> int:
