@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,21 @@ def test_cancelled(index: Path) -> None:
 
     with Database.open(index.parent) as database, pytest.raises(Cancelled):
         database.check(progress=stop)
+
+
+def test_opening_it_twice_keeps_the_lock_of_the_first(tmp_path: Path, ct: Path) -> None:
+    """Else another process that closes it removes the log that this one goes on writing to."""
+    words = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT uid FROM series')"
+    with Database.open(tmp_path / "open") as first:
+        with Database.open(tmp_path / "open") as second:
+            assert second.series() == []
+        index = tmp_path / "open" / "dicomdb.sqlite"
+        subprocess.run([sys.executable, "-c", words, str(index)], check=True)
+        first.import_paths(ct)
+        with Database.open(tmp_path / "open", read_only=True) as third:
+            third.series()
+        subprocess.run([sys.executable, "-c", words, str(index)], check=True)
+        assert Path(f"{index}-wal").exists()
+        expected = [one.uid for one in first.series()]
+    with Database.open(tmp_path / "open") as again:
+        assert [one.uid for one in again.series()] == expected != []

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Connections", "connect", "explained", "make_folder"]
+__all__ = ["Connections", "apart_from_sqlite", "connect", "explained", "make_folder"]
 
 _IDLE_KEPT = 4
 _LEAST_ROOM = 64 << 10
 
 _ASK_AGAIN = 0.02  # seconds
+
+_OPENING = threading.Lock()
+_OPENED: weakref.WeakSet[Connections] = weakref.WeakSet()
 
 
 def connect(
@@ -190,6 +194,19 @@ def make_folder(folder: Path, root: Path, index: Path | None) -> None:
         one.mkdir(exist_ok=True)
 
 
+@contextlib.contextmanager
+def apart_from_sqlite(path: Path) -> Iterator[bool]:
+    """Tell whether this process may open a file of SQLite's and close it again itself.
+
+    Whoever closes a file under POSIX loses all locks that its process has on it, those of
+    SQLite as well: another process that closes the index then takes itself for the last one,
+    and removes the log that this one goes on writing to. Nobody begins to use the file
+    meanwhile.
+    """
+    with _OPENING:
+        yield not any(one.uses(path) for one in list(_OPENED))
+
+
 class Connections:
     """A pool of connections to one index, for any number of threads.
 
@@ -215,8 +232,18 @@ class Connections:
         self._turn = threading.RLock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._has_opened = False
         self._was_there = False
         self._single = connect(None) if path is None else None
+
+    def uses(self, path: Path) -> bool:
+        """Tell whether connections to this file are open."""
+        if self._closed or not self._has_opened or self.path is None:
+            return False
+        try:
+            return self.path == path or os.path.samefile(self.path, path)
+        except OSError:
+            return False  # one of them is not there
 
     @contextlib.contextmanager
     def borrow(self) -> Iterator[sqlite3.Connection]:
@@ -242,6 +269,9 @@ class Connections:
     def connect(self) -> sqlite3.Connection:
         """Open a connection outside the pool; the caller closes it."""
         self._check_open()
+        with _OPENING:
+            self._has_opened = True
+            _OPENED.add(self)
         # Made once at most: a drive that is unplugged leaves an empty mount point,
         # where an empty index must not appear.
         connection = connect(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from napari_dicomdb.database import schema
+from napari_dicomdb.database.connection import apart_from_sqlite
 from napari_dicomdb.database.thumbnail_store import is_picture
 from napari_dicomdb.errors import Cancelled, DatabaseError
 
@@ -126,9 +127,12 @@ def check_file(index: Path) -> None:
         another program's; reason "not-our-database".
     """
     try:
-        size = index.stat().st_size
-        with index.open("rb") as file:
-            head = file.read(100)
+        with apart_from_sqlite(index) as is_free:
+            if not is_free:
+                return  # it was looked at when this process opened it first
+            size = index.stat().st_size
+            with index.open("rb") as file:
+                head = file.read(100)
     except FileNotFoundError:
         return
     except OSError as error:
