@@ -58,6 +58,17 @@ def colours(image, rect=None):
 # -- words ----------------------------------------------------------------------------
 
 
+def test_a_segmentation_counts_its_segments_and_slices(series):
+    many = replace(series, frame_count=40)
+    ways = [replace(way(kind="segmentation"), loader="segmentation", parts="5 segments")]
+    assert _card_text.images(many, ways) == "5 segments · 8 × 32 × 32"
+    assert "5 segments · 8 × 32 × 32" in _card_text.series_tip(many, ways)
+    assert _card_text.facts(many, ways, 3)[0] == "5 segments · 8 × 32 × 32"
+    # A label map does not say how many; before it was examined its frames are all that is known.
+    assert _card_text.images(many, [replace(ways[0], parts="")]) == "8 × 32 × 32"
+    assert _card_text.images(many) == "40 × 32 × 32"
+
+
 def test_facts_fit_into_their_lines(series):
     ways = [way(), way(selected=False), way(selected=False)]
     all_ = ["8 × 32 × 32", "2.5 × 0.7 × 0.7 mm", "scalar volume · +2 ways"]

@@ -103,3 +103,12 @@ def test_without_a_slider(qtbot, viewer, page):
     page.show_axes()
     assert not page.movie_button.isEnabled()
     assert page.picture_button.isEnabled()
+
+
+def test_the_sliders_are_those_of_the_view_as_it_is(qtbot, viewer, page):
+    viewer.dims.ndisplay = 3
+    assert [page.axis.itemText(k) for k in range(page.axis.count())] == ["Once around (3D)"]
+    viewer.dims.ndisplay = 2
+    assert [page.axis.itemText(k) for k in range(page.axis.count())] == ["-3 (5 steps)"]
+    viewer.add_image(np.zeros((7, 16, 16)))
+    assert page.axis.itemText(0) == "-3 (7 steps)"

@@ -80,6 +80,8 @@ class Loadable:
     dims : tuple of str
         Names of the axes of `shape` but for that of colour, as `Volume.dims`
         will have them; () where the loader does not say.
+    parts : str
+        What `shape` does not say, in words: "3 segments".
     companions : callable, optional
         Finds the instances of referenced series or objects in the index that it came
         from; None where there is no index. Set by whoever asked the loaders.
@@ -98,6 +100,7 @@ class Loadable:
     spacing: tuple[float, ...] | None = None
     referenced_uids: tuple[str, ...] = ()
     dims: tuple[str, ...] = ()
+    parts: str = ""
     companions: Companions | None = field(default=None, repr=False)
 
     def find_companions(self) -> Sequence[InstanceRecord]:

@@ -58,6 +58,8 @@ class LoadableSummary:
         mm.
     findings : tuple of Finding
     instance_count : int
+    parts : str
+        What `shape` does not say: "3 segments".
     """
 
     name: str
@@ -70,6 +72,7 @@ class LoadableSummary:
     spacing: tuple[float, ...] | None
     findings: tuple[Finding, ...]
     instance_count: int
+    parts: str = ""
 
     @property
     def severity(self) -> Severity | None:
@@ -96,6 +99,7 @@ def summary_of(loadable: Loadable) -> LoadableSummary:
         loadable.spacing,
         loadable.findings,
         len(loadable.instances),
+        loadable.parts,
     )
 
 
@@ -188,6 +192,7 @@ def from_stored(data: bytes, instances: Iterable[InstanceRecord]) -> list[Loadab
                 spacing=None if facts["spacing"] is None else tuple(facts["spacing"]),
                 referenced_uids=tuple(facts["referenced_uids"]),
                 dims=tuple(facts["dims"]),
+                parts=facts["parts"],
             )
         )
     return found
@@ -203,6 +208,7 @@ def _facts(loadable: Loadable) -> dict[str, Any]:
         "shape": loadable.shape,
         "dims": loadable.dims,
         "spacing": loadable.spacing,
+        "parts": loadable.parts,
     }
 
 

@@ -15,7 +15,7 @@ from napari_dicomdb.widgets._text import (
     series_title,
     study_title,
 )
-from napari_dicomdb.widgets._ways import opens_as, ways_text
+from napari_dicomdb.widgets._ways import dimensions, opens_as, ways_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,7 @@ __all__ = [
     "way_line",
 ]
 
+_SEGMENTATIONS = "segmentation"  # the loader of ours
 _MERGED_NAMED = 6  # identities in a tool tip
 _PLACES = {
     "linked": "linked: its files stay where they are",
@@ -53,8 +54,15 @@ def numbered_title(series: SeriesRecord) -> str:
     return title if series.number is None else f"{series.number}\u2002{title}"
 
 
-def images(series: SeriesRecord) -> str:
-    """Return images and their size: "120 × 512 × 512", or the number of files."""
+def images(series: SeriesRecord, ways: Sequence[LoadableSummary] = ()) -> str:
+    """Return images and their size: "120 × 512 × 512", or the number of files.
+
+    Of segmentations, which have a frame for each segment in each slice, what opens:
+    "3 segments · 48 × 512 × 512".
+    """
+    way = next((way for way in ways if way.selected), None)
+    if way is not None and way.loader == _SEGMENTATIONS:
+        return " · ".join(part for part in (way.parts, dimensions(way)) if part)
     size = matrix(series.columns, series.rows)
     if not size:
         return count(series.instance_count, "file")
@@ -96,7 +104,7 @@ def facts(
 ) -> list[str]:
     """Return images, spacing, what it is linked to and how it opens, in `most` lines or less."""
     last = " · ".join(part for part in (related, way_line(ways)) if part)
-    found = [images(series), spacing(series, ways), last]
+    found = [images(series, ways), spacing(series, ways), last]
     found = [fact for fact in found if fact]
     if most < len(found):
         # The first two belong together: "120 × 512 × 512 · 2.5 × 0.7 × 0.7 mm".
@@ -166,7 +174,9 @@ def series_tip(
         where = f"{series.missing_count} of its files {are} missing"
     lines = [
         numbered_title(series),
-        one_line(" · ".join(p for p in (series.modality, images(series), series.body_part) if p)),
+        one_line(
+            " · ".join(p for p in (series.modality, images(series, ways), series.body_part) if p)
+        ),
         opens_as(ways) or spacing(series, ways),
         f"{count(series.instance_count, 'file')}, {file_size(series.size)}; {where}",
         f"{series.date} {series.time}".strip(),

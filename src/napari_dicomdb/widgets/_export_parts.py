@@ -144,6 +144,7 @@ class LayersPage(QWidget):
     def _answer(self, key: str, value: Any) -> None:
         if self.plan is not None:
             self.plan.answer(key, value)
+            self.segments.show_plan(self.plan)  # which says for each what holds for all
             self.changed.emit()
 
 

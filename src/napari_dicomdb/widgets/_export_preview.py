@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_dicomdb.dicom.attribute_search import find_attributes
 from napari_dicomdb.widgets._tag_view import TagView, copy_text
-from napari_dicomdb.widgets._text import count, file_size, one_line
+from napari_dicomdb.widgets._text import count, file_size, losses_text, one_line
 from napari_dicomdb.widgets._theme import SEVERITY_COLOURS
 from napari_dicomdb.widgets._upkeep_page import make_label
 from napari_dicomdb.widgets.models.tag_model import TagModel
@@ -78,7 +78,7 @@ class PreviewCard(QFrame):
             ),
         ]
         if row.losses:
-            lines.append(make_label("Not kept: " + "; ".join(row.losses)))
+            lines.append(make_label(losses_text(row.losses)))
         words = QVBoxLayout()
         words.setSpacing(2)
         for line in lines:

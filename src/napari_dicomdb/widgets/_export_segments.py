@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SegmentTable", "SegmentsModel"]
 
-_TITLES = ("Value", "Name", "Type", "Algorithm")
-_ALGORITHMS = (("As the layer", ""), ("Manual", "MANUAL"), ("Semi-automatic", "SEMIAUTOMATIC"),
-               ("Automatic", "AUTOMATIC"))  # fmt: skip
+_TITLES = ("Value", "Name", "Type", "Made")
+_MADE = "algorithm_type"  # the option that holds for segments which do not say it themselves
+_ALGORITHMS = (("", ""), ("By hand", "MANUAL"), ("By a person with a program", "SEMIAUTOMATIC"),
+               ("By a program alone", "AUTOMATIC"))  # fmt: skip
 _ROW = 24
 _SWATCH = 34  # a colour before the number, and the room around both
 _ROLES = frozenset(
@@ -64,6 +65,7 @@ class SegmentsModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[SegmentMeaning] = []
+        self.made = ""  # how those were made that do not say it: their SegmentAlgorithmType
 
     def show_rows(self, rows: Sequence[SegmentMeaning]) -> None:
         """Show other segments, or the same ones with other facts."""
@@ -109,7 +111,7 @@ class SegmentsModel(QAbstractTableModel):
         row, column = self.rows[index.row()], index.column()
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             kind = " ".join(t.meaning for t in (row.type_modifier, row.type) if t is not None)
-            cells = (str(row.value), row.label, kind, _algorithm(row))
+            cells = (str(row.value), row.label, kind, _algorithm(row, self.made))
             return cells[column] if role == Qt.ItemDataRole.EditRole else one_line(cells[column])
         if role == Qt.ItemDataRole.DecorationRole and column == 0:
             return _swatch(row.colour)
@@ -178,12 +180,15 @@ class SegmentTable(QWidget):
             zip(_CODES, (self.category, self.type, self.side, self.region), strict=True)
         )
         self.algorithm = QComboBox()
-        self.algorithm.setAccessibleName("Algorithm")
+        self.algorithm.setAccessibleName("How the segment was made")
+        self.algorithm.setToolTip("What holds for all segments is said under Options")
+        adjust = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.algorithm.setSizeAdjustPolicy(adjust)
+        self.algorithm.setMinimumContentsLength(8)
         for text, value in _ALGORITHMS:
             self.algorithm.addItem(text, value)
         self.algorithm_name = QLineEdit()
         self.algorithm_name.setAccessibleName("Name of the algorithm")
-        self.algorithm_name.setPlaceholderText("Which algorithm")
         self.tracking = QLineEdit()
         self.tracking.setAccessibleName("Tracking ID")
         self.tracking.setToolTip(
@@ -198,7 +203,7 @@ class SegmentTable(QWidget):
         rows.addRow("Side", self.side)
         rows.addRow("Region", self.region)
         rows.addRow("Made", self.algorithm)
-        rows.addRow("By", self.algorithm_name)
+        rows.addRow("Program", self.algorithm_name)
         rows.addRow("Tracking ID", self.tracking)
         for key, button in self.codes.items():
             button.picked.connect(partial(self._set_code, key))
@@ -227,6 +232,9 @@ class SegmentTable(QWidget):
             rows = () if self._plan is None else self._plan.meanings()
         except DicomDbError:
             return  # what was typed last does not fit; the dock says so
+        said = {} if self._plan is None else self._plan.said
+        self.model.made = str(said.get(_MADE) or "")
+        self.algorithm.setItemText(0, f"As all: {_words(self.model.made).lower()}")
         are_others = [one.value for one in rows] != [one.value for one in self.model.rows]
         chosen = self._selected()
         self.model.show_rows(rows)
@@ -264,7 +272,11 @@ class SegmentTable(QWidget):
         for line, text in lines:
             if line.text() != text and not (line.hasFocus() and self._is_saying):
                 line.setText(text)
-        self.algorithm_name.setEnabled(row.algorithm_type != "MANUAL")
+        by_program = row.algorithm_type in ("SEMIAUTOMATIC", "AUTOMATIC")
+        self.algorithm_name.setEnabled(by_program)
+        self.algorithm_name.setPlaceholderText(
+            "Which program" if by_program else "" if row.algorithm_type else "As all"
+        )
 
     # -- changing ---------------------------------------------------------------------
 
@@ -314,6 +326,10 @@ def _swatch(colour: Sequence[int]) -> QIcon:
     return icon
 
 
-def _algorithm(row: SegmentMeaning) -> str:
-    words = next((text for text, value in _ALGORITHMS if value == row.algorithm_type), "")
+def _words(algorithm: str) -> str:
+    return next(text for text, value in _ALGORITHMS if value == (algorithm or "MANUAL"))
+
+
+def _algorithm(row: SegmentMeaning, made: str) -> str:
+    words = _words(row.algorithm_type or made)
     return " · ".join(part for part in (words, row.algorithm_name) if part)

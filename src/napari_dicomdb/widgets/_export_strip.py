@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidg
 from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.viewer.browse import BROWSER_WIDGET, find_dock, show_browser
 from napari_dicomdb.widgets._actions import show_in_folder
-from napari_dicomdb.widgets._text import count, one_line
+from napari_dicomdb.widgets._text import count, losses_text, one_line
 from napari_dicomdb.widgets._upkeep_page import make_button
 from napari_dicomdb.widgets.notice import NoticeBox
 
@@ -169,7 +169,7 @@ class ExportStrip(QWidget):
             report = run.report
             if report is None:
                 continue
-            lines += [f"Not kept: {loss}" for loss in report.losses]
+            lines += [losses_text(report.losses)] if report.losses else []
             lines += [f"Not sent: {text}" for _, _, text in report.rejected[:_LISTED]]
             if len(report.rejected) > _LISTED:
                 lines.append(f"and {len(report.rejected) - _LISTED} more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import QLocale
 from qtpy.QtGui import QDoubleValidator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ViewPage"]
 
+_OF_SLIDERS = ("ndisplay", "order", "range", "axis_labels")
 _FOLDER, _RATE = "picture_folder", "movie_rate"
 _SIZES = (("As on the screen", 1.0), ("Twice as large", 2.0), ("Four times as large", 4.0))
 _WORDS = (
@@ -42,16 +44,36 @@ _WORDS = (
 
 
 class _Stop:
-    """Whether what runs is to stop; outlives the page."""
+    """Whether what runs is to stop; outlives the page, and lets go of the viewer."""
 
     is_asked = False
     is_gone = False
+
+    def __init__(self) -> None:
+        self._events: list[Any] = []
+        self._page: Callable[[], ViewPage | None] = lambda: None
+
+    def follow(self, viewer: Any, page: ViewPage) -> None:
+        """Have the page offer other sliders as soon as there are."""
+        self._page = ref(page)
+        if viewer is not None:
+            self._events = [getattr(viewer.dims.events, name) for name in _OF_SLIDERS]
+        for event in self._events:
+            event.connect(self._on_sliders)
+
+    def _on_sliders(self, _: object = None) -> None:
+        page = self._page()
+        if page is not None:
+            page.show_axes()
 
     def ask(self) -> None:
         self.is_asked = True
 
     def go(self) -> None:
         self.is_asked = self.is_gone = True
+        for event in self._events:
+            event.disconnect(self._on_sliders)
+        self._events = []
 
 
 class ViewPage(QWidget):
@@ -97,6 +119,7 @@ class ViewPage(QWidget):
         self._lay_out()
         self._set_busy(False)
         self.apply_palette(palette)
+        self._stop.follow(viewer, self)
         end_with(self, self._stop.go)
 
     def _lay_out(self) -> None:
@@ -140,6 +163,8 @@ class ViewPage(QWidget):
 
     def show_axes(self) -> None:
         """Offer the sliders that there are now; the first with steps is chosen."""
+        if self.is_busy:
+            return  # of what is being saved
         before = self.axis.currentText()
         self.axis.clear()
         dims: Any = None if self._viewer is None else self._viewer.dims

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb.dicom.findings import Severity
-from napari_dicomdb.widgets._text import one_line
+from napari_dicomdb.widgets._text import losses_text, one_line
 from napari_dicomdb.widgets._upkeep_page import make_label
 from napari_dicomdb.widgets.loadable_card import ConfidenceBar
 from napari_dicomdb.widgets.notice import NoticeBox
@@ -64,7 +64,7 @@ class WayCard(QFrame):
         if way.reasons:
             body.addWidget(make_label(" · ".join(way.reasons), "dim"))
         if way.losses:
-            body.addWidget(make_label("Not kept: " + "; ".join(way.losses)))
+            body.addWidget(make_label(losses_text(way.losses)))
         self.boxes = [
             NoticeBox(str(finding.severity), finding.text)
             for finding in sorted(way.findings, key=lambda f: _ORDER[f.severity])

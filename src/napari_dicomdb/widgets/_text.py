@@ -20,6 +20,7 @@ __all__ = [
     "file_size",
     "isolated",
     "loadable_facts",
+    "losses_text",
     "matrix",
     "number",
     "one_line",
@@ -170,9 +171,15 @@ def series_facts(series: SeriesRecord) -> str:
     return " · ".join(isolated(one_line(p)) for p in parts if p)
 
 
+def losses_text(losses: Sequence[str]) -> str:
+    """Return in one line what is lost or altered when something is written, "" for nothing."""
+    return f"What changes: {'; '.join(losses)}" if losses else ""
+
+
 def loadable_facts(loadable: Loadable) -> str:
     """Return what a loadable will be: "scalar volume · 120 × 512 × 512 · 2.5 × 0.7 × 0.7 mm"."""
     parts = [loadable.kind.replace("-", " ")]
+    parts += [loadable.parts] if loadable.parts else []
     if loadable.shape:
         parts.append(" × ".join(str(n) for n in loadable.shape))
     if loadable.spacing:

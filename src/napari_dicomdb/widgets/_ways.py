@@ -90,6 +90,7 @@ def ways_count(ways: Sequence[LoadableSummary]) -> str:
 def way_facts(way: LoadableSummary) -> str:
     """Return kind, named axes, spacing and number of files of one way."""
     parts = [] if way.kind == CONTENT else [way.kind.replace("-", " ")]
+    parts += [way.parts] if way.parts else []
     return " · ".join([*parts, *_size(way, named=True), count(way.instance_count, "file")])
 
 

@@ -61,7 +61,7 @@ class SegmentationLoader:
     """
 
     name = "segmentation"
-    version = "3"
+    version = "4"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return what each segmentation among `instances` offers."""
@@ -175,6 +175,8 @@ class SegmentationLoader:
             Claim("frames are on a regular grid", grid.is_regular),
         )
         offer = self._offer(name, frames, claims, findings, options, spacing)
+        if kind != "LABELMAP":  # whose frames do not say which segments are in them
+            offer = replace(offer, parts=_count(len(segments)))
         if kind == "FRACTIONAL":
             yield replace(
                 offer, kind=FRACTIONS, shape=(len(segments), *shape), dims=(SEGMENT, *dims)
@@ -251,6 +253,10 @@ class SegmentationLoader:
             shape=shape,
             dims=dims,
         )
+
+
+def _count(segments: int) -> str:
+    return "1 segment" if segments == 1 else f"{segments} segments"
 
 
 _WORDS = {

@@ -198,7 +198,8 @@ class LayerPlan:
         except DicomDbError as error:
             return str(error)
         for one in meanings:
-            if one.algorithm_type not in ("", "MANUAL") and not one.algorithm_name:
+            by_program = one.algorithm_type not in ("", "MANUAL")
+            if by_program and not (one.algorithm_name or self.said.get("algorithm_name")):
                 return f"say by which algorithm {one.label!r} was made"
         return ""
 
