@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb import Database
 from napari_dicomdb.cli import serving
@@ -58,7 +59,7 @@ def get(url: str, token: str = "", context: ssl.SSLContext | None = None) -> Any
     request = urllib.request.Request(url)
     if token:
         request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer:
         return json.load(answer)
 
 
@@ -69,7 +70,7 @@ def test_until_it_is_stopped(served: Callable[..., Any], number: int) -> None:
     assert told["url"].startswith("http://127.0.0.1:")
     assert get(f"{told['url']}/studies")
     process.send_signal(number)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
     assert process.communicate()[1] == ""
     with pytest.raises(urllib.error.URLError):
         get(f"{told['url']}/studies")
@@ -85,7 +86,7 @@ def test_with_a_token(served: Callable[..., Any], tmp_path: Path) -> None:
         get(f"{told['url']}/studies")
     assert get(f"{told['url']}/studies", token)
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize(

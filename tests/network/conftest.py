@@ -547,7 +547,7 @@ def find_scp() -> Iterator[Callable[..., Node]]:
                 host="127.0.0.1",
                 port=port,
                 called_aet="FINDER",
-                limits=limits or Limits(connect_seconds=5, answer_seconds=5),
+                limits=limits or Limits(),
                 **of_node,
             )
 

@@ -7,12 +7,13 @@ import threading
 import pydicom
 import pytest
 from pynetdicom import AE, evt
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import StorageCommitmentPushModel
 
 from napari_dicomdb.errors import Cancelled
 from napari_dicomdb.network.commitment import request_commitment, take_result
 from napari_dicomdb.network.commitment_data import CommitmentResult
-from napari_dicomdb.network.node import Limits, Node
+from napari_dicomdb.network.node import Node
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 REFERENCES = [(CT, f"1.2.3.{number}") for number in range(4)]
@@ -24,6 +25,7 @@ def keeper():
     servers, threads = [], []
 
     def start(kept, *, status=0, reports=True, transaction=None):
+        to_report = []
         entity = AE("KEEPER")
         entity.add_supported_context(StorageCommitmentPushModel)
 
@@ -49,21 +51,23 @@ def keeper():
         def handle(event):
             asked = event.action_information
             if reports and not status:
-                timer = threading.Timer(0.05, report, (event.assoc, asked))
-                threads.append(timer)
-                timer.start()
+                to_report.append(asked)
             return status, None
 
-        server = entity.start_server(
-            ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_ACTION, handle)]
-        )
+        def sent(event):
+            if to_report and isinstance(event.pdu, P_DATA_TF):  # the answer to that
+                words = (event.assoc, to_report.pop())
+                threads.append(threading.Thread(target=report, args=words))
+                threads[-1].start()
+
+        handlers = [(evt.EVT_N_ACTION, handle), (evt.EVT_PDU_SENT, sent)]
+        server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
         servers.append(server)
         return Node(
             "keeper",
             host="127.0.0.1",
             port=server.socket.getsockname()[1],
             called_aet="KEEPER",
-            limits=Limits(answer_seconds=5),
         )
 
     yield start

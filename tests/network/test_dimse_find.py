@@ -393,6 +393,7 @@ def test_answers_that_cannot_be_used(find_scp, monkeypatch):
 def test_node_that_is_silent_or_goes(answering, quick):
     node = Node("n", host="127.0.0.1", port=answering(None), limits=quick)
     assert asked(node)[0].reason == "timeout"
+    node = replace(node, limits=Limits())
     assert asked(replace(node, port=answering(b"")))[0].reason == "closed"
     assert asked(replace(node, port=answering(b"HTTP/1.1 400")))[0].reason == "not-dicom"
 

@@ -9,7 +9,7 @@ import pytest
 
 from napari_dicomdb.errors import Cancelled, NetworkError
 from napari_dicomdb.network.echo import check_node, echo
-from napari_dicomdb.network.node import Limits, Node, Tls
+from napari_dicomdb.network.node import Node, Tls
 from napari_dicomdb.network.secrets import keep_secret
 
 
@@ -95,8 +95,8 @@ def test_silent_peer(answering, quick):
         (b"\x04\x00\x00\x00\x00\x06\x00\x00\x00\x02\x01\x03", "bad-answer", "does not know"),
     ],
 )
-def test_strange_answers(answering, quick, answer, reason, words):
-    result = check_node(Node("x", host="127.0.0.1", port=answering(answer), limits=quick))
+def test_strange_answers(answering, answer, reason, words):
+    result = check_node(Node("x", host="127.0.0.1", port=answering(answer)))
     assert result.reason == reason
     assert words in result.text
 
@@ -270,7 +270,7 @@ def test_password_is_taken_from_the_keyring(storescp, memory_keyring):
 
 
 def test_echo_raises_what_is_wrong(answering):
-    node = Node("x", host="127.0.0.1", port=answering(b""), limits=Limits(connect_seconds=1.0))
+    node = Node("x", host="127.0.0.1", port=answering(b""))
     with pytest.raises(NetworkError, match="closed") as caught:
         echo(node)
     assert caught.value.reason == "closed"

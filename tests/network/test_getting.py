@@ -15,6 +15,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
 )
+from tests.servers import PATIENCE
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import NetworkError
@@ -25,7 +26,7 @@ Send = Callable[[Any], Iterator[Any]]
 
 
 @pytest.fixture
-def peer(phantom_paths: list[Path]) -> Iterator[Callable[[Send], Node]]:
+def peer(phantom_paths: list[Path]) -> Iterator[Callable[[Send, float], Node]]:
     """Serve a C-GET SCP that lists the phantom's first three, and sends as it is told."""
     servers = []
     data_sets = [pydicom.dcmread(path) for path in phantom_paths[:3]]
@@ -40,7 +41,7 @@ def peer(phantom_paths: list[Path]) -> Iterator[Callable[[Send], Node]]:
                     setattr(answer, element.keyword, ds.get(element.keyword, ""))
             yield 0xFF00, answer
 
-    def start(send: Send) -> Node:
+    def start(send: Send, seconds: float) -> Node:
         ae = AE("PEER")
         ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
         ae.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
@@ -48,7 +49,7 @@ def peer(phantom_paths: list[Path]) -> Iterator[Callable[[Send], Node]]:
         handlers = [(evt.EVT_C_FIND, find), (evt.EVT_C_GET, send)]
         server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
         servers.append(server)
-        limits = Limits(answer_seconds=1.0)
+        limits = Limits(answer_seconds=seconds)
         port = server.socket.getsockname()[1]
         return Node("peer", host="127.0.0.1", port=port, called_aet="PEER", limits=limits)
 
@@ -59,14 +60,14 @@ def peer(phantom_paths: list[Path]) -> Iterator[Callable[[Send], Node]]:
 
 @pytest.fixture
 def get(
-    peer: Callable[[Send], Node], phantom_paths: list[Path], tmp_path: Path
-) -> Callable[[Send], tuple[RetrieveReport, set[str]]]:
+    peer: Callable[[Send, float], Node], phantom_paths: list[Path], tmp_path: Path
+) -> Callable[..., tuple[RetrieveReport, set[str]]]:
     """Retrieve from such a peer; give the report and the UIDs that the index then has."""
     study = Wanted("study", study_uid=pydicom.dcmread(phantom_paths[0]).StudyInstanceUID)
 
-    def run(send: Send) -> tuple[RetrieveReport, set[str]]:
+    def run(send: Send, seconds: float = PATIENCE) -> tuple[RetrieveReport, set[str]]:
         with Database.open(tmp_path / "db") as database:
-            report = retrieve(database, peer(send), [study], pauses=())
+            report = retrieve(database, peer(send, seconds), [study], pauses=())
             held = {record.uid for record in database.instances()}
         assert not (tmp_path / "db" / "received").exists()
         assert not list((tmp_path / "db").rglob("*.part"))
@@ -137,18 +138,18 @@ def test_breaks_off(
 
 
 def test_is_silent(
-    get: Callable[[Send], tuple[RetrieveReport, set[str]]], phantom_paths: list[Path]
+    get: Callable[..., tuple[RetrieveReport, set[str]]], phantom_paths: list[Path]
 ) -> None:
     end = threading.Event()
 
     def send(event: Any) -> Iterator[Any]:
         yield 3
         yield 0xFF00, pydicom.dcmread(phantom_paths[0])
-        end.wait(20)
+        assert end.wait(PATIENCE)
         yield 0xFF00, pydicom.dcmread(phantom_paths[1])
 
     try:
-        report, held = get(send)
+        report, held = get(send, 2.0)
     finally:
         end.set()
     assert (report.ok, len(held)) == (False, 1)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove
+from tests.servers import PATIENCE
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import Cancelled, NetworkError
@@ -26,7 +27,7 @@ def silent() -> Iterator[Node]:
     end = threading.Event()
 
     def move(event: Any) -> Iterator[Any]:
-        end.wait(20)
+        end.wait(PATIENCE)
         yield None, None
 
     ae = AE("PEER")
@@ -39,7 +40,7 @@ def silent() -> Iterator[Node]:
     ]
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     port = server.socket.getsockname()[1]
-    limits = Limits(answer_seconds=0.5)
+    limits = Limits(answer_seconds=1.0)
     yield Node("peer", host="127.0.0.1", port=port, called_aet="PEER", limits=limits)
     end.set()
     server.shutdown()
@@ -60,7 +61,7 @@ def test_objects_are_a_sign_of_life(silent: Node) -> None:
     def waiting() -> None:
         nonlocal asked
         asked += 1
-        if asked == 12:  # for longer than it would wait in silence
+        if asked == 15:  # for longer than it would wait in silence
             raise Cancelled("enough")
 
     with (
@@ -70,7 +71,7 @@ def test_objects_are_a_sign_of_life(silent: Node) -> None:
     ):
         patch.setattr("napari_dicomdb.network.moving._CANCEL_SECONDS", 0.1)
         mover.run(STUDY)
-    assert asked == 12
+    assert asked == 15
 
 
 def test_destination() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.servers import PATIENCE, free_port, running, say_last
 
-from napari_dicomdb.network.node import Limits, Node
+from napari_dicomdb.network.node import Node
 
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 
@@ -122,10 +122,9 @@ class Scripted:
 
     @property
     def node(self) -> Node:
-        """A node that leads to it, impatient."""
-        limits = Limits(connect_seconds=2, answer_seconds=2)
+        """A node that leads to it."""
         url = f"http://127.0.0.1:{self.port}/rs"
-        return Node("scripted", kind="dicomweb", url=url, limits=limits)
+        return Node("scripted", kind="dicomweb", url=url)
 
 
 Answering = Callable[[Request], bytes]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import threading
 import urllib.request
 
 import numpy as np
 import pydicom
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import Cancelled, LoadError, NetworkError
@@ -125,8 +127,13 @@ def test_a_server_that_goes_away_and_comes_back(
 
     (loadable, *_) = open_remote_series(scripted(answering).node, *phantom)
     stream = stream_of(loadable)
-    stream.fetches_ahead = False
     volume = loadable.load()
+    stream.fetches_ahead = False
+    arrived = threading.Event()
+    stream.on_arrived.append(arrived.set)
+    while stream._coming:  # ahead of the eye
+        assert arrived.wait(PATIENCE)
+        arrived.clear()
     away = next(n for n in range(10) if not stream.has(n))
     is_up = False
     lost = np.asarray(volume.array[away])

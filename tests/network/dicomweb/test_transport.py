@@ -7,6 +7,7 @@ import threading
 
 import httpx
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.network.dicomweb.transport import WireTransport
@@ -32,28 +33,38 @@ def test_a_connection_is_kept_for_the_next_request(scripted) -> None:
         thread = threading.Thread(target=serve, args=(server,))
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        node = Node("x", kind="dicomweb", url=url, limits=Limits(answer_seconds=5))
+        node = Node("x", kind="dicomweb", url=url, limits=Limits())
         with httpx.Client(transport=WireTransport(node, no_waiting), trust_env=False) as client:
             assert client.get(f"{url}/a").text == "ok"
             assert client.get(f"{url}/b").text == "ok"
-        thread.join(10)
+        thread.join(PATIENCE)
     assert served == ["GET /a HTTP/1.1", "GET /b HTTP/1.1"]
 
 
-def test_an_early_answer_is_read_although_the_request_is_cut(scripted, answer) -> None:
+def test_an_early_answer_is_read_although_the_request_is_cut(answer) -> None:
     """A server that finds a request too large says so and closes."""
-    server = scripted(lambda request: answer("", "413 Too Large"))
 
     def endless():
         for _ in range(400):
             yield bytes(100_000)
 
-    node = server.node
-    with httpx.Client(transport=WireTransport(node, no_waiting), trust_env=False) as client:
-        try:
-            got = client.post(f"{node.url}/studies", content=endless()).status_code
-        except NetworkError as error:  # the system threw the answer away with the connection
-            got = error.reason
+    def serve(server):
+        client, _ = server.accept()
+        with client:  # closed with bytes unread
+            client.recv(1000)
+            client.sendall(answer("", "413 Too Large"))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        node = Node("x", kind="dicomweb", url=url)
+        with httpx.Client(transport=WireTransport(node, no_waiting), trust_env=False) as client:
+            try:
+                got = client.post(f"{url}/studies", content=endless()).status_code
+            except NetworkError as error:  # the system threw the answer away with the connection
+                got = error.reason
+        thread.join(PATIENCE)
     assert got in (413, "closed")
 
 
@@ -88,10 +99,10 @@ def test_a_dimse_port_is_guessed(last_words) -> None:
         thread = threading.Thread(target=serve, args=(server,))
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        node = Node("x", kind="dicomweb", url=url, limits=Limits(answer_seconds=5))
+        node = Node("x", kind="dicomweb", url=url, limits=Limits())
         with (
             httpx.Client(transport=WireTransport(node, no_waiting), trust_env=False) as client,
             pytest.raises(NetworkError, match="no web server but a DIMSE port"),
         ):
             client.get(f"{url}/studies")
-        thread.join(10)
+        thread.join(PATIENCE)

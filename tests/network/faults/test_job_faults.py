@@ -10,6 +10,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from tests.servers import PATIENCE
 
 from napari_dicomdb import Database
 from napari_dicomdb.network.jobs import JobQueue
@@ -40,7 +41,8 @@ def test_job_ends_in_a_clear_state(
         node.port,
         lambda _: faults.Fault(fault if is_broken else "", after, True, 0xFF),
     )
-    add_node(replace(node, name="pacs", host="127.0.0.1", port=between.port))
+    node = replace(node, name="pacs", host="127.0.0.1", port=between.port)
+    add_node(node)
     what: dict[str, Any] = {
         "echo": {},
         "find": {"keys": {"StudyInstanceUID": study}},
@@ -51,15 +53,15 @@ def test_job_ends_in_a_clear_state(
     ):
         job = queue.add(kind, what, node="pacs")
         queue.start()
-        assert queue.wait(50)
+        assert queue.wait(PATIENCE)
         job = queue.job(job.id)
         assert job.state in ("done", "failed")
         assert (job.state == "done") == (job.reason == ""), job
         assert job.state == "done" or job.error
         if job.state == "failed":
             is_broken = False
-            between._fault_of = lambda _: faults.Fault()
+            add_node(replace(node, limits=Limits()), replacing="pacs")
             queue.retry(job.id)
-            assert queue.wait(50)
+            assert queue.wait(PATIENCE)
             job = queue.job(job.id)
         assert (job.state, job.reason) == ("done", ""), job

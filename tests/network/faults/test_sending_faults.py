@@ -6,6 +6,7 @@ import random
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -46,17 +47,28 @@ def send(source: Database, node: Node) -> SendReport | None:
     return report
 
 
+def contents(folder: Path) -> set[bytes]:
+    """Data sets of the files that are there, whole or not; each is taken away."""
+    found = set()
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # it was of a broken connection
+            raw = path.read_bytes()
+            path.unlink()
+            found.add(raw[144 + int.from_bytes(raw[140:144], "little") :])
+    return found
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_to_storescp(
     storescp: Callable[..., Any],
     fault_proxy: Callable[..., Any],
     faults: ModuleType,
     source: Database,
-    data_set_of: Callable[[Path], bytes],
     small: Any,
     seed: int,
 ) -> None:
-    peer = storescp("--fork")
+    # Who serves a broken connection may still clean up when the next one stores the same.
+    peer = storescp("--fork", "--unique-filenames")
     chance = random.Random(seed)
     kinds = faults.KINDS[:-1] * 4 + faults.KINDS[-1:]
     size = COUNT * (len(small.content) + 200)
@@ -72,14 +84,12 @@ def test_to_storescp(
         for one in between.connections[first:]:
             for uid, content in faults.stored_messages(one.said):
                 came[uid].add(content)
-        received = peer.received
+        received = contents(peer.folder)
         for one in report.outcomes:
             if one.state in ("sent", "warning"):
                 sent += 1
-                assert data_set_of(received[one.uid]) in came[one.uid]
+                assert received & came[one.uid]
         whole += report.ok
-        for path in received.values():
-            path.unlink()
     assert between.interrupted > ROUNDS
     assert whole > ROUNDS // 3
     assert sent > ROUNDS * COUNT // 2

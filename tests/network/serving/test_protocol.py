@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-
-PATIENCE = 10.0
+from tests.servers import PATIENCE
 
 
 def connect(web: Any) -> socket.socket:
@@ -37,15 +36,16 @@ def is_closed(one: socket.socket) -> bytes:
     ],
 )
 def test_silence(start: Any, begun: bytes) -> None:
-    web = start(idle_seconds=0.2)
+    web = start(idle_seconds=1.0 if begun.endswith(b"\r\n\r\n") else 0.1)
     with connect(web) as one:
-        one.sendall(begun)
+        with contextlib.suppress(OSError):  # closed before it took all
+            one.sendall(begun)
         said = is_closed(one)
     assert said.startswith(b"HTTP/1.1 204") if begun.endswith(b"\r\n\r\n") else said == b""
 
 
 def test_a_body_that_does_not_come(start: Any) -> None:
-    web = start(idle_seconds=0.2)
+    web = start(idle_seconds=1.0)  # in which the head comes for sure
     with connect(web) as one:
         one.sendall(
             b"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
@@ -79,7 +79,8 @@ def test_too_many(start: Any) -> None:
             one.sendall(request)
             assert one.recv(65536).startswith(b"HTTP/1.1 204")
         with connect(web) as more:
-            more.sendall(request)
+            with contextlib.suppress(OSError):  # closed before it took all
+                more.sendall(request)
             assert is_closed(more) == b""
         kept[0].sendall(request)
         assert kept[0].recv(65536).startswith(b"HTTP/1.1 204")
