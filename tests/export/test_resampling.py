@@ -8,7 +8,12 @@ from tests.export.sources import made_up, oblique
 
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.planes import in_plane_shear, slice_shear
-from napari_dicomdb.export.resampling import resampled_at_right_angles, resampled_planes
+from napari_dicomdb.export.resampling import (
+    can_be_resampled,
+    resampled_at_right_angles,
+    resampled_planes,
+    right_angled_grid,
+)
 
 SHEAR = np.array([[1, 0, 0, 0], [0.2, 1, 0.1, 0], [0.1, 0.3, 1, 0], [0, 0, 0, 1.0]])
 
@@ -57,11 +62,24 @@ def test_labels_keep_their_values_and_leading_axes() -> None:
 
 def test_too_oblique() -> None:
     flat = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 60, 1, 0], [0, 0, 0, 1.0]])
-    with pytest.raises(ExportError) as error:
-        resampled_at_right_angles(made_up(np.zeros((3, 9, 9)), oblique() @ flat))
-    assert error.value.reason == "too-large"
+    source = made_up(np.zeros((3, 9, 9)), oblique() @ flat)
+    for refused in (resampled_at_right_angles, right_angled_grid):
+        with pytest.raises(ExportError) as error:
+            refused(source)
+        assert error.value.reason == "too-large"
+    assert not can_be_resampled(source)
     with pytest.raises(ExportError):
         resampled_at_right_angles(made_up(np.zeros((3, 9, 9)), geometry=None))
+
+
+def test_the_grid_is_known_without_reading_a_voxel() -> None:
+    source = made_up(np.zeros((3, 4, 5)), oblique() @ SHEAR)
+    affine, shape = right_angled_grid(source)
+    made = resampled_at_right_angles(source)
+    assert made.geometry is not None
+    assert made.grid == shape
+    np.testing.assert_array_equal(made.geometry.affine, affine)
+    assert can_be_resampled(source)
 
 
 def test_uneven_slices_are_taken_from_where_they_are() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.export.numbers import decimal_strings
+from napari_dicomdb.export.resampling import can_be_resampled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,7 @@ __all__ = ["Planes", "geometry_findings", "in_plane_shear", "is_invertible", "sl
 
 _COSINE = 1e-4  # header values have as many digits
 _MOVED = 1e-3  # mm
+_TOO_OBLIQUE = "it is too oblique to be resampled: the grid would be eight times as large"
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,11 +156,15 @@ def geometry_findings(source: ExportSource) -> tuple[Finding, ...]:
     if cosine > _COSINE:
         degrees = float(np.degrees(np.arcsin(min(1.0, cosine))))
         text = f"rows and columns are {degrees:.3g}° off a right angle, which DICOM cannot say"
-        numbers = {"degrees": degrees}
-        found.append(Finding(FindingCode.IN_PLANE_SHIFT, Severity.WARNING, text, numbers))
+        numbers, severity = {"degrees": degrees}, Severity.WARNING
+        if not can_be_resampled(source):
+            text, severity = f"{text}; {_TOO_OBLIQUE}", Severity.ERROR
+        found.append(Finding(FindingCode.IN_PLANE_SHIFT, severity, text, numbers))
     tilt = slice_shear(affine)
     if tilt > 0.01 and source.grid[0] > 1:
         text = f"the stack is sheared by {tilt:.3g}°; some programs ignore that"
+        if not can_be_resampled(source):
+            text = f"{text}; {_TOO_OBLIQUE}"
         found.append(Finding(FindingCode.GANTRY_TILT, Severity.WARNING, text, {"degrees": tilt}))
     if not geometry.is_regular and source.grid[0] > 1:
         count = source.grid[0]

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["resampled_at_right_angles", "resampled_planes"]
+__all__ = [
+    "can_be_resampled",
+    "resampled_at_right_angles",
+    "resampled_planes",
+    "right_angled_grid",
+]
 
 _MOST_VOXELS = 2**31
 _GROWTH = 8
@@ -49,6 +54,43 @@ def resampled_at_right_angles(
     ExportError
         "too-large": the grid would have eight times the voxels or more.
     """
+    grid, shape = right_angled_grid(source, positions)
+    geometry = source.geometry
+    assert geometry is not None
+    affine = np.asarray(geometry.affine, dtype=np.float64)
+    slices = None if positions is None else _slice_indices(affine, positions)
+    array = resampled_planes(
+        source,
+        np.linalg.solve(affine, grid).astype(np.float64),
+        shape,
+        nearest=source.role == "labels",
+        fill=fill,
+        slices=slices,
+        progress=progress,
+    )
+    return source.with_array(array, replace(geometry, affine=grid, shape=shape, is_regular=True))
+
+
+def right_angled_grid(
+    source: ExportSource, positions: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], tuple[int, int, int]]:
+    """Return the grid of `resampled_at_right_angles`, without reading a voxel.
+
+    Parameters
+    ----------
+    source : ExportSource
+    positions : (K, 3) ndarray, optional
+
+    Returns
+    -------
+    affine : (4, 4) ndarray
+    shape : tuple of 3 int
+
+    Raises
+    ------
+    ExportError
+        "too-large", "no-geometry", "bad-geometry": slices are not in the order of their places.
+    """
     geometry = source.geometry
     if geometry is None:
         raise ExportError("what has no geometry cannot be resampled", reason="no-geometry")
@@ -68,7 +110,8 @@ def resampled_at_right_angles(
     corners = np.array(np.meshgrid(*ends, indexing="ij"))
     places = (affine[:3, :3] @ corners.reshape(3, -1)).T @ axes / spacing
     low, high = np.floor(places.min(axis=0) + 1e-6), np.ceil(places.max(axis=0) - 1e-6)
-    shape = tuple(int(n) for n in (high - low + 1))
+    slabs, rows, columns = (int(n) for n in (high - low + 1))
+    shape = (slabs, rows, columns)
     if np.prod(shape, dtype=float) > min(
         _GROWTH * np.prod(source.grid, dtype=float), _MOST_VOXELS
     ):
@@ -79,17 +122,16 @@ def resampled_at_right_angles(
     grid = np.eye(4)
     grid[:3, :3] = axes * spacing
     grid[:3, 3] = affine[:3, 3] + grid[:3, :3] @ low
-    array = resampled_planes(
-        source,
-        np.linalg.solve(affine, grid).astype(np.float64),
-        (shape[0], shape[1], shape[2]),
-        nearest=source.role == "labels",
-        fill=fill,
-        slices=slices,
-        progress=progress,
-    )
-    placed = replace(geometry, affine=grid, shape=(shape[0], shape[1], shape[2]), is_regular=True)
-    return source.with_array(array, placed)
+    return grid, shape
+
+
+def can_be_resampled(source: ExportSource) -> bool:
+    """Return whether `resampled_at_right_angles` does it, as far as the affine says."""
+    try:
+        right_angled_grid(source)
+    except ExportError:
+        return False
+    return True
 
 
 def resampled_planes(

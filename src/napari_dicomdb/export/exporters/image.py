@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -24,6 +25,11 @@ from napari_dicomdb.export.images.multi_frames import (
     write_multi_frame_capture,
 )
 from napari_dicomdb.export.images.pixel_encoding import COMPRESSION_NAMES
+from napari_dicomdb.export.images.right_angles import (
+    check_resampling,
+    geometry_need,
+    resampled_if_asked,
+)
 from napari_dicomdb.export.images.single_frames import (
     IMAGE_CLASSES,
     PET_UNITS,
@@ -34,22 +40,19 @@ from napari_dicomdb.export.images.single_frames import (
 from napari_dicomdb.export.images.stored_values import (
     StoredValues,
     ValueRange,
+    as_it_was,
     plan_stored,
     value_range,
 )
 from napari_dicomdb.export.pixel_history import refuse_burned_in
 from napari_dicomdb.export.planes import (
     geometry_findings,
-    in_plane_shear,
-    is_invertible,
-    slice_shear,
 )
-from napari_dicomdb.export.resampling import resampled_at_right_angles
 from napari_dicomdb.export.source_attributes import SourceImages
 from napari_dicomdb.export.study import NewSeries, value_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from napari_dicomdb.dicom.findings import Finding
@@ -57,14 +60,14 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress
 
+    _Again = Callable[[], StoredValues | None]
+
 __all__ = ["FORMS", "ImageExporter", "common_needs", "prepared"]
 
 FORMS = ("classic", "enhanced", "secondary-capture", "multi-frame")
 """Option ``form``: one file a slice of the modality's class; all in one; pictures."""
 
 _NAMES = {"CT": "CT", "MR": "MR", "PT": "PET"}
-_KEEP, _RESAMPLE = "keep", "resample"
-_COSINE = 1e-4
 _LONGEST_NAME = 64
 
 
@@ -91,14 +94,22 @@ class ImageExporter:
         forms = ["secondary-capture", "multi-frame"]
         if not source.is_rgb and source.modality in IMAGE_CLASSES and _is_placed(source):
             forms = ["classic", *(["enhanced"] if source.references else []), *forms]
-        offers = [self._offer(source, form, found) for form in forms]
+        again = cache(partial(as_it_was, source, found))  # which reads all of it
+        offers = [self._offer(source, form, found, again) for form in forms]
         return [offer for offer in offers if offer is not None]
 
     def foresee(
         self, exportable: Exportable, target: StudyTarget, options: Mapping[str, Any]
     ) -> tuple[str, ...]:
-        """Raise "no-source" or "burned-in" where its source images stand against it."""
+        """Raise what its source images, or its geometry, have against it.
+
+        Raises
+        ------
+        ExportError
+            "no-source", "burned-in"; "too-large" to be resampled.
+        """
         source = exportable.source
+        check_resampling(source, options, target)
         if options["form"] == "enhanced":
             refuse_burned_in(SourceImages.of(source, target).records)
         if options["form"] in ("classic", "enhanced") and source.modality == "PT":
@@ -167,8 +178,10 @@ class ImageExporter:
             options=MappingProxyType({"form": "secondary-capture"}),
         )
 
-    def _offer(self, source: ExportSource, form: str, found: ValueRange) -> Exportable | None:
-        stored = _plan(source, form, found)
+    def _offer(
+        self, source: ExportSource, form: str, found: ValueRange, again: _Again
+    ) -> Exportable | None:
+        stored = _plan(source, form, found, again=again)
         if stored is None:
             return None
         modality = _modality(source, form)
@@ -196,7 +209,7 @@ class ImageExporter:
                 *value_findings(found),
                 *frame_findings(source, form),
             ),
-            needs=(*common_needs(source), *_bits(source, form, found, stored)),
+            needs=(*common_needs(source), *_bits(source, form, found, stored, again)),
             source=source,
             exporter=self,
             options=MappingProxyType({"form": form}),
@@ -204,12 +217,12 @@ class ImageExporter:
 
 
 def _bits(
-    source: ExportSource, form: str, found: ValueRange, stored: StoredValues
+    source: ExportSource, form: str, found: ValueRange, stored: StoredValues, again: _Again
 ) -> tuple[Need, ...]:
     """Ask how many bits a pixel has, where it is not said otherwise."""
     if stored.dtype.itemsize < 4:
         return ()
-    shorter = _plan(source, form, found, wide=False)
+    shorter = _plan(source, form, found, wide=False, again=again)
     error = 0.0 if shorter is None else shorter.error
     choices = (("32", "32, exactly"), ("16", f"16, to within {error:.3g}"))
     tip = "Every program reads 16 bits a pixel; not all read 32."
@@ -235,26 +248,7 @@ def common_needs(source: ExportSource) -> tuple[Need, ...]:
             tip="All are lossless; every program reads images that are not compressed.",
         ),
     ]
-    geometry = source.geometry
-    if geometry is not None and geometry.in_patient and is_invertible(geometry.affine):
-        affine = np.asarray(geometry.affine, dtype=np.float64)
-        sheared = in_plane_shear(affine) > _COSINE
-        tilted = source.grid[0] > 1 and slice_shear(affine) > 0.01
-        uneven = source.grid[0] > 1 and not geometry.is_regular
-        if sheared or tilted or uneven:
-            keep = () if sheared else ((_KEEP, "Write it as it is"),)
-            needs.append(
-                Need(
-                    "geometry",
-                    "what to do with its sheared or uneven geometry",
-                    "choice",
-                    None,
-                    (*keep, (_RESAMPLE, "Resample it on a right-angled grid")),
-                    required=True,
-                    tip="Resampling interpolates: the values change.",
-                )
-            )
-    return tuple(needs)
+    return (*needs, *geometry_need(source))
 
 
 def _described(name: str) -> str:
@@ -293,17 +287,7 @@ def prepared(
     problem = value_problem("SeriesDescription", str(options.get("description") or ""))
     if problem:
         raise ExportError(f"the series description: {problem}", reason="bad-value")
-    if options.get("geometry") == _RESAMPLE:
-        padding = source.meta.get("padding")
-        if fill is None or source.dtype.kind != "f":
-            fill = float(padding[0]) if padding else 0.0
-            if not padding and source.units == "HU":
-                fill = -1000.0  # air
-        uneven = source.geometry is not None and not source.geometry.is_regular
-        images = SourceImages.of(source, target)
-        real = images.needed_positions(source) if uneven else None
-        return resampled_at_right_angles(source, fill=fill, positions=real, progress=progress)
-    return source
+    return resampled_if_asked(source, options, target, progress, fill=fill)
 
 
 def _is_placed(source: ExportSource) -> bool:
@@ -318,7 +302,12 @@ def _modality(source: ExportSource, form: str) -> str:
 
 
 def _plan(
-    source: ExportSource, form: str, found: ValueRange, *, wide: bool = True
+    source: ExportSource,
+    form: str,
+    found: ValueRange,
+    *,
+    wide: bool = True,
+    again: _Again | None = None,
 ) -> StoredValues | None:
     if source.is_rgb:
         wide = source.dtype.kind == "u" and source.dtype.itemsize > 1
@@ -328,12 +317,12 @@ def _plan(
             return None
         return StoredValues(np.dtype(np.uint16 if wide else np.uint8))
     if form == "multi-frame":
-        return plan_stored(source, found, at_least_16=False, unsigned_only=True)
+        return plan_stored(source, found, at_least_16=False, unsigned_only=True, again=again)
     if form == "secondary-capture":
         # Not of voxels that are no number: their padding has no room in the header.
         wide = wide and not found.strange
-        return plan_stored(source, found, at_least_16=False, wide=wide)
-    planned = plan_stored(source, found, no_intercept=source.modality == "PT")
+        return plan_stored(source, found, at_least_16=False, wide=wide, again=again)
+    planned = plan_stored(source, found, no_intercept=source.modality == "PT", again=again)
     # In one object: ITK applies the rescale of the first frame to all.
     return replace(planned, by_plane=planned.by_plane and form == "classic")
 

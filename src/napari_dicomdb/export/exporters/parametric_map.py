@@ -18,6 +18,7 @@ from napari_dicomdb.export.images.parametric_map_object import (
     parametric_map,
 )
 from napari_dicomdb.export.images.quantities import QUANTITIES, UNITS, quantity_code, unit_code
+from napari_dicomdb.export.images.right_angles import check_resampling
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.pixel_history import refuse_burned_in
 from napari_dicomdb.export.planes import geometry_findings
@@ -108,9 +109,11 @@ class ParametricMapExporter:
         Raises
         ------
         ExportError
-            "burned-in": its images have text burned in, and a map must not.
+            "burned-in": its images have text burned in, and a map must not; "too-large" to be
+            resampled.
         """
         refuse_burned_in(SourceImages.of(exportable.source, target).records)
+        check_resampling(exportable.source, options, target)
         if options.get("precision") == "single" and _is_wide(exportable.source):
             return ("values are kept to 7 digits",)
         return ()
