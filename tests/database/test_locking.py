@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from napari_dicomdb.database import Database
-from napari_dicomdb.database.locking import WriterLock
+from napari_dicomdb.database.locking import WriterLock, lock_now
 from napari_dicomdb.errors import Cancelled, DatabaseBusyError
 
 HOLDER = """
@@ -108,3 +109,30 @@ def test_two_imports_at_once(tmp_path: Path, ct: Path) -> None:
         for _ in range(2)
     ]
     assert sorted(process.communicate()[0].strip() for process in both) == ["0 6", "6 0"]
+
+
+def test_lock_now_waits_for_nobody_and_dies_with_its_process(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from napari_dicomdb.database.locking import lock_now\n"
+        "lock = lock_now(Path(sys.argv[1])); print(lock is not None, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "lock")]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        assert lock_now(tmp_path / "lock") is None
+        holder.kill()
+        holder.wait()
+    lock = lock_now(tmp_path / "lock")
+    assert lock is not None
+    assert lock_now(tmp_path / "lock") is None
+    lock.close()
+    again = lock_now(tmp_path / "lock")
+    assert again is not None
+    again.close()
+    with pytest.raises(sqlite3.OperationalError):
+        lock_now(tmp_path / "no folder" / "lock")

@@ -21,13 +21,34 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.database.receiving import Inbox
 
-__all__ = ["FULL", "Arrival"]
+__all__ = ["Arrival", "disk_told"]
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _BUFFER = 256 * 1024
 _LEAST_ROOM = 8 << 20
 """Bytes that must be free to begin with another object: the index needs room, too."""
 _thread = threading.local()
+
+
+@contextlib.contextmanager
+def disk_told(where: Path | None) -> Iterator[None]:
+    """Say in words of ours what the system says of the disk of a database.
+
+    Raises
+    ------
+    DatabaseError
+        "disk-full", "not-writable".
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, DicomDbError):
+            raise
+        full = error.errno in _FULL
+        raise DatabaseError(
+            f"{where}: {'the disk is full' if full else error.strerror or error}",
+            reason="disk-full" if full else "not-writable",
+        ) from error
 
 
 class Arrival:
@@ -159,7 +180,7 @@ class Arrival:
             self.discard()
             if isinstance(error, DicomDbError):
                 raise
-            full = error.errno in FULL
+            full = error.errno in _FULL
             raise DatabaseError(
                 "the disk of the database is full: nothing more can be received"
                 if full

@@ -19,9 +19,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["WriterLock"]
+__all__ = ["WriterLock", "lock_now"]
 
 _POLL_SECONDS = 0.1
+
+
+def lock_now(path: Path) -> sqlite3.Connection | None:
+    """Hold a lock until it is closed or the process ends; None where somebody else holds it.
+
+    SQLite's locks work wherever an index does, and die with their process.
+
+    Parameters
+    ----------
+    path : Path
+        A file of its own, made where there is none.
+
+    Raises
+    ------
+    sqlite3.Error
+        If nothing can be locked there.
+    """
+    lock = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return None
+        raise
+    except BaseException:
+        lock.close()
+        raise
+    return lock
 
 
 class WriterLock:

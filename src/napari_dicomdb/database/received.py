@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from napari_dicomdb.database import interrupted
 from napari_dicomdb.database.connection import make_folder
 from napari_dicomdb.database.copying import CopyStore
+from napari_dicomdb.database.locking import lock_now
 from napari_dicomdb.database.pool import Chunk
+from napari_dicomdb.database.promised import is_kept
 from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.database.rows import missing_uids, rows_of
 from napari_dicomdb.database.scanning import Scanned
@@ -112,6 +114,15 @@ class Folder:
             return []
         return sorted(str(one) for one in self.path.iterdir() if one.suffix == WHOLE)
 
+    def promised(self) -> list[list[Received]]:
+        """Return objects that were to come together and are in a folder already."""
+        stages = sorted(self.path.glob(f"*{PARTIAL}")) if self.path.is_dir() else []
+        return [
+            [Received(str(one)) for one in sorted(stage.iterdir()) if one.suffix == WHOLE]
+            for stage in stages
+            if is_kept(stage)
+        ]
+
     def delete_partial(self) -> None:
         """Delete what is not whole."""
         if self.path.is_dir():
@@ -143,21 +154,7 @@ def _lock_of(path: Path) -> Path:
 
 def _locked(path: Path) -> sqlite3.Connection | None:
     """Hold the lock of a folder, or return None where somebody else does."""
-    # SQLite's locks work wherever the index does, and die with their process.
-    lock = sqlite3.connect(
-        _lock_of(path), timeout=0, isolation_level=None, check_same_thread=False
-    )
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return None
-        raise
-    except BaseException:
-        lock.close()
-        raise
-    return lock
+    return lock_now(_lock_of(path))
 
 
 def _left(root: Path) -> Iterator[Folder]:
@@ -206,6 +203,10 @@ def adopt_left(connections: Connections, root: Path) -> ImportReport:
     report = ImportReport()
     started = time.perf_counter()
     for folder in _left(root):
+        if interrupted.is_interrupted(connections, root):
+            interrupted.finish(connections, root)  # what was being moved is where it was
+        for together in folder.promised():
+            adopt(connections, root, together, report)
         folder.delete_partial()
         whole = [Received(path) for path in folder.whole()]
         for start in range(0, len(whole), _AT_ONCE):

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Self
 
 from napari_dicomdb.database import received
-from napari_dicomdb.database.arriving import FULL, Arrival
+from napari_dicomdb.database.arriving import Arrival, disk_told
 from napari_dicomdb.database.received import Folder, Received
 from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.dicom.file_meta import require_uid
@@ -83,7 +83,8 @@ class Inbox:
         self._batch = batch
         self._sync = sync
         self._numbers = itertools.count()
-        self._folder = _make_folder(database)
+        with disk_told(database.path):
+            self._folder = Folder.make(database._root, database._connections.path)
         self._changed = threading.Condition()
         self._waiting: deque[tuple[float, Received]] = deque()
         self._unsettled = 0  # waiting, or just being indexed
@@ -282,16 +283,3 @@ class Inbox:
         """Do not wait long for another writer when closing."""
         if time.monotonic() >= self._give_up_at:
             raise Cancelled("the inbox is closed")
-
-
-def _make_folder(database: Database) -> Folder:
-    try:
-        return Folder.make(database._root, database._connections.path)
-    except OSError as error:
-        if isinstance(error, DicomDbError):
-            raise
-        full = error.errno in FULL
-        raise DatabaseError(
-            f"{database.path}: {'the disk is full' if full else error.strerror or error}",
-            reason="disk-full" if full else "not-writable",
-        ) from error

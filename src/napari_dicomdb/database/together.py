@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.database import activity, interrupted, received
-from napari_dicomdb.database.arriving import FULL
+from napari_dicomdb.database.arriving import disk_told
 from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.pool import Chunk
 from napari_dicomdb.database.report import ImportReport
@@ -22,7 +22,7 @@ from napari_dicomdb.database.scanning import Scanned
 from napari_dicomdb.database.sources import FoundFile
 from napari_dicomdb.database.writing import Writer
 from napari_dicomdb.dicom.header import Templates, scan_file
-from napari_dicomdb.errors import DatabaseError, DicomDbError, HeaderError, NotFoundError
+from napari_dicomdb.errors import DatabaseError, HeaderError, NotFoundError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -55,30 +55,16 @@ def staged(database: Database) -> Iterator[Path]:
             f"{database.path} was opened read-only: nothing can be put into it",
             reason="read-only",
         )
-    with _told(database):
+    with disk_told(database.path):
         folder = received.Folder.make(database._root, database._connections.path)
     try:
         stage = folder.path / _STAGE
-        with _told(database):
+        with disk_told(database.path):
             stage.mkdir()
         yield stage
     finally:
         shutil.rmtree(folder.path / _STAGE, ignore_errors=True)
         folder.close()
-
-
-@contextlib.contextmanager
-def _told(database: Database) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, DicomDbError):
-            raise
-        full = error.errno in FULL
-        raise DatabaseError(
-            f"{database.path}: {'the disk is full' if full else error.strerror or error}",
-            reason="disk-full" if full else "not-writable",
-        ) from error
 
 
 class Arriving:

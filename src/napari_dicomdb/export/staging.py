@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.database.locking import lock_now
 from napari_dicomdb.database.received import sync_folder
 from napari_dicomdb.errors import ExportError
 
@@ -132,21 +133,8 @@ def _unmake(made: list[Path]) -> None:
 
 
 def _locked(folder: Path) -> sqlite3.Connection | None:
-    """Hold the lock of a staging folder, or return None where somebody else does.
-
-    SQLite's locks work wherever an index does, and die with their process.
-    """
-    lock = sqlite3.connect(
-        folder / _LOCK, timeout=0, isolation_level=None, check_same_thread=False
-    )
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return None
-        raise
-    return lock
+    """Hold the lock of a staging folder, or return None where somebody else does."""
+    return lock_now(folder / _LOCK)
 
 
 def _delete_left(parent: Path) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from qtpy.QtWidgets import QDialog, QLayout
+    from qtpy.QtWidgets import QDialog, QLabel, QLayout, QProgressBar, QPushButton
 
-__all__ = ["lay_out_dialog", "row_of"]
+__all__ = ["lay_out_dialog", "row_of", "work_row"]
 
 
 def row_of(*widgets: QWidget | None) -> QHBoxLayout:
@@ -37,3 +37,18 @@ def lay_out_dialog(
             layout.addWidget(part, 1 if part is growing else 0)
         elif part is not None:
             layout.addLayout(part)
+
+
+def work_row(label: QLabel, bar: QProgressBar, cancel_button: QPushButton) -> QWidget:
+    """Return what stands there while work runs: words above a bar, and how to stop it."""
+    bar.setTextVisible(False)
+    words = QVBoxLayout()
+    words.setSpacing(3)
+    words.addWidget(label)
+    words.addWidget(bar)
+    running = QWidget()
+    row = QHBoxLayout(running)
+    row.setContentsMargins(2, 0, 2, 0)
+    row.addLayout(words, 1)
+    row.addWidget(cancel_button)
+    return running

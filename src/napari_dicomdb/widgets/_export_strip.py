@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidg
 from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.viewer.browse import BROWSER_WIDGET, find_dock, show_browser
 from napari_dicomdb.widgets._actions import show_in_folder
+from napari_dicomdb.widgets._dialog_parts import work_row
 from napari_dicomdb.widgets._text import count, losses_text, one_line
 from napari_dicomdb.widgets._upkeep_page import make_button
 from napari_dicomdb.widgets.notice import NoticeBox
@@ -70,19 +71,10 @@ class ExportStrip(QWidget):
         self.label = QLabel("")
         self.label.setWordWrap(True)
         self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
         self.cancel_button = make_button(
             "Cancel", self._cancel, "Stop this one; nothing half-written is left"
         )
-        self._running = QWidget()
-        words = QVBoxLayout()
-        words.setSpacing(3)
-        words.addWidget(self.label)
-        words.addWidget(self.bar)
-        running = QHBoxLayout(self._running)
-        running.setContentsMargins(2, 0, 2, 0)
-        running.addLayout(words, 1)
-        running.addWidget(self.cancel_button)
+        self._running = work_row(self.label, self.bar, self.cancel_button)
         self.outcome = NoticeBox(closable=True)
         self.outcome.closed.connect(self._exports.dismiss)
         self.browser_button = make_button(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_dicomdb.widgets._dialog_parts import work_row
 from napari_dicomdb.widgets.notice import NoticeBox
 
 if TYPE_CHECKING:
@@ -39,19 +40,10 @@ class WorkStrip(QWidget):
         self._is_busy = False
         self.label = QLabel("")
         self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop; what is done stays done")
         self.cancel_button.clicked.connect(self.cancel)
-        self._running = QWidget()
-        words = QVBoxLayout()
-        words.setSpacing(3)
-        words.addWidget(self.label)
-        words.addWidget(self.bar)
-        running = QHBoxLayout(self._running)
-        running.setContentsMargins(2, 0, 2, 0)
-        running.addLayout(words, 1)
-        running.addWidget(self.cancel_button)
+        self._running = work_row(self.label, self.bar, self.cancel_button)
         self.outcome = NoticeBox(closable=True)
         self.outcome.hide()
         self._running.hide()

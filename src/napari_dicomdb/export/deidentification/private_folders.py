@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
+from napari_dicomdb.database.locking import lock_now
 from napari_dicomdb.settings import SETTINGS_VARIABLE, settings_path
 
 if TYPE_CHECKING:
@@ -67,19 +68,11 @@ def private_folder() -> Iterator[Path]:
 
 
 def _locked(place: Path) -> sqlite3.Connection | None:
-    """Lock a folder until its process ends, as the database does; None when it is locked."""
+    """Lock a folder until its process ends; None when it is locked, or cannot be."""
     try:
-        lock = sqlite3.connect(
-            place / _LOCK, timeout=0, isolation_level=None, check_same_thread=False
-        )
+        return lock_now(place / _LOCK)
     except sqlite3.Error:
         return None
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error:
-        lock.close()
-        return None
-    return lock
 
 
 def remove_abandoned() -> int:

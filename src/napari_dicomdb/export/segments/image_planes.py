@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_dicomdb.loading.frames import FrameSet
-from napari_dicomdb.loading.grouping import split_apart, split_repeats, stack_of
-from napari_dicomdb.loading.sorting import is_placed
+from napari_dicomdb.loading.grouping import split_repeats, stack_of
+from napari_dicomdb.loading.segments.segment_grid import placed_parts
 from napari_dicomdb.loading.stacking import Remedy, plan_for
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.loading.frames import FrameSet
 
 __all__ = ["ImagePlanes", "SourceFrame", "image_planes"]
 
@@ -110,25 +110,15 @@ def image_planes(images: Iterable[InstanceRecord]) -> list[ImagePlanes]:
 
     What has no place in the patient is left out.
     """
-    by_series: dict[str, list[InstanceRecord]] = {}
-    for record in images:
-        by_series.setdefault(record.series_uid, []).append(record)
     found: list[ImagePlanes] = []
-    for uid, records in by_series.items():
-        frames = FrameSet.of(records)
-        placed = np.flatnonzero(is_placed(frames))
-        if not len(placed):
-            continue
-        frames = frames.take(placed)
-        for part in split_apart(frames):
-            group = frames.take(part.indices)
-            for volume in split_repeats(group, stack_of(group)):
-                one = _planes(uid, group.take(volume.indices))
-                same = next((other for other in found if other.has_planes_of(one)), None)
-                if same is None:
-                    found.append(one)
-                else:
-                    same.times.extend(one.times)
+    for uid, group in placed_parts(images):
+        for volume in split_repeats(group, stack_of(group)):
+            one = _planes(uid, group.take(volume.indices))
+            same = next((other for other in found if other.has_planes_of(one)), None)
+            if same is None:
+                found.append(one)
+            else:
+                same.times.extend(one.times)
     return found
 
 

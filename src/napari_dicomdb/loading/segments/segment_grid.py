@@ -33,6 +33,7 @@ __all__ = [
     "on_image",
     "orientations_apart",
     "own_grid",
+    "placed_parts",
 ]
 
 _SAME_PLACE = 0.01  # mm by which any corner of a frame may miss the voxel of the image
@@ -170,8 +171,11 @@ def even_grids(images: Iterable[InstanceRecord]) -> list[SegmentGrid]:
     return found
 
 
-def _volumes(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet, Stack]]:
-    """Yield series, frames and stack of what can be a volume, each place once."""
+def placed_parts(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet]]:
+    """Yield SeriesInstanceUID and frames of what can share an array and a geometry.
+
+    What has no place in the patient is left out.
+    """
     by_series: dict[str, list[InstanceRecord]] = {}
     for record in images:
         by_series.setdefault(record.series_uid, []).append(record)
@@ -182,17 +186,22 @@ def _volumes(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet, 
             continue
         frames = frames.take(placed)
         for part in split_apart(frames):
-            group = frames.take(part.indices)
-            # Of a series over time every place is there again and again.
-            where = np.round(group.positions / _SAME_POSITION).astype(np.int64)
-            _, first = np.unique(where, axis=0, return_index=True)
-            group = group.take(np.sort(first))
-            # An image of nonsense has no grid; labels stay on their own.
-            try:
-                stack = stack_of(group)
-            except GeometryError:
-                continue
-            yield uid, group, stack
+            yield uid, frames.take(part.indices)
+
+
+def _volumes(images: Iterable[InstanceRecord]) -> Iterator[tuple[str, FrameSet, Stack]]:
+    """Yield series, frames and stack of what can be a volume, each place once."""
+    for uid, part in placed_parts(images):
+        # Of a series over time every place is there again and again.
+        where = np.round(part.positions / _SAME_POSITION).astype(np.int64)
+        _, first = np.unique(where, axis=0, return_index=True)
+        group = part.take(np.sort(first))
+        # An image of nonsense has no grid; labels stay on their own.
+        try:
+            stack = stack_of(group)
+        except GeometryError:
+            continue
+        yield uid, group, stack
 
 
 def _image_grid(uid: str, group: FrameSet, stack: Stack, plan: StackPlan) -> SegmentGrid:
