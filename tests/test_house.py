@@ -264,6 +264,25 @@ def test_module_has_a_test_module() -> None:
     assert missing == []
 
 
+# A pause of fixed length: too short on a loaded machine, too long on all others.
+FIXED_WAIT = re.compile(
+    r"(?<!\w)m?sleep\(|(?<!\w)(?:qtbot\.wait|qWait)\(|\.wait\((?:timeout=)?0?\.\d+\)"
+)
+# What is waited for there is no event: the proxy makes a line slow.
+SLOW_ON_PURPOSE = {("tests/network/faults/fault_proxy.py", "self._ending.wait(0.05)")}
+
+
+def test_no_test_waits_by_the_clock() -> None:
+    """Tests wait for the event itself; for a program of others by `tests.servers.until`."""
+    found = {
+        (path.relative_to(ROOT).as_posix(), line.strip())
+        for path in sorted(ROOT.glob("tests/**/*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if path != Path(__file__) and FIXED_WAIT.search(line)
+    }
+    assert found == SLOW_ON_PURPOSE
+
+
 # What others read is in these; everything else at the top is made by tools.
 TEXT_FOLDERS = (".ci", ".github", "benchmarks", "docs", "examples", "scripts", "src", "tests")
 TEXT_SUFFIXES = {"", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"}

@@ -6,31 +6,48 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from napari_dicomdb.cli import watching
+from napari_dicomdb.database.watching import FolderWatcher
 from napari_dicomdb.viewer.phantom import write_phantom_study
 
 
+class Clock:
+    """Time that is set forward instead of being waited for; stops the command if it is told to."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+        self.most_pauses = 100
+
+    def now(self) -> float:
+        return time.time() + sum(self.pauses)
+
+    def set_forward(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) == self.most_pauses:
+            raise KeyboardInterrupt
+
+
 @pytest.fixture
-def incoming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with four files; time is not slept away but set forward."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the command."""
+    made = Clock()
+    monkeypatch.setattr(watching, "time", SimpleNamespace(sleep=made.set_forward))
+    monkeypatch.setattr(
+        watching, "_watcher", lambda database: FolderWatcher(database, clock=made.now)
+    )
+    return made
+
+
+@pytest.fixture
+def incoming(tmp_path: Path, clock: Clock) -> Path:
+    """A folder with four files."""
     folder = tmp_path / "incoming"
     write_phantom_study(folder, ("axial-ct",), matrix=8, slices=4)
-    passed = [0.0]
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
-    monkeypatch.setattr(time, "sleep", lambda seconds: passed.__setitem__(0, passed[0] + seconds))
-    # FolderWatcher has bound the clock as its default.
-    from napari_dicomdb.database.watching import FolderWatcher
-
-    monkeypatch.setattr(
-        watching,
-        "_watcher",
-        lambda database: FolderWatcher(database, clock=lambda: time.time()),
-    )
     return folder
 
 
@@ -46,21 +63,10 @@ def test_once(dicomdb: Callable[..., Any], incoming: Path) -> None:
     assert "not-dicom" in refused.err
 
 
-def test_until_it_is_stopped(
-    dicomdb: Callable[..., Any], incoming: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks = []
-    sleep = time.sleep
-
-    def three_times(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == 3:
-            raise KeyboardInterrupt
-        sleep(seconds)
-
-    monkeypatch.setattr(time, "sleep", three_times)
+def test_until_it_is_stopped(dicomdb: Callable[..., Any], incoming: Path, clock: Clock) -> None:
+    clock.most_pauses = 3
     outcome = dicomdb("watch", incoming, "--copy", "--interval", 7, "--json")
-    assert (outcome.code, looks) == (130, [7.0, 7.0, 7.0])
+    assert (outcome.code, clock.pauses) == (130, [7.0, 7.0, 7.0])
     assert json.loads(outcome.out)["added"] == 4
     assert {s["storage"] for s in dicomdb("ls", "--json").json} == {"copied"}
 
