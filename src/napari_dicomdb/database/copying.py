@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["CopyStore", "copy_place"]
+__all__ = ["CopyStore", "copy_place", "make_durable"]
 
 
 def copy_place(sop_instance_uid: str, copy: int = 0) -> tuple[str, str]:
@@ -122,8 +122,7 @@ class CopyStore:
         """
         if not moves:
             return
-        for temporary in _not_yet_durable([move[0] for move in moves]):
-            _sync_file(temporary)
+        make_durable([move[0] for move in moves])
         self.begin()
         self._journal.write_text(json.dumps(list(map(self._entry, moves))), encoding="utf-8")
         _sync_file(str(self._journal))
@@ -155,6 +154,12 @@ class CopyStore:
         """Remove the folder of temporary copies when it is empty."""
         with contextlib.suppress(OSError):
             self._incoming.rmdir()
+
+
+def make_durable(paths: list[str]) -> None:
+    """Write files of one folder to the disk, so that they outlive a power cut."""
+    for path in _not_yet_durable(paths):
+        _sync_file(path)
 
 
 def _sync_file(path: str) -> None:

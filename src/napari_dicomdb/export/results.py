@@ -3,8 +3,9 @@
 All or nothing. Every exporter writes into a staging folder, which is on the disk where the
 files shall be; what it wrote is read again; only when everything is there and right is it
 renamed into the folder and brought into the database, there in one transaction. Whatever
-ends the process: what was staged is deleted by the next who writes or opens. Nothing is
-sent that was not written completely.
+ends the process: what was staged is deleted by the next who writes or opens, or, where it is
+in the folder already, brought into the database (`database.promised`). Nothing is sent that
+was not written completely.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from napari_dicomdb.database.promised import promise
 from napari_dicomdb.database.received import sync_folder
 from napari_dicomdb.database.together import Arriving, staged
 from napari_dicomdb.errors import (
@@ -165,16 +167,17 @@ def write_results(
         _refuse_known(database, report)
         # From here on it is finished, whatever `progress` says, but for waiting for others.
         with ExitStack() as stack:
-            arriving = None
+            arriving, beside = None, None
             if home is not None:
                 coming = [path for files in series for path in files]
                 if place is not None:
-                    coming = _copied(coming, stack.enter_context(staged(home)))
+                    beside = stack.enter_context(staged(home))
+                    coming = _copied(coming, beside)
                 known = target.study_uid if target.is_known else ""
                 arriving = stack.enter_context(Arriving(home, coming, known, progress=tell))
             with ExitStack() as undo:
                 if place is not None:
-                    series = _publish(exportables, series, place, undo)
+                    series = _publish(exportables, series, place, undo, beside)
                     report.files = [str(path) for files in series for path in files]
                 if arriving is not None:
                     report.imported = arriving.adopt().added
@@ -338,10 +341,16 @@ def _publish(
     series: Sequence[Sequence[Path]],
     place: Path,
     undo: ExitStack,
+    beside: Path | None,
 ) -> list[list[Path]]:
-    """Rename each series into place, under names that are free; all of them or none."""
+    """Rename each series into place, under names that are free; all of them or none.
+
+    `beside`: what is staged for the database; it comes there once all are in place, though
+    this process should be killed.
+    """
     published: list[list[Path]] = []
     made: list[Path] = []
+    in_place: list[tuple[Path, os.stat_result]] = []
     try:
         make_folders(place, made)
         for folder in made:
@@ -350,8 +359,13 @@ def _publish(
             stem = safe_name(one.source.name, one.kind)
             single = len(files) == 1
             final, number = place / (f"{stem}.dcm" if single else stem), 1
+            complete = len(published) == len(series) - 1
             while True:
+                come = [final] if single else [final / path.name for path in files]
+                now = [(new, path.stat()) for new, path in zip(come, files, strict=True)]
                 try:
+                    if beside is not None:
+                        promise(beside, [*in_place, *now], complete=complete)
                     move_in(files[0] if single else files[0].parent, final)
                     break
                 except OSError as error:  # there, or by another process just now
@@ -360,7 +374,8 @@ def _publish(
                 number += 1
                 final = place / (f"{stem} ({number}){'.dcm' if single else ''}")
             undo.callback(removed, final)
-            published.append([final] if single else [final / path.name for path in files])
+            in_place += now
+            published.append(come)
         sync_folder(place)
     except OSError as error:
         raise cannot_write(place, error) from error
