@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -299,6 +300,21 @@ def test_into_a_folder_only(qtbot, dock, database, tmp_path):
     assert new_series(database) == []
     (file,) = (tmp_path / "out").rglob("*.dcm")
     assert dcmread(file).SeriesDescription == "a result"
+
+
+@pytest.mark.parametrize("name", ["out", "../out", "~nobody-of-this-name/out", ""])
+def test_a_folder_within_nobody_knows_which(qtbot, dock, name):
+    # Of napari itself, where it was started: that is no place for results.
+    dock.show_page("study")
+    places = dock.where.places
+    type_into(qtbot, places.folder, name)
+    places.to_folder.setChecked(True)
+    assert "folder" in dock.problem.text()
+    assert not dock.export_button.isEnabled()
+    assert places.destinations.folder is None
+    type_into(qtbot, places.folder, "~/out")
+    assert places.destinations.folder == Path.home() / "out"
+    assert dock.export_button.isEnabled()
 
 
 def test_a_new_study_by_the_form(qtbot, dock, database):

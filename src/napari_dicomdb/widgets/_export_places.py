@@ -29,6 +29,15 @@ __all__ = ["PlaceChooser"]
 _FOLDER, _NODE, _TO = "result_folder", "result_node", "result_places"
 
 
+def _whole_path(text: str) -> Path | None:
+    """Return the folder of this name, None for one that is within nobody knows which."""
+    try:
+        path = Path(text.strip()).expanduser()
+    except RuntimeError:  # "~somebody", who has no home here
+        return None
+    return path if path.is_absolute() else None
+
+
 class PlaceChooser(QWidget):
     """Three check boxes, with a folder and a node."""
 
@@ -79,10 +88,9 @@ class PlaceChooser(QWidget):
     @property
     def destinations(self) -> Destinations:
         """What is chosen now."""
-        text = self.folder.text().strip()
         node: Node | None = self.node.currentData()
         return Destinations(
-            Path(text).expanduser() if text and self.to_folder.isChecked() else None,
+            _whole_path(self.folder.text()) if self.to_folder.isChecked() else None,
             self.into_database.isChecked() and self.into_database.isEnabled(),
             node if self.to_node.isChecked() else None,
         )
@@ -91,6 +99,8 @@ class PlaceChooser(QWidget):
         """Return what is missing, "" when nothing is."""
         if self.to_folder.isChecked() and not self.folder.text().strip():
             return "choose a folder, or do not write to one"
+        if self.to_folder.isChecked() and _whole_path(self.folder.text()) is None:
+            return "give the whole path of the folder"
         if self.to_node.isChecked() and self.node.currentData() is None:
             return "choose a node, or do not send"
         return "say where to: a folder, the database or a node" if self._is_empty else ""
