@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -253,8 +254,6 @@ def test_an_image_taken_for_labels_is_told(ct, lowest):
 
 def test_overlapping_layers_go_into_one_object(ct, tmp_path, program):
     _, volume, target = ct
-    from dataclasses import replace
-
     source = labels_on(volume)
     second = np.zeros(volume.shape, np.uint8)
     second[0, 150:250, 150:250] = 3
@@ -269,6 +268,21 @@ def test_overlapping_layers_go_into_one_object(ct, tmp_path, program):
     assert [[s.number for s in g] for g in written.meta["segments"]] == [[1, 3], [2]]
     assert pydicom.dcmread(path).SegmentsOverlap == "YES"
     assert np.array_equal(written.array[1, 0] == 2, second[0] == 3)
+
+
+def test_labels_that_several_layers_have(ct, tmp_path):
+    # "liver" of one layer and "spleen" of another became one segment, the liver.
+    array = np.zeros((2, 4, 4), np.uint8)
+    array[0, 0, 0] = 1
+    other = np.rot90(array, 2, (1, 2))
+    liver = made_up(array, role="labels", labels={1: Label(1, "liver")})
+    spleen = made_up(other, role="labels", labels={1: Label(1, "spleen")})
+    (offer,) = examine_for_export(replace(liver, together=(spleen,)))
+    assert "1 is 'liver' in one layer and 'spleen' in another" in offer.refusal
+    for second in (replace(spleen, labels={}), replace(liver, array=other)):
+        (offer,) = examine_for_export(replace(liver, together=(second,)))
+        assert not offer.refusal
+        assert "are in several layers" in offer.findings[-1].text
 
 
 def test_fractions(ct, tmp_path, program):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,12 @@ from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.planes import is_invertible
-from napari_dicomdb.export.segments.segment_encoding import MAXIMUM, compressed, values_in
+from napari_dicomdb.export.segments.segment_encoding import compressed, values_in
+from napari_dicomdb.export.segments.segment_fractions import (
+    fraction_limits,
+    fraction_meanings,
+    fraction_planes,
+)
 from napari_dicomdb.export.segments.segment_grids import check_frame_of_reference
 from napari_dicomdb.export.segments.segment_meanings import (
     SegmentMeaning,
@@ -50,7 +56,6 @@ _MOST_BINARY = 20
 _MOST_LABEL = 65535
 _MANY = 1000  # an atlas has some hundred labels, an image thousands of values
 _TIMES = frozenset({"time", "echo_time", "diffusion", "frame", "phase"})
-_BEYOND = 0.05  # by which a probability may miss 0 to 1: rounding, not another quantity
 _NAMES = {
     "BINARY": "Segmentation, each segment by itself",
     "LABELMAP": "Label map segmentation",
@@ -70,13 +75,14 @@ class SegmentationExporter:
             if not _is_whole(source):
                 refused = _refusal("labels that are no whole numbers")
                 return [self._of_labels(source, "BINARY", {}, (refused,))]
-            values = _values(source)
+            values, shared = _values(source)
             kinds = ("BINARY",) if source.together else ("BINARY", "LABELMAP")
-            return [self._of_labels(source, kind, values) for kind in kinds]
+            clashes = _clashes(source, shared)
+            return [self._of_labels(source, kind, values, clashes) for kind in kinds]
         leading = source.dims[:-3]
         one_each = len(leading) <= 1 and not _TIMES & set(leading)
         if source.dtype.kind == "f" and not source.is_rgb and one_each:
-            limits = _share_limits(source)
+            limits = fraction_limits(source)
             if limits is not None:
                 return [self._of_fractions(source, limits)]
         return []
@@ -151,11 +157,11 @@ class SegmentationExporter:
         source: ExportSource,
         kind: str,
         values: Mapping[int, int],
-        refused: tuple[Finding, ...] = (),
+        more: tuple[Finding, ...] = (),
     ) -> Exportable:
         present = [v for v, count in values.items() if count]
-        findings = [*source.findings, *_why_not(source), *refused]
-        if not present and not refused:
+        findings = [*source.findings, *_why_not(source), *more]
+        if not present and not more:
             findings.append(_refusal("an empty layer: nothing is labelled"))
         if kind == "LABELMAP" and any(not 0 < v <= _MOST_LABEL for v in present):
             findings.append(_refusal(f"labels beyond 1 to {_MOST_LABEL} as a label map"))
@@ -219,7 +225,7 @@ class SegmentationExporter:
             losses=tuple(losses),
             findings=tuple(findings),
             needs=(
-                *needs_of(source, _fraction_meanings(source)),
+                *needs_of(source, fraction_meanings(source)),
                 FRACTIONS,
                 compression_of("FRACTIONAL"),
                 *tiling_of(source),
@@ -242,7 +248,7 @@ def _plan(
     source = exportable.source
     fractions = options["type"] == "FRACTIONAL"
     return plan_for(
-        _planes_of(source) if fractions else [source, *source.together],
+        fraction_planes(source) if fractions else [source, *source.together],
         target,
         grid=str(options.get("grid") or "image"),
         full=options.get("tiling") == "full",
@@ -255,7 +261,7 @@ def _known(exportable: Exportable) -> tuple[SegmentMeaning, ...]:
     """Return what `examine` found in the labels, without looking at them again."""
     source = exportable.source
     if exportable.options["type"] == "FRACTIONAL":
-        return _fraction_meanings(source)
+        return fraction_meanings(source)
     (need,) = (one for one in exportable.needs if one.key == "segments")
     return meanings_of(_with_all_labels(source), [row["value"] for row in need.default])
 
@@ -264,15 +270,40 @@ def _is_whole(source: ExportSource) -> bool:
     return all(one.dtype.kind in "biu" for one in (source, *source.together))
 
 
-def _values(source: ExportSource) -> dict[int, int]:
-    """Return on how many planes each label is; of named ones that are nowhere, 0."""
+def _values(source: ExportSource) -> tuple[dict[int, int], list[int]]:
+    """Return on how many planes each label is, and which are in several layers.
+
+    Of named ones that are nowhere the number of planes is 0.
+    """
     found: dict[int, int] = {}
+    layers: Counter[int] = Counter()
     for one in (source, *source.together):
         found = {v: 0 for v in one.labels if v != 0} | found
+        there: set[int] = set()
         for where in np.ndindex(*one.leading, one.grid[0]):
             for number in values_in(one.plane(where[:-1], where[-1])):
                 found[number] = found.get(number, 0) + 1
-    return dict(sorted(found.items()))
+                there.add(number)
+        layers.update(there)
+    return dict(sorted(found.items())), sorted(v for v, count in layers.items() if count > 1)
+
+
+def _clashes(source: ExportSource, shared: Sequence[int]) -> tuple[Finding, ...]:
+    """Return what is to be known of labels that several layers have: they become one segment."""
+    if not shared:
+        return ()
+    for value in shared:
+        labels = [one.labels.get(value) for one in (source, *source.together)]
+        names = list(dict.fromkeys(one.name for one in labels if one is not None and one.name))
+        if len(names) > 1:
+            return (_refusal(
+                f"two things in one label: {value} is {names[0]!r} in one layer and {names[1]!r} "
+                "in another; give one of them another number, or write the layers apart"
+            ),)  # fmt: skip
+    text = f"labels {_listed(shared)} are in several layers: each becomes one segment"
+    return (
+        Finding(FindingCode.SEGMENTS_OVERLAP, Severity.WARNING, text, {"labels": list(shared)}),
+    )
 
 
 def _with_all_labels(source: ExportSource) -> ExportSource:
@@ -296,55 +327,6 @@ def _numbered(
     return [(one, one.value if kind == "LABELMAP" else k) for k, one in enumerate(kept, 1)]
 
 
-def _planes_of(source: ExportSource) -> list[ExportSource]:
-    """Return a source for each segment of fractions."""
-    if not source.leading:
-        return [source]
-    return [
-        replace(
-            source,
-            array=source.array[k],
-            dims=source.dims[1:],
-            coords={},
-            levels=tuple(level[k] for level in source.levels),
-        )
-        for k in range(source.leading[0])
-    ]
-
-
-def _fraction_meanings(source: ExportSource) -> tuple[SegmentMeaning, ...]:
-    from napari_dicomdb.export.source import Label
-
-    count = source.leading[0] if source.leading else 1
-    coord = source.coords.get(source.dims[0]) if source.leading else None
-    names = () if coord is None else coord.values
-    rows = list(source.meta.get("segments") or ())
-    labels = {}
-    for k in range(count):
-        row = rows[k] if k < len(rows) and isinstance(rows[k], dict) else {}
-        name = str(names[k]) if k < len(names) else str(row.get("name") or source.name)
-        labels[k + 1] = Label(k + 1, name, features=row)
-    return meanings_of(replace(source, labels=labels), labels)
-
-
-def _share_limits(source: ExportSource) -> tuple[float, float, bool] | None:
-    """Return the lowest and highest value, and whether some are no numbers; None if no shares."""
-    low, high, gaps = np.inf, -np.inf, False
-    for where in np.ndindex(*source.leading, source.grid[0]):
-        plane = source.plane(where[:-1], where[-1])
-        known = np.isfinite(plane)
-        if not known.all():
-            if np.isinf(plane).any():
-                return None
-            gaps, plane = True, plane[known]
-        if plane.size:
-            low, high = min(low, float(plane.min())), max(high, float(plane.max()))
-            if low < -_BEYOND or high > 1 + _BEYOND:
-                return None
-    # Half of the smallest step becomes 0: there would be nothing to write.
-    return (low, high, gaps) if high * MAXIMUM > 0.5 else None
-
-
 def _why_not(source: ExportSource) -> list[Finding]:
     geometry = source.geometry
     if geometry is not None and not is_invertible(geometry.affine):
@@ -363,13 +345,16 @@ def _refusal(what: str) -> Finding:
 
 
 def _empty(values: Sequence[int]) -> Finding:
-    shown = ", ".join(map(str, values[:6])) + (" ..." if len(values) > 6 else "")
     return Finding(
         FindingCode.BAD_HEADER_VALUE,
         Severity.WARNING,
-        f"{len(values)} named segments have no voxel ({shown})",
+        f"{len(values)} named segments have no voxel ({_listed(values)})",
         {"labels": list(values)},
     )
+
+
+def _listed(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values[:6])) + (" ..." if len(values) > 6 else "")
 
 
 def _like_an_image(present: Sequence[int]) -> Finding:
