@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.export.sources import made_up
 
+from napari_dicomdb.export.exporters.image import ImageExporter
 from napari_dicomdb.export.images.stored_values import ValueRange, plan_stored, value_range
 from napari_dicomdb.export.numbers import decimal_string
 from napari_dicomdb.export.source import ExportSource
@@ -134,3 +135,28 @@ def test_what_single_precision_holds_is_said_to_be_exact() -> None:
     found = plan(array, meta={"rescale": [(0.5, 0.0)]})
     assert (found.slope, found.intercept, found.error) == (0.5, 0, 0)
     np.testing.assert_array_equal(found.encode(array) * 0.5, array)
+
+
+class Counting:
+    """A lazy array that counts the planes it gives."""
+
+    ndim, planes = 3, 0
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __getitem__(self, key):
+        self.planes += 1
+        return self.array[key]
+
+
+def test_values_are_looked_at_once_for_all_forms() -> None:
+    # Of a lazy array of floats all was read for each form anew.
+    lazy = Counting((np.arange(4 * 5 * 6).reshape(4, 5, 6) * 0.5).astype(np.float32))
+    source = made_up(lazy, meta={"modality": "CT", "rescale": [(0.5, 0.0)]})
+    offers = ImageExporter().examine(source)
+    assert [one.options["form"] for one in offers] == [
+        "classic", "secondary-capture", "multi-frame",
+    ]  # fmt: skip
+    assert all("all values are kept exactly" in one.reasons for one in offers)
+    assert lazy.planes == 2 * 4  # for the range, and for the rescale

@@ -14,11 +14,13 @@ import numpy as np
 from napari_dicomdb.export.numbers import decimal_string
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["StoredValues", "ValueRange", "plan_stored", "value_range"]
+__all__ = ["StoredValues", "ValueRange", "as_it_was", "plan_stored", "value_range"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def plan_stored(
     identity_only: bool = False,
     unsigned_only: bool = False,
     wide: bool = False,
+    again: Callable[[], StoredValues | None] | None = None,
 ) -> StoredValues:
     """Choose how to store values that `value_range` looked at, in 16 bits, or 32 where told.
 
@@ -159,6 +162,8 @@ def plan_stored(
         Multi-frame secondary captures store nothing else.
     wide : bool
         Take 32 bits for whole numbers that 16 do not hold exactly.
+    again : callable, optional
+        `as_it_was` of this source, for whoever asks several times: it reads all values.
     """
     padded = found.strange > 0
     if found.is_whole or source.dtype.kind in "biu":
@@ -168,9 +173,9 @@ def plan_stored(
         longer = _exact_in_32_bits(found, padded) if wide else None
         if longer is not None:
             return longer
-    again = _as_it_was(source, found)
-    if again is not None and not identity_only and not (no_intercept and again.intercept):
-        return again
+    known = None if identity_only else again() if again else as_it_was(source, found)
+    if known is not None and not (no_intercept and known.intercept):
+        return known
     scaled = _scaled(found, no_intercept, padded)
     if not no_intercept:
         return scaled
@@ -209,8 +214,8 @@ def _exact_in_32_bits(found: ValueRange, padded: bool) -> StoredValues | None:
     return None
 
 
-def _as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
-    """Use the rescale of the files it came from again, where all values still fit it."""
+def as_it_was(source: ExportSource, found: ValueRange) -> StoredValues | None:
+    """Use the rescale of the files it came from again; None where not all values fit it still."""
     pairs = {tuple(map(float, pair)) for pair in source.meta.get("rescale") or ()}
     if len(pairs) != 1 or found.strange:
         return None
