@@ -61,11 +61,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             _set_aside(again=count % 800 == 401)
 
 
+def _be_patient() -> None:
+    """Let what must happen in a window take as long as it does on a loaded machine."""
+    try:
+        from pytestqt.qtbot import QtBot
+    except ImportError:
+        return  # the library alone is tested
+    for wait in (QtBot.waitActive, QtBot.waitExposed, QtBot.waitSignal, QtBot.waitSignals):
+        wait.__kwdefaults__["timeout"] = 30_000
+    QtBot.waitUntil.__kwdefaults__["timeout"] = 30_000
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give each process of a parallel run under Xvfb a screen of its own.
 
     On a shared one they would take the keyboard's focus from each other.
     """
+    _be_patient()
     xvfb = shutil.which("Xvfb")
     if xvfb is None or os.environ.get("DICOMDB_HEADLESS") != "1":
         return

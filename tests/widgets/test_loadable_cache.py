@@ -65,7 +65,7 @@ class Recorder:
 
     def loadables(self, series):
         self.begun.set()
-        self.go.wait(10)
+        self.go.wait(60)
         self.looked.append(series.uid)
         return self._database.loadables(series) if series.uid in self._known else None
 
@@ -112,7 +112,7 @@ def test_known_ones_first_then_the_newest(cache, idle, database):
     cache.reset(recorder)
     ask(cache, series[:1])
     hurry(cache)
-    assert recorder.begun.wait(10)
+    assert recorder.begun.wait(60)
     ask(cache, series[1:])
     hurry(cache)
     recorder.go.set()
@@ -206,7 +206,7 @@ def test_answers_of_another_database_are_dropped(cache, idle, database):
     cache.reset(recorder)
     ask(cache, database.series())
     hurry(cache)
-    assert recorder.begun.wait(10)
+    assert recorder.begun.wait(60)
     cache.reset(None)
     recorder.go.set()
     idle()
@@ -220,7 +220,7 @@ def test_closing_stops_between_two_series(cache, database):
     cache.reset(recorder)
     ask(cache, database.series())
     hurry(cache)
-    assert recorder.begun.wait(10)
+    assert recorder.begun.wait(60)
     cache._task.cancel()
     recorder.go.set()
     cache.runner.close()

@@ -76,7 +76,7 @@ def test_cancel_raises_in_the_work(qtbot, runner):
     task = runner.submit(
         work, pass_progress=True, cancelled=lambda: told.append(True), returned=told.append
     )
-    assert started.wait(5)
+    assert started.wait(60)
     task.cancel()
     qtbot.waitUntil(lambda: bool(told))
     assert told == [True]
@@ -88,7 +88,7 @@ def test_a_result_that_comes_too_late_is_dropped_unless_wanted(qtbot, runner):
         go, told = threading.Event(), []
 
         def work(go=go):
-            go.wait(5)
+            go.wait(60)
             return "late"
 
         task = runner.submit(
@@ -116,7 +116,7 @@ def test_close_stops_running_work_and_delivers_nothing(qtbot):
 
     runner.submit(work, pass_progress=True, cancelled=lambda: told.append("cancelled"))
     runner.submit(lambda: told.append("queued work ran"))
-    assert started.wait(5)
+    assert started.wait(60)
     runner.close()
     QCoreApplication.processEvents()  # whatever was on its way arrives now
     assert told == []

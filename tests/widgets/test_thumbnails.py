@@ -41,7 +41,7 @@ class Maker:
     def __call__(self, uid):
         self.asked.append(uid)
         self.first.set()
-        assert self.go.wait(5)
+        assert self.go.wait(60)
         return self.answer(uid) if callable(self.answer) else self.answer
 
 
@@ -49,7 +49,7 @@ def test_last_asked_for_first(qtbot, runner, red):
     make = Maker(red)
     cache = ThumbnailCache(runner, make, workers=1)
     cache.picture("1")
-    assert make.first.wait(5)
+    assert make.first.wait(60)
     for uid in ("2", "3", "4", "3"):
         assert cache.picture(uid) is None
     make.go.set()
@@ -65,7 +65,7 @@ def test_what_is_in_sight_comes_first_and_what_scrolled_away_not_at_all(qtbot, r
     make = Maker(red)
     cache = ThumbnailCache(runner, make, workers=1)
     cache.picture("other")  # by another view
-    assert make.first.wait(5)
+    assert make.first.wait(60)
     cache.picture("elsewhere")
     cache.want(["a", "b", "c"], ["d"])
     cache.want(["c", "d", "e"], ["f"])
@@ -99,7 +99,7 @@ def test_a_queue_is_no_longer_than_a_screen(qtbot, runner, red, monkeypatch):
     make = Maker(red)
     cache = ThumbnailCache(runner, make, workers=1)
     cache.picture("0")
-    assert make.first.wait(5)
+    assert make.first.wait(60)
     for number in range(1, 100):
         cache.picture(str(number))
     make.go.set()

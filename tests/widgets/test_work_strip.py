@@ -28,7 +28,7 @@ def test_progress_and_result(qtbot, strip):
 
     def work(number, progress):
         progress(1, 4, "Copying")
-        go_on.wait(10)
+        go_on.wait(60)
         return number
 
     strip.run("Beginning", work, 7, returned=results.append)
