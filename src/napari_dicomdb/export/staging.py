@@ -84,6 +84,8 @@ def staging_folder(place: Path) -> Iterator[Path]:
     try:
         yield folder / _NEW
     finally:
+        # As long as the lock is there, others know what to delete, should this be killed.
+        shutil.rmtree(folder / _NEW, ignore_errors=True)
         if lock is not None:
             lock.close()
         shutil.rmtree(folder, ignore_errors=True)

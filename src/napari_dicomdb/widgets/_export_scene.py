@@ -16,6 +16,8 @@ from napari_dicomdb.viewer.scene import capture
 from napari_dicomdb.widgets.models.export_plan import LayerPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_dicomdb.api import Database
     from napari_dicomdb.export.exporter import Exportable
 
@@ -40,18 +42,26 @@ class SceneExport:
     def plan(self, database: Database | None) -> LayerPlan:
         """Return the way to write it; nothing is taken yet. Quick, on any thread."""
         uids: dict[str, None] = {}
-        study, size = "", 0
+        study, size, whole = "", 0, 0
         for layer in list(self._viewer.layers):
             known = dicom_metadata(layer)
-            if known is None:
+            whole += _bytes(layer)
+            if known is None or not _is_here(known, database):
                 size += _bytes(layer)
+            if known is None:
                 continue
             uids |= dict.fromkeys(map(str, known.get("instance_uids") or ()))
             study = study or str(known.get("study_uid") or "")
         title = str(self._viewer.title)
         name = "Scene" if title in ("", "napari") else title
         way = captured_exportable(
-            None, database, name=name, references=tuple(uids), size=size, study_uid=study
+            None,
+            database,
+            name=name,
+            references=tuple(uids),
+            size=size,
+            whole=whole,
+            study_uid=study,
         )
         return LayerPlan(self.name, way.source, [way])
 
@@ -61,6 +71,12 @@ class SceneExport:
         if not isinstance(exporter, CapturedScene):
             return way
         return exporter.with_scene(way, capture(self._viewer, name=way.source.name))
+
+
+def _is_here(known: Mapping[str, Any], database: Database | None) -> bool:
+    """Tell whether the database has a layer's images: else it is kept with its data."""
+    uids = tuple(known.get("instance_uids") or ())
+    return database is not None and bool(uids) and bool(database.instances(uid=str(uids[0])))
 
 
 def _bytes(layer: Any) -> int:

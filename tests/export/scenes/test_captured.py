@@ -9,6 +9,7 @@ from napari_dicomdb.export.exporters import scene as exporter_module
 from napari_dicomdb.export.exporters.scene import open_archive
 from napari_dicomdb.export.results import check_results, write_results
 from napari_dicomdb.export.scene_archive import Scene, SceneLayer, read_scene
+from napari_dicomdb.export.scenes import captured as captured_module
 from napari_dicomdb.export.scenes.captured import captured_exportable, write_captured
 from napari_dicomdb.export.study import StudyForm
 from napari_dicomdb.progress import no_progress
@@ -74,6 +75,28 @@ def test_what_is_too_large_is_said_before_and_when_it_is_known(
     monkeypatch.setattr(exporter_module, "LARGEST", 1000)
     with pytest.raises(ExportError, match="2 GB"):
         captured_exportable(scene).write(target, _made(tmp_path / "s"), progress=no_progress)
+    assert [p.name for p in tmp_path.rglob("*")] == ["s"]
+
+
+def test_too_large_with_all_data_is_foreseen(target):
+    way = captured_exportable(None, size=10, whole=2**31)
+    assert way.findings == ()
+    assert way.foresee(target) == ()
+    (told,) = way.with_options(embed=True).foresee(target)
+    assert "2.1 GB" in told
+    assert captured_exportable(None, size=10, whole=20).with_options(embed=True).foresee(
+        target
+    ) == ()  # fmt: skip
+
+
+def test_what_grows_too_large_is_not_packed_to_its_end(target, tmp_path, monkeypatch):
+    noise = np.random.default_rng(1).integers(0, 2**16, (40, 512, 512), np.uint16)
+    scene = Scene([SceneLayer("image", "noise", data=noise)], name="noise")
+    monkeypatch.setattr(captured_module, "LARGEST", 1_000_000)  # of 21 MB
+    with pytest.raises(ExportError, match="the scene has") as caught:
+        captured_exportable(scene).write(target, _made(tmp_path / "s"), progress=no_progress)
+    assert caught.value.reason == "cannot-be-written"
+    # Stopped while it was written, not by the check of what was written (2 GB).
     assert [p.name for p in tmp_path.rglob("*")] == ["s"]
 
 

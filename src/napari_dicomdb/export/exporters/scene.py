@@ -46,6 +46,7 @@ __all__ = [
     "description_need",
     "open_archive",
     "scene_exportable",
+    "too_large",
 ]
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -97,12 +98,8 @@ class SceneExporter:
         size = Path(archive).stat().st_size
         findings = []
         if size > LARGEST:
-            text = (
-                f"the scene has {size / 1e9:.1f} GB, DICOM objects of more than 2 GB cannot be "
-                "read by many programs: save it as a file, or first export its layers to the "
-                "study, so that the scene refers to them"
-            )
-            finding = Finding(FindingCode.OTHER_OBJECT, Severity.ERROR, text, {"bytes": size})
+            about = {"bytes": size}
+            finding = Finding(FindingCode.OTHER_OBJECT, Severity.ERROR, too_large(size), about)
             findings.append(finding)
         return [
             Exportable(
@@ -169,6 +166,15 @@ def open_archive(path: str | Path) -> IO[bytes]:
         raise LoadError(f"{path} is not there any more", reason="file-missing") from error
     except (InvalidDicomError, OSError, ValueError, EOFError) as error:
         raise bad_scene("it is neither an archive nor a DICOM object") from error
+
+
+def too_large(size: int) -> str:
+    """Return why an archive of so many bytes, or of more, is no DICOM object."""
+    return (
+        f"the scene has {size / 1e9:.1f} GB, DICOM objects of more than 2 GB cannot be read by "
+        "many programs: save it as a file, or first export its layers to the study, so that the "
+        "scene refers to them"
+    )
 
 
 def description_need(name: str) -> Need:

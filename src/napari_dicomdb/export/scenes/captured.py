@@ -18,6 +18,7 @@ from napari_dicomdb.export.exporters.scene import (
     SceneExporter,
     description_need,
     scene_exportable,
+    too_large,
 )
 from napari_dicomdb.export.files import cannot_write
 from napari_dicomdb.export.scene_archive import write_scene
@@ -89,6 +90,7 @@ def captured_exportable(
     name: str = "",
     references: Sequence[str] = (),
     size: int = 0,
+    whole: int = 0,
     study_uid: str = "",
 ) -> Exportable:
     """Return the way to write a scene that is in memory as DICOM (see `export.results`).
@@ -105,7 +107,10 @@ def captured_exportable(
     references : sequence of str
         SOP Instance UIDs that its layers came from.
     size : int
-        Bytes of the layers that do not come from DICOM, for the check of the disk.
+        Bytes of the layers that are kept with their data, for the check of the disk: those
+        that `database` has not.
+    whole : int
+        Bytes of all layers, which "Keep all data" keeps.
     study_uid : str
         Of the study to suggest for it.
     """
@@ -114,17 +119,14 @@ def captured_exportable(
         array=np.zeros(_PICTURE, np.uint8),
         dims=("slice", "row", "column"),
         is_rgb=True,
-        meta={"bytes": size, "study_uid": study_uid},
+        meta={"bytes": size, "whole": max(size, whole), "study_uid": study_uid},
         references=tuple(references),
     )
     findings = []
     if size > LARGEST:
-        text = (
-            f"its layers have {size / 1e9:.1f} GB, a DICOM object takes 2 GB: it may not fit, "
-            "unless it packs well; a file of a scene takes any size"
-        )
         about = {"bytes": size}
-        findings.append(Finding(FindingCode.OTHER_OBJECT, Severity.WARNING, text, about))
+        finding = Finding(FindingCode.OTHER_OBJECT, Severity.WARNING, _may_not_fit(size), about)
+        findings.append(finding)
     embed = Need(
         "embed", "Keep all data", "bool", False,
         tip="So that it opens without the images that its layers came from; larger",
@@ -142,6 +144,13 @@ def captured_exportable(
         needs=(description_need(source.name), embed),
         source=source,
         exporter=CapturedScene(scene, database),
+    )
+
+
+def _may_not_fit(size: int) -> str:
+    return (
+        f"its layers have {size / 1e9:.1f} GB, a DICOM object takes 2 GB: it may not fit, "
+        "unless it packs well; a file of a scene takes any size"
     )
 
 
@@ -170,6 +179,14 @@ class CapturedScene:
         """Return nothing: no other source is a scene in memory."""
         return []
 
+    def foresee(
+        self, exportable: Exportable, target: StudyTarget, options: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Return that it may be too large with all data, where it is not without."""
+        size, whole = (int(exportable.source.meta.get(key) or 0) for key in ("bytes", "whole"))
+        told = options.get("embed") and whole > LARGEST and size <= LARGEST
+        return (_may_not_fit(whole),) if told else ()
+
     def write(
         self,
         exportable: Exportable,
@@ -193,7 +210,8 @@ class CapturedScene:
             # Beside the object: there was a look at how much room is there.
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".scene-") as stage:
                 archive = Path(stage) / "scene.dicomscene"
-                written = write_captured(self.scene, archive, database=database, progress=progress)
+                tell = _while_small(archive, progress)
+                written = write_captured(self.scene, archive, database=database, progress=tell)
                 made = scene_exportable(archive, written)
                 made = made.with_options(**{n.key: options[n.key] for n in made.needs})
                 if "series_number" in options:
@@ -203,6 +221,18 @@ class CapturedScene:
             if isinstance(error, ExportError):
                 raise
             raise cannot_write(folder, error) from error
+
+
+def _while_small(archive: Path, progress: Progress) -> Progress:
+    """Stop what will be refused before gigabytes more of it are packed."""
+
+    def tell(done: int, total: int | None, text: str) -> None:
+        for one in archive.parent.iterdir():  # it has its name when it is complete
+            if one.stat().st_size > LARGEST:
+                raise ExportError(too_large(one.stat().st_size), reason="cannot-be-written")
+        progress(done, total, text)
+
+    return tell
 
 
 def _second_half(progress: Progress) -> Progress:
