@@ -7,14 +7,15 @@ import socket
 import sys
 
 import pytest
+from tests.servers import free_port
 
 from napari_dicomdb.network.port_owner import owner_of_port
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
 def test_this_process():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()  # which nobody else gets meanwhile
+    with socket.create_server(("127.0.0.1", port)):
         assert owner_of_port(port).endswith(f"(process {os.getpid()})")
     assert owner_of_port(port) == ""
 

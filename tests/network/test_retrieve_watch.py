@@ -9,6 +9,7 @@ import pytest
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import Cancelled
+from napari_dicomdb.network import retrieve_watch
 from napari_dicomdb.network.retrieve_report import RetrieveReport
 from napari_dicomdb.network.retrieve_watch import Watch
 from napari_dicomdb.progress import no_progress
@@ -46,7 +47,8 @@ def test_told_by_a_listener(tmp_path: Path) -> None:
         assert not watch.has("stranger")
 
 
-def test_cancelled_while_waiting(tmp_path: Path) -> None:
+def test_cancelled_while_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieve_watch, "_TURN", 3600.0)
     told: list[str] = []
 
     def progress(done: int, total: int | None, text: str) -> None:
@@ -63,7 +65,8 @@ def test_cancelled_while_waiting(tmp_path: Path) -> None:
     assert told == ["Retrieving", "Waiting to try pacs again"]
 
 
-def test_the_last_count_is_told(tmp_path: Path) -> None:
+def test_the_last_count_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieve_watch, "_TURN", 3600.0)
     told: list[tuple[int, int | None]] = []
     with Database.open(tmp_path / "db") as database:
         report = RetrieveReport("n")
