@@ -42,3 +42,14 @@ def test_percentages_are_numbers_not_strings(name: str) -> None:
     header = Dataset()
     axis.put(header, 1)
     assert header[axis.keyword].value == 12.5
+
+
+def test_what_is_no_number_is_no_time() -> None:
+    # Not a number stopped writing with the words of a library.
+    source = made_up(
+        np.zeros((2, 1, 2, 2)), dims=("time", *DIMS),
+        coords={"time": Coord((0.0, float("nan")), "s")},
+    )  # fmt: skip
+    (axis,) = leading_axes(source)
+    assert (axis.keyword, axis.values) == ("TemporalPositionIdentifier", (1, 2))
+    assert axis.times_ms == ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.export.images.leading_axes import leading_axes
+from napari_dicomdb.export.numbers import decimal_string
 from napari_dicomdb.export.study import new_uid
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class FrameDimensions:
             Slice, from 0, in the order of the stack.
         """
         from pydicom import Dataset
+        from pydicom.datadict import dictionary_VR
 
         content = groups.get("FrameContentSequence") or [Dataset()]
         content[0].StackID = "1"
@@ -140,7 +142,10 @@ class FrameDimensions:
         for one, step in zip(self.dimensions, lead, strict=True):
             axis = one.axis
             if one.group_keyword:
-                value = float(axis.values[step])
+                number = float(axis.values[step])
+                # Of a decimal string pydicom writes more digits than fit.
+                is_text = dictionary_VR(one.keyword) == "DS"
+                value = decimal_string(number) if is_text else number
                 setattr(groups, one.group_keyword, items(**{one.keyword: value}))
             elif one.keyword:
                 setattr(content[0], one.keyword, step + 1)

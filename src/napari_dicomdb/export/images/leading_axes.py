@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.export.images.diffusion_table import DiffusionTable
@@ -96,7 +97,7 @@ def _axis(source: ExportSource, name: str, length: int, taken: set[str]) -> Lead
     values = () if coord is None else tuple(coord.values)
     unit = "" if coord is None else coord.unit
     numbers = len(values) == length and all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in values
+        isinstance(v, int | float) and not isinstance(v, bool) and isfinite(v) for v in values
     )
     steps = tuple(range(1, length + 1))
     if name == _DIFFUSION:
