@@ -399,6 +399,32 @@ def test_labels_that_name_the_patient() -> None:
     assert told.count(b"canary") == 4  # manufacturer, model, a term, a published code
 
 
+@pytest.mark.parametrize(
+    ("charset", "name", "label", "left"),
+    [
+        ("ISO_IR 100", "Müller^Änne", "Tumor Müller, größer", "Tumor , größer"),
+        ("ISO_IR 192", "Wąłęsa^Łukasz", "Guz Wąłęsa płuca", "Guz płuca"),
+        ("ISO_IR 144", "Иванов^Иван", "Иванов лёгкое", "лёгкое"),
+        ("GB18030", "Zhang^San=张^三晓", "张三晓的肺", "的肺"),
+        (["", "ISO 2022 IR 87"], "Yamada^T=山田^太郎", "山田太郎の肺", "の肺"),
+        (["", "ISO 2022 IR 149"], "Hong^G=洪^吉洞=홍^길동", "홍길동의 폐", "의 폐"),
+    ],
+)
+def test_labels_within_items_are_read_in_the_character_set_around_them(
+    charset: Any, name: str, label: str, left: str
+) -> None:
+    dataset, segment, code = Dataset(), Dataset(), Dataset()
+    dataset.SpecificCharacterSet, dataset.PatientName = charset, name
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99X", label
+    segment.SegmentLabel = label
+    segment.SegmentedPropertyTypeCodeSequence = Sequence([code])
+    dataset.SegmentSequence = Sequence([segment])
+    made = _raw(_deidentified(_raw(dataset)))
+    (segment,) = made.SegmentSequence
+    assert segment.SegmentLabel == left
+    assert segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == left
+
+
 def test_words_where_terms_and_dates_are() -> None:
     dataset = Dataset()
     dataset.PatientName, dataset.PatientID = "Canary^Chest", "1"

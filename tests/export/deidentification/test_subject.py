@@ -50,7 +50,7 @@ def test_other_content_stays() -> None:
 
 def test_which_words_go_from_labels() -> None:
     words = {"doe", "li", "brain", "4711", "12345", "ab", "ab-4711", "a-1", "--", "müller"}
-    assert telling_words(words) == {"doe", "12345", "ab-4711", "müller"}
+    assert telling_words(words) == {"doe", "12345", "ab-4711", "müller", "muller"}
 
 
 def test_labels_without_the_patient() -> None:
@@ -60,6 +60,27 @@ def test_labels_without_the_patient() -> None:
     assert without_words("GTV_Müller_1", words) == "GTV__1"
     assert without_words("id Ab-4711!", words) == "id !"
     assert without_words("  does  janet  ", words) == "  does  janet  "
+
+
+def test_labels_in_scripts_without_spaces() -> None:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    dataset.OtherPatientNames = "Wang^Xiaodong=王^小東"
+    words = telling_words(name_words(dataset))
+    assert without_words("山田太郎の肝臓", words) == "の肝臓"
+    assert without_words("肝臓(やまだ)", words) == "肝臓()"
+    assert without_words("王小東 tumour", words) == "tumour"
+    assert without_words("女王 1", words) == "女王 1"  # one letter is in many words
+    dataset.PatientName = "Hong^Gildong=洪^吉洞=홍^길동"
+    assert without_words("홍길동의 간", telling_words(name_words(dataset))) == "의 간"
+
+
+def test_accents_of_labels_as_people_type_them() -> None:
+    words = telling_words({"müller", "wąłęsa"})
+    for typed in ("Müller", "Muller", "MULLER", "Mu\u0308ller"):
+        assert without_words(f"GTV {typed} 1", words) == "GTV 1"
+    assert without_words("Mu\u0308hle", words) == "Mu\u0308hle"  # and is not touched
 
 
 def test_codes_that_are_published() -> None:

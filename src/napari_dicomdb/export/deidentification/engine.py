@@ -92,10 +92,12 @@ class _Place:
     sop_class: str
     patient: Patient
     telling: frozenset[str]  # words that no text may keep, however technical
+    charsets: tuple[str, ...]  # of the data set around it: items seldom tell their own
     sequence: str = ""  # keyword of the sequence that it is in
 
-    def within(self, sequence: str) -> _Place:
-        return _Place(self.sop_class, self.patient, self.telling, sequence)
+    def within(self, sequence: str, item: Dataset) -> _Place:
+        charsets = text.charsets_in(item, self.charsets)
+        return _Place(self.sop_class, self.patient, self.telling, charsets, sequence)
 
 
 class Deidentifier:
@@ -130,7 +132,8 @@ class Deidentifier:
         sop_class = str(dataset.get("SOPClassUID", ""))
         words = patient.forbidden | name_words(dataset)
         known = Patient(patient.patient_id, patient.name, patient.days, words)
-        self._walk(dataset, _Place(sop_class, known, telling_words(words)))
+        charsets = text.charsets_in(dataset)
+        self._walk(dataset, _Place(sop_class, known, telling_words(words), charsets))
         dataset.PatientName = patient.name
         dataset.PatientID = patient.patient_id
 
@@ -179,7 +182,9 @@ class Deidentifier:
         if row is None:
             if vr == "SQ" or _is_sequence(tag):
                 self._into(dataset, tag, place)
-            elif may_say_words(vr, dictionary_VR(tag)) and self._has_words(dataset, tag, vr):
+            elif may_say_words(vr, dictionary_VR(tag)) and self._has_words(
+                dataset, tag, vr, place
+            ):
                 del dataset[tag]
                 self._count(tag, "removed")
             elif vr == "UI" and not self._are_uids(dataset, tag):
@@ -193,7 +198,7 @@ class Deidentifier:
         if action == "K" and vr == "UI" and not self._are_uids(dataset, tag):
             self._renew_uid(dataset, tag)
             return
-        if action == "K" and vr in ("DA", "DT", "TM") and self._has_words(dataset, tag, vr):
+        if action == "K" and vr in ("DA", "DT", "TM") and self._has_words(dataset, tag, vr, place):
             action = ""
         if action == "K":
             self._count(tag, "kept")
@@ -233,9 +238,8 @@ class Deidentifier:
             self._count(tag, "removed")
             return
         keyword = keyword_for_tag(tag) or f"{tag:08x}"
-        below = place.within(keyword)
         for item in element.value or ():
-            self._walk(item, below)
+            self._walk(item, place.within(keyword, item))
 
     def _resolved(self, compound: str, tag: int, place: _Place) -> str:
         """Choose from a compound action by the type of the attribute (PS3.15 E.3)."""
@@ -317,7 +321,7 @@ class Deidentifier:
         if vr in ("DA", "DT", "TM"):
             return self._shift(dataset, tag, vr, place)
         if tag == 0x00080201:  # time zone: the shifted times are still in it
-            zones = self._texts(dataset, tag, vr)
+            zones = self._texts(dataset, tag, vr, place)
             if not all(re.fullmatch(r"[+-]\d{4}", zone) for zone in zones):
                 return False
             self._count(tag, "kept")
@@ -326,10 +330,12 @@ class Deidentifier:
             self._count(tag & 0xFF00FFFF, "kept")
             return True
         if vr == "AS":
-            new = [capped_age(one) for one in self._texts(dataset, tag, vr)]
+            new = [capped_age(one) for one in self._texts(dataset, tag, vr, place)]
         elif vr in _FREE_TEXT:
             allowed, forbidden = self.profile.allowed_texts, place.patient.forbidden
-            new = [cleaned(one, allowed, forbidden) for one in self._texts(dataset, tag, vr)]
+            new = [
+                cleaned(one, allowed, forbidden) for one in self._texts(dataset, tag, vr, place)
+            ]
         else:
             return False
         new = [one for one in new if one]
@@ -346,14 +352,14 @@ class Deidentifier:
         words = place.telling
         if tag in _TERMS:
             words = words - vocabulary()  # people are called Chest; their chest is, too
-        olds = self._texts(dataset, tag, vr)
+        olds = self._texts(dataset, tag, vr, place)
         new = [without_words(one, words) for one in olds]
         if new != olds:
             self._set(dataset, tag, vr, new[0] if len(new) == 1 else new)
             self._count(tag, "cleaned")
 
     def _shift(self, dataset: Dataset, tag: int, vr: str, place: _Place) -> bool:
-        values = [one for one in self._texts(dataset, tag, vr) if one]
+        values = [one for one in self._texts(dataset, tag, vr, place) if one]
         new = [shifted(one, vr, place.patient.days) for one in values]
         if not new or None in new:
             return False
@@ -361,12 +367,12 @@ class Deidentifier:
         self._count(tag, "kept" if vr == "TM" else "shifted")  # by whole days
         return True
 
-    def _has_words(self, dataset: Dataset, tag: int, vr: str) -> bool:
-        return not all(map(is_like_a_number, self._texts(dataset, tag, vr)))
+    def _has_words(self, dataset: Dataset, tag: int, vr: str, place: _Place) -> bool:
+        return not all(map(is_like_a_number, self._texts(dataset, tag, vr, place)))
 
     @staticmethod
-    def _texts(dataset: Dataset, tag: int, vr: str) -> list[str]:
-        values = text.values_of(dataset.get_item(tag), vr, text.charsets_in(dataset))
+    def _texts(dataset: Dataset, tag: int, vr: str, place: _Place) -> list[str]:
+        values = text.values_of(dataset.get_item(tag), vr, place.charsets)
         return [] if isinstance(values, bytes) else [str(one) for one in values]
 
     # -- groups -----------------------------------------------------------------------
@@ -380,7 +386,7 @@ class Deidentifier:
             if tag & 0xFFFF < 0x1000:
                 continue
             reserved = tag & 0xFFFF0000 | (tag >> 8 & 0xFF)
-            names = self._texts(dataset, reserved, "LO") if reserved in dataset else []
+            names = self._texts(dataset, reserved, "LO", place) if reserved in dataset else []
             creator = names[0].strip() if names else ""
             vr = allowed_vr(tag, creator, **lists)
             if (vr and self._keep_private(dataset, tag, vr, place)) or (
@@ -411,7 +417,7 @@ class Deidentifier:
         if dataset[tag].VR != "SQ" or vr != "SQ":
             return False
         for item in dataset[tag].value or ():
-            self._walk(item, place.within("private"))
+            self._walk(item, place.within("private", item))
         return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from pydicom.dataset import Dataset
@@ -30,7 +31,10 @@ _CHARACTERISTICS = frozenset(
 _MEASURED_VALUES, _CONCEPT_CODES, _CONCEPT_NAME = 0x0040A300, 0x0040A168, 0x0040A043
 _IDS = (0x00100020, 0x00120040)
 _WORD = re.compile(r"[^\W_]+")
-_SHORTEST_NAME, _SHORTEST_NUMBER, _SHORTEST_ID = 3, 5, 4
+# Kana, ideographs, Hangul: written without spaces, names of two letters are usual.
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+                       "\uff66-\uff9f]")  # fmt: skip
+_SHORTEST_NAME, _SHORTEST_NUMBER, _SHORTEST_ID, _SHORTEST_UNSPACED = 3, 5, 4, 2
 _NO_NAMES = frozenset(
     ("anon", "anonymized", "anonymous", "brain", "derived", "dicom", "head", "image", "liver",
      "lung", "name", "none", "original", "patient", "phantom", "primary", "prostate",
@@ -82,6 +86,8 @@ def name_words(dataset: Dataset) -> frozenset[str]:
             values.decode("latin_1") if isinstance(values, bytes) else " ".join(map(str, values))
         )
         words.update(word.casefold() for word in _WORD.findall(whole))
+        words.update("".join(_WORD.findall(one)) for one in re.split(r"[=\s]", whole)
+                     if _UNSPACED.search(one))  # fmt: skip
         if tag in _IDS:
             words.add(whole.strip(" \0").casefold())
     return frozenset(words) - {DUMMY_TEXT.casefold()}
@@ -98,12 +104,23 @@ def telling_words(words: Iterable[str]) -> frozenset[str]:
     words : iterable of str
         From `name_words`, folded.
     """
-    return frozenset(w for w in words if _is_telling(w))
+    telling = [w for w in words if _is_telling(w)]
+    return frozenset((*telling, *map(_plain, telling)))
+
+
+def _plain(word: str) -> str:
+    """Return a word without accents: labels are often typed without them."""
+    if word.isascii() or _UNSPACED.search(word):
+        return word
+    parts = unicodedata.normalize("NFKD", word)
+    return "".join(c for c in parts if not unicodedata.combining(c))
 
 
 def _is_telling(word: str) -> bool:
     if word.isdigit():
         return len(word) >= _SHORTEST_NUMBER
+    if _UNSPACED.search(word):
+        return len(word) >= _SHORTEST_UNSPACED
     if _WORD.fullmatch(word):
         return len(word) >= _SHORTEST_NAME and word not in _NO_NAMES
     return len(word) >= _SHORTEST_ID and any(c.isalnum() for c in word)
@@ -117,13 +134,15 @@ def without_words(text: str, words: frozenset[str]) -> str:
     >>> without_words("Tumour (Doe) 2", frozenset({"doe"}))
     'Tumour () 2'
     """
+    given, text = text, unicodedata.normalize("NFC", text)
     folded = text.casefold()
-    for one in words:
-        if one in folded and not _WORD.fullmatch(one):  # an ID
+    for one in sorted(words, key=lambda word: (-len(word), word)):
+        # An ID, or a name within a script without spaces.
+        if one in folded and (not _WORD.fullmatch(one) or _UNSPACED.search(one)):
             text = re.sub(re.escape(one), "", text, flags=re.IGNORECASE)
     made = _WORD.sub(lambda m: "" if m[0].casefold() in words else m[0], text)
     if made.casefold() == folded:
-        return text
+        return given
     made = re.sub(r"\s+", " ", made).strip()
     return made if _WORD.search(made) else DUMMY_TEXT
 
