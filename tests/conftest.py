@@ -6,6 +6,7 @@ import ctypes
 import gc
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -78,6 +79,9 @@ def pytest_configure(config: pytest.Config) -> None:
     On a shared one they would take the keyboard's focus from each other.
     """
     _be_patient()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As of what a shell runs in the background; children would ignore Ctrl+C, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     xvfb = shutil.which("Xvfb")
     if xvfb is None or os.environ.get("DICOMDB_HEADLESS") != "1":
         return
