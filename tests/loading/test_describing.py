@@ -52,6 +52,32 @@ def test_units(series, records, attributes, units):
     assert describing.units_of(FrameSet.of(records(series.paths))) == units
 
 
+@pytest.mark.parametrize(
+    ("code", "line", "units"),
+    [
+        ("mm2/s", (0.5, 10.0), "mm2/s"),
+        ("[hnsf'U]", (0.5, 10.0), "HU"),
+        ("1", (0.5, 10.0), ""),
+        ("mm2/s", (0.25, 10.0), ""),  # other values than those of the rescale
+        ("mm2/s", (0.5, 11.0), ""),
+    ],
+)
+def test_units_of_a_map_that_is_the_rescale(series, records, code, line, units):
+    item, unit = pydicom.Dataset(), pydicom.Dataset()
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = code, "UCUM", code
+    item.RealWorldValueSlope, item.RealWorldValueIntercept = line
+    item.MeasurementUnitsCodeSequence = [unit]
+    series.axial(
+        [0],
+        Modality="MR",
+        RescaleSlope=0.5,
+        RescaleIntercept=10,
+        RescaleType="US",
+        RealWorldValueMappingSequence=[item],
+    )
+    assert describing.units_of(FrameSet.of(records(series.paths))) == units
+
+
 def test_windows_of_the_middle_slice(series, records):
     for z, center in enumerate((10, 20, 30)):
         series.axial([z], WindowCenter=center, WindowWidth=100)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom import pet
 from napari_dicomdb.dicom.codecs import is_available
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.dicom.real_world import (
+    SEQUENCE,
+    mappings_of_text,
+    mappings_of_values,
+    maps_of,
+)
+from napari_dicomdb.dicom.values import parse_ds
 from napari_dicomdb.dicom.voi import windows_of, windows_of_slices
 
 if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
+    from napari_dicomdb.dicom.real_world import RealWorldMap
     from napari_dicomdb.dicom.voi import Window
     from napari_dicomdb.loading.frames import FrameSet
 
@@ -34,6 +43,8 @@ _NATIVE = frozenset(
     }
 )
 _LONGEST_NAME = 200
+_SAME_LINE = 1e-6
+_OURS = {"[hnsf'U]": "HU"}  # by UCUM
 _WINDOW_KEYWORDS = (
     "WindowCenter",
     "WindowWidth",
@@ -64,9 +75,40 @@ def units_of(frames: FrameSet) -> str:
     rescale_type = str(frames.value("RescaleType", 0) or "").strip()
     if rescale_type and rescale_type != "US":  # "US": unspecified
         return rescale_type
+    mapped = _units_of_map(frames)
+    if mapped:
+        return mapped
     # CT: Hounsfield units where RescaleType is absent (PS3.3 Section C.8.2.1.1.2).
     is_ct = values.get("Modality") == "CT" and not rescale_type
     return "HU" if is_ct and frames.value("RescaleIntercept", 0) is not None else ""
+
+
+def _units_of_map(frames: FrameSet) -> str:
+    """Return the unit of a real-world value map that is the modality LUT itself, "" without."""
+    said = frames.value(SEQUENCE, 0)
+    if said is None:
+        return ""
+    text = isinstance(said, str)
+    items = mappings_of_text(said) if text else mappings_of_values(frames.instances[0].values)
+    for one in maps_of(items):
+        if one.units and _is_modality_lut(frames, one):
+            return _OURS.get(one.units, one.units)
+    return ""
+
+
+def _is_modality_lut(frames: FrameSet, one: RealWorldMap) -> bool:
+    """Return whether a map, of the first frame, gives the values that its rescale gives."""
+    if one.line is None:
+        return False
+    slope = _number(frames.value("RescaleSlope", 0), 1.0)
+    intercept = _number(frames.value("RescaleIntercept", 0), 0.0)
+    near = math.isclose(one.line[0], slope, rel_tol=_SAME_LINE)
+    return near and abs(one.line[1] - intercept) <= max(abs(intercept), abs(slope)) * _SAME_LINE
+
+
+def _number(value: Any, otherwise: float) -> float:
+    numbers = parse_ds(str(value), lenient=True) if value is not None else ()
+    return numbers[0] if numbers else otherwise
 
 
 def windows_of_frames(frames: FrameSet) -> tuple[Window, ...]:

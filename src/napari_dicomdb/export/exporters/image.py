@@ -44,6 +44,7 @@ from napari_dicomdb.export.images.stored_values import (
     plan_stored,
     value_range,
 )
+from napari_dicomdb.export.images.value_units import can_be_said
 from napari_dicomdb.export.pixel_history import refuse_burned_in
 from napari_dicomdb.export.planes import (
     geometry_findings,
@@ -380,7 +381,7 @@ def _losses(
         losses.append("characters of its name that DICOM has no place for are left out")
     for name in axes_not_kept(source, form):
         losses.append(f"what the axis {name!r} means is not kept, only its order")
-    captured = form in ("secondary-capture", "multi-frame")
-    if captured and source.units and not (source.units == "HU" and form != "multi-frame"):
+    known = source.units == "HU" or (form in ("classic", "enhanced") and source.modality == "PT")
+    if source.units and not known and not can_be_said(source.units):
         losses.append(f"the unit of the values ({source.units}) is not kept")
     return tuple(losses)

@@ -12,6 +12,7 @@ from napari_dicomdb.export.images.frame_dimensions import FrameDimensions, items
 from napari_dicomdb.export.images.leading_axes import leading_axes
 from napari_dicomdb.export.images.pixel_encoding import set_pixels
 from napari_dicomdb.export.images.single_frames import Drawing, copied, single_frames
+from napari_dicomdb.export.images.value_units import say_units
 from napari_dicomdb.export.numbers import decimal_string, decimal_strings
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.pixel_history import refuse_burned_in, say_loss
@@ -51,7 +52,8 @@ _OF_FRAMES = (
     "FrameReferenceTime", "EchoTime", "InversionTime", "FlipAngle", "RepetitionTime",
     "DiffusionBValue", "DiffusionGradientOrientation", "DiffusionDirectionality",
     "MRDiffusionSequence",
-    "AcquisitionNumber", "EchoNumbers",
+    "AcquisitionNumber", "EchoNumbers", "KVP", "NominalPercentageOfCardiacPhase",
+    "NominalPercentageOfRespiratoryPhase",
 )  # fmt: skip
 
 
@@ -225,11 +227,14 @@ def write_multi_frame_capture(
         made.RescaleIntercept = decimal_string(drawing.stored.intercept)
         made.RescaleSlope = decimal_string(drawing.stored.slope)
         made.RescaleType = "US"
+        say_units(made, drawing.source, drawing.stored)  # HU are not said by it any more
     _say_increments(made, singles, drawing)
     if "ImagePositionPatient" in singles[0]:
         _functional_groups(made, singles, drawing)
-    elif "PixelSpacing" in singles[0]:
-        made.PixelSpacing = singles[0].PixelSpacing
+    else:
+        for keyword in ("PixelSpacing", "WindowCenter", "WindowWidth"):
+            if keyword in singles[0]:
+                made[keyword] = singles[0][keyword]
     references: dict[str, Dataset] = {}
     for single in singles:
         for item in single.get("SourceImageSequence", ()):

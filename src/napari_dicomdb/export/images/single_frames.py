@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.export.images.leading_axes import LeadingAxis, leading_axes
 from napari_dicomdb.export.images.pixel_encoding import set_pixels
+from napari_dicomdb.export.images.value_units import say_units
 from napari_dicomdb.export.numbers import decimal_string, window_strings
 from napari_dicomdb.export.object_file import write_object
 from napari_dicomdb.export.pixel_history import burned_in_annotation, say_loss
@@ -246,6 +247,7 @@ def _describe_values(dataset: Dataset, drawing: Drawing) -> None:
         dataset.RescaleSlope = decimal_string(stored.slope)
         if dataset.Modality != "PT" or drawing.is_secondary:
             dataset.RescaleType = source.units[:16] if source.units == "HU" else "US"
+    say_units(dataset, source, stored)
     window = None if source.window is None else window_strings(*source.window)
     if window is not None and source.window is not None and source.window[1] > source.window[0]:
         dataset.WindowCenter, dataset.WindowWidth = window
