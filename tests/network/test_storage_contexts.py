@@ -11,7 +11,9 @@ from napari_dicomdb.network.storage_contexts import COMMON_CLASSES, SYNTAXES, st
 def test_known_to_others() -> None:
     known = set(_STORAGE_CLASSES.values())
     assert known.issuperset(COMMON_CLASSES)
-    assert all(UID(uid).is_transfer_syntax for uid in SYNTAXES)
+    # JPEG XL (Supplement 232) is younger than pydicom 3.0.1.
+    jpeg_xl = {f"1.2.840.10008.1.2.4.{n}" for n in (110, 111, 112)}
+    assert all(UID(uid).is_transfer_syntax for uid in set(SYNTAXES) - jpeg_xl)
     assert len(set(SYNTAXES)) == len(SYNTAXES)
     # What pydicom reads beyond is fragmentable video and reports of JPIP.
     assert len({str(uid) for uid in AllTransferSyntaxes} - set(SYNTAXES)) <= 12

@@ -200,9 +200,10 @@ def _tls_of(context: typer.Context, old: Node | None) -> Tls | None:
 
     before = old.tls if old is not None else None
     given = context.params
-    # Files are looked for wherever the command runs later: write whole paths.
+    # Files are looked for wherever the command runs later: write whole paths (older typers give
+    # texts here).
     files = {"ca": given["ca"], "certificate": given["certificate"], "key": given["key"]}
-    changes: dict[str, object] = {k: str(v.absolute()) for k, v in files.items() if v is not None}
+    changes: dict[str, object] = {k: str(Path(v).absolute()) for k, v in files.items() if v}
     if _is_named(context, "check_hostname"):
         changes["check_hostname"] = given["check_hostname"]
     if given["tls"] or changes:
