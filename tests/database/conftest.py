@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from napari_dicomdb.database import Database
+from napari_dicomdb.database.receiving import Inbox
+from napari_dicomdb.dicom.encoding import locate_data_set
 
+HERE = Path(__file__).parent
 ROOT_UID = "1.2.826.0.1.3680043.8.498.77"
 
 
@@ -113,6 +123,64 @@ def dump(database: Database) -> dict[str, Any]:
     }
 
 
+def data_set(path: Path) -> bytes:
+    """Return the data set of a file as it is sent: without preamble and meta information."""
+    with path.open("rb") as file:
+        file.seek(locate_data_set(file).offset)
+        return file.read()
+
+
+def receive(inbox: Inbox, path: Path, uid: str = "", source: str = "SENDER") -> Path:
+    """Have an inbox take a file piece by piece; return where it is kept."""
+    ds = dcmread(path, stop_before_pixels=True)
+    syntax = ds.file_meta.TransferSyntaxUID
+    with inbox.open(ds.SOPClassUID, uid or ds.SOPInstanceUID, syntax, source) as arrival:
+        raw = data_set(path)
+        for start in range(0, len(raw), 100):
+            arrival.write(memoryview(raw)[start : start + 100])
+        kept = arrival.commit()
+        assert arrival.header is not None
+        assert arrival.size == len(raw)
+    return kept
+
+
+def module_here(name: str) -> ModuleType:
+    """Return a module of this folder that is not a test."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def act(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Give a function that acts on a database in another process, killed at a given call."""
+    home = tmp_path_factory.mktemp("home")
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(HERE / "victims.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "DICOMDB_SETTINGS": str(home / "settings.json")},
+    )
+
+    def ask(what: str, root: Path, fatal: int = 0, **how: Any) -> dict[str, Any]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        request = {"what": what, "root": str(root), "fatal": fatal, **how}
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        answer: dict[str, Any] = json.loads(process.stdout.readline())
+        # Neither a traceback nor a signal that was not asked for, such as SIGBUS.
+        assert answer["code"] in ((0, -signal.SIGKILL) if fatal else (0,)), answer
+        return answer
+
+    with process:
+        yield ask
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """Give an empty database."""
@@ -153,3 +221,10 @@ def _write_series() -> Callable[..., list[Path]]:
 @pytest.fixture(name="dump", scope="session")
 def _dump() -> Callable[[Database], dict[str, Any]]:
     return dump
+
+
+@pytest.fixture
+def inbox(database: Database) -> Iterator[Inbox]:
+    """Take what arrives for the database."""
+    with Inbox(database) as opened:
+        yield opened

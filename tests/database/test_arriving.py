@@ -5,46 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pydicom
 import pytest
+from tests.database.conftest import ROOT_UID, data_set, receive
 
 from napari_dicomdb.database import Database, arriving
 from napari_dicomdb.database.receiving import Inbox
-from napari_dicomdb.dicom.encoding import locate_data_set
 from napari_dicomdb.errors import DatabaseError, HeaderError, NotDicomError
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
-ROOT_UID = "1.2.826.0.1.3680043.8.498.77"
-
-
-def data_set(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(locate_data_set(file).offset)
-        return file.read()
-
-
-@pytest.fixture
-def inbox(database: Database) -> Iterator[Inbox]:
-    with Inbox(database) as opened:
-        yield opened
-
-
-def receive(inbox: Inbox, path: Path, uid: str = "", source: str = "SENDER") -> Path:
-    ds = pydicom.dcmread(path, stop_before_pixels=True)
-    syntax = ds.file_meta.TransferSyntaxUID
-    with inbox.open(ds.SOPClassUID, uid or ds.SOPInstanceUID, syntax, source) as arrival:
-        raw = data_set(path)
-        for start in range(0, len(raw), 100):
-            arrival.write(memoryview(raw)[start : start + 100])
-        kept = arrival.commit()
-        assert arrival.header is not None
-        assert arrival.size == len(raw)
-    return kept
 
 
 def test_partial_is_nowhere_visible(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.database.conftest import module_here
 
 from napari_dicomdb.database import Database, schema
 
@@ -31,40 +28,7 @@ Act = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def checker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("checker", HERE / "checker.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def act(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Act]:
-    """Give a function that acts on a database in another process, killed at a given call."""
-    home = tmp_path_factory.mktemp("home")
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(HERE / "victims.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "DICOMDB_SETTINGS": str(home / "settings.json")},
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-
-    def ask(what: str, root: Path, fatal: int = 0, **how: Any) -> dict[str, Any]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        request = {"what": what, "root": str(root), "fatal": fatal, **how}
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        answer: dict[str, Any] = json.loads(process.stdout.readline())
-        assert answer["code"] in (0, -signal.SIGKILL), answer
-        return answer
-
-    with process:
-        yield ask
+    return module_here("checker")
 
 
 @pytest.fixture(scope="module")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.database.conftest import module_here
 
 from napari_dicomdb.database import Database, schema
 
@@ -29,15 +26,6 @@ INSIDE = "DICOMDB_TEST_NAMESPACE"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs tmpfs")
 
 Act = Callable[..., dict[str, Any]]
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def mount_command() -> list[str] | None:
@@ -89,32 +77,6 @@ def test_in_a_namespace_of_its_own() -> None:
 
 
 @pytest.fixture(scope="module")
-def act(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Act]:
-    home = tmp_path_factory.mktemp("home")
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(HERE / "victims.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "DICOMDB_SETTINGS": str(home / "settings.json")},
-    )
-
-    def ask(what: str, root: Path, **how: Any) -> dict[str, Any]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        request = {"what": what, "root": str(root), "fatal": 0, **how}
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        answer: dict[str, Any] = json.loads(process.stdout.readline())
-        # Neither a traceback nor a SIGBUS.
-        assert answer["code"] == 0, (answer, signal.Signals(-min(answer["code"], -1)))
-        return answer
-
-    with process:
-        yield ask
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, write_series: Callable[..., Any]) -> Path:
     root = tmp_path_factory.mktemp("full") / "in"
     for series in (1, 2, 3):
@@ -137,7 +99,7 @@ class Trial:
 
     def __init__(self, act: Act, dump: Callable[..., Any], disk: Path, folder: Path) -> None:
         self.act, self.dump, self.disk, self.folder = act, dump, disk, folder
-        self.checker = load("checker")
+        self.checker = module_here("checker")
         self.copy: bool | None = False
 
     def prepare(self, copy: bool | None) -> Path:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.database.conftest import data_set, module_here
 
 from napari_dicomdb.database import Database
 from napari_dicomdb.database.received import Folder, has_left
 from napari_dicomdb.database.receiving import Inbox
-from napari_dicomdb.dicom.encoding import locate_data_set
 from napari_dicomdb.errors import DatabaseError
 
 HERE = Path(__file__).parent
@@ -32,43 +27,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 @pytest.fixture(scope="module")
 def checker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("checker", HERE / "checker.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def act(tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Give a function that acts in another process, killed at a given call."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(HERE / "victims.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "DICOMDB_SETTINGS": str(tmp_path / "settings.json")},
-    )
-
-    def ask(what: str, root: Path, fatal: int = 0, **how: Any) -> dict[str, Any]:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        request = {"what": what, "root": str(root), "fatal": fatal, **how}
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        answer: dict[str, Any] = json.loads(process.stdout.readline())
-        assert answer["code"] in (0, -signal.SIGKILL), answer
-        return answer
-
-    with process:
-        yield ask
-
-
-def data_set(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(locate_data_set(file).offset)
-        return file.read()
+    return module_here("checker")
 
 
 def test_killed_at_any_moment(

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from pydicom.data import get_testdata_file
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
@@ -16,6 +17,8 @@ from qtpy.QtWidgets import QWidget
 from napari_dicomdb import Database
 from napari_dicomdb.viewer.phantom import write_phantom_study
 from napari_dicomdb.widgets import _session
+from napari_dicomdb.widgets._session import attach_session
+from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import current_palette
 
 
@@ -103,3 +106,53 @@ def browser(database, make_browser, qtbot):
     lists = widget.lists
     qtbot.waitUntil(lambda: lists.series_model.rowCount() == len(SERIES), timeout=20_000)
     return widget
+
+
+@pytest.fixture
+def on_screen(browser, qtbot):
+    """The browser on the phantom study, on the screen, all its tables read."""
+    browser.window().show()
+    qtbot.waitExposed(browser.window())
+    browser.window().activateWindow()
+    qtbot.waitUntil(browser.window().isActiveWindow)
+    lists = browser.lists
+    qtbot.waitUntil(lambda: lists.study_model.rowCount() == 1)
+    qtbot.waitUntil(lambda: not any(view.model().is_waiting for view in lists.views))
+    return browser
+
+
+@pytest.fixture
+def runner():
+    """Two threads for what may wait."""
+    made = TaskRunner("test", 2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def three(database):
+    """The phantom study of four series and two of other patients."""
+    database.import_paths(
+        [get_testdata_file("MR_small.dcm"), get_testdata_file("CT_small.dcm")], workers=0
+    )
+    return database
+
+
+@pytest.fixture
+def session(qtbot, user_folders):
+    """What docks share, with the default database open."""
+    made, detach = attach_session()
+    with qtbot.waitSignal(made.opened, timeout=20_000):
+        made.open()
+    yield made
+    detach()
+
+
+@pytest.fixture
+def network(qtbot, database):
+    """What docks share of the network, with the queue of jobs open."""
+    session, detach = attach_session()
+    with qtbot.waitSignal(session.network.queue_opened, timeout=20_000):
+        session.open()
+    yield session.network
+    detach()

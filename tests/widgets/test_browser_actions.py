@@ -36,17 +36,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*QDragEnterEvent:DeprecationWar
 
 
 @pytest.fixture
-def browser(browser, qtbot):
-    """The browser on the phantom study, on the screen, all its tables read."""
-    browser.window().show()
-    qtbot.waitExposed(browser.window())
-    browser.window().activateWindow()
-    qtbot.waitUntil(browser.window().isActiveWindow)
-    lists = browser.lists
-    qtbot.waitUntil(lambda: lists.study_model.rowCount() == 1)
-    qtbot.waitUntil(lambda: not any(view.model().is_waiting for view in lists.views))
-    lists.series.setFocus()
-    return browser
+def browser(on_screen):
+    """The browser on the screen, its series ready for keys."""
+    on_screen.lists.series.setFocus()
+    return on_screen
 
 
 @pytest.fixture

@@ -26,19 +26,6 @@ from napari_dicomdb.viewer.phantom import write_phantom_study
 
 
 @pytest.fixture
-def on_screen(browser, qtbot):
-    """The browser on the phantom study, on the screen, all its tables read."""
-    browser.window().show()
-    qtbot.waitExposed(browser.window())
-    browser.window().activateWindow()
-    qtbot.waitUntil(browser.window().isActiveWindow)
-    lists = browser.lists
-    qtbot.waitUntil(lambda: lists.study_model.rowCount() == 1)
-    qtbot.waitUntil(lambda: not any(view.model().is_waiting for view in lists.views))
-    return browser
-
-
-@pytest.fixture
 def moving(on_screen, qtbot, tmp_path, phantom_folder):
     """The browser on a copy of the study that may be moved about."""
     images = shutil.copytree(phantom_folder, tmp_path / "images")

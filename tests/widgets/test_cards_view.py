@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QApplication, QToolTip
 
 from napari_dicomdb import Database
 from napari_dicomdb.widgets import _card_choice, _card_hands, _drag
-from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import current_palette
 from napari_dicomdb.widgets.card_layout import PATIENT, STUDY, Spot
 from napari_dicomdb.widgets.cards_view import StudyCardsView
@@ -26,13 +25,6 @@ KEY, CONTROL, SHIFT = (
     Qt.KeyboardModifier.ShiftModifier,
 )
 NONE, LEFT = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
-
-
-@pytest.fixture
-def runner():
-    made = TaskRunner("test-cards", 2)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -50,15 +42,6 @@ def make_view(qtbot, runner, palette):
         return view
 
     return make
-
-
-@pytest.fixture
-def three(database):
-    """The phantom study of four series and two of other patients."""
-    database.import_paths(
-        [get_testdata_file("MR_small.dcm"), get_testdata_file("CT_small.dcm")], workers=0
-    )
-    return database
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from tests.widgets.anonymising import press, press_tick, tick, type_mapping
 
 from napari_dicomdb.errors import Cancelled
 from napari_dicomdb.export.deidentification.mapping import is_encrypted, read_mapping
-from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets.export_dialog import ExportDialog
 
 
@@ -114,22 +113,17 @@ def test_cancel_stops_and_keeps_the_dialog(qtbot, dialog, database, tmp_path, mo
     assert not dialog.isVisible()
 
 
-def test_in_the_background_as_a_job(qtbot, database, palette, tmp_path, phantom):
-    session, detach = attach_session()
-    session.open()
-    qtbot.waitUntil(lambda: session.network.queue is not None, timeout=20_000)
-    made = ExportDialog(database, database.series(), "4 series", palette, network=session.network)
+def test_in_the_background_as_a_job(qtbot, database, palette, tmp_path, network):
+    made = ExportDialog(database, database.series(), "4 series", palette, network=network)
     qtbot.addWidget(made)
     made.open()
     assert not made.job_button.isEnabled()
     qtbot.keyClicks(made.target, str(tmp_path / "out"))
     qtbot.mouseClick(made.job_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not made.isVisible(), timeout=20_000)
-    network = session.network
     qtbot.waitUntil(lambda: [job.state for job in network.jobs] == ["done"], timeout=30_000)
     written = {pydicom.dcmread(p).SOPInstanceUID for p in (tmp_path / "out").rglob("*.dcm")}
     assert written == {i.uid for i in database.instances()}
-    detach()
 
 
 def test_without_a_queue_there_is_no_background(dialog):
@@ -181,9 +175,8 @@ def test_mappings_tell_of_two_exports(qtbot, dialog, database, palette, tmp_path
     assert told[0] == told[1]
 
 
-def test_a_mapping_is_not_for_a_job(qtbot, database, palette, tmp_path):
-    session, detach = attach_session()
-    made = ExportDialog(database, database.series(), "4 series", palette, network=session.network)
+def test_a_mapping_is_not_for_a_job(qtbot, database, palette, tmp_path, network):
+    made = ExportDialog(database, database.series(), "4 series", palette, network=network)
     qtbot.addWidget(made)
     made.open()
     qtbot.keyClicks(made.target, str(tmp_path / "out"))
@@ -195,4 +188,3 @@ def test_a_mapping_is_not_for_a_job(qtbot, database, palette, tmp_path):
     assert "export at once" in made.job_button.toolTip()
     press_tick(qtbot, made.anonymise)
     assert made.job_button.isEnabled()
-    detach()

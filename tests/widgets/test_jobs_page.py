@@ -13,21 +13,11 @@ from qtpy.QtWidgets import QMenu
 
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node
-from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets._theme import style_sheet
 from napari_dicomdb.widgets.jobs_page import JobsPage
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
-
-
-@pytest.fixture
-def network(qtbot, database):
-    session, detach = attach_session()
-    with qtbot.waitSignal(session.network.queue_opened, timeout=20_000):
-        session.open()
-    yield session.network
-    detach()
 
 
 @pytest.fixture

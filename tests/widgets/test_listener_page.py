@@ -19,15 +19,6 @@ from napari_dicomdb.widgets.listener_page import ListenerPage
 
 
 @pytest.fixture
-def session(qtbot, user_folders):
-    made, detach = attach_session()
-    with qtbot.waitSignal(made.opened, timeout=20_000):
-        made.open()
-    yield made
-    detach()
-
-
-@pytest.fixture
 def page(qtbot, session, palette):
     runner = TaskRunner("test")
     made = ListenerPage(session.network, runner, palette)

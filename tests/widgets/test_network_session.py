@@ -7,18 +7,7 @@ import socket
 import subprocess
 import sys
 
-import pytest
-
 from napari_dicomdb.widgets._session import attach_session
-
-
-@pytest.fixture
-def session(qtbot, user_folders):
-    made, detach = attach_session()
-    with qtbot.waitSignal(made.opened, timeout=20_000):
-        made.open()
-    yield made
-    detach()
 
 
 def test_follows_the_database(qtbot, session, tmp_path):
@@ -67,9 +56,8 @@ def test_jobs_that_cannot_be_read_are_told_once(qtbot, session, monkeypatch):
 
 def test_threads_end_with_the_last_dock(qtbot, session):
     network = session.network
-    qtbot.waitUntil(lambda: network.queue is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: network.queue is not None and network.queue.is_started, timeout=20_000)
     queue = network.queue
-    assert queue.is_started
     network.close()
     assert not queue.is_started
     assert network.queue is None

@@ -15,7 +15,6 @@ from tests.widgets.anonymising import press, tick, type_mapping
 from napari_dicomdb.export.deidentification.mapping import read_mapping
 from napari_dicomdb.network.node import Node
 from napari_dicomdb.network.nodes import add_node, load_nodes
-from napari_dicomdb.widgets._session import attach_session
 from napari_dicomdb.widgets.send_dialog import SendDialog
 
 
@@ -29,15 +28,6 @@ def peer(tmp_path, program):
     with running(words, [port], tmp_path):
         add_node(Node("peer", host="127.0.0.1", port=port))
         yield folder
-
-
-@pytest.fixture
-def network(qtbot, database):
-    session, detach = attach_session()
-    with qtbot.waitSignal(session.network.queue_opened, timeout=20_000):
-        session.open()
-    yield session.network
-    detach()
 
 
 @pytest.fixture

@@ -5,26 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from pydicom.data import get_testdata_file
 
-from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets.models.study_cards import StudyCardsModel
-
-
-@pytest.fixture
-def runner():
-    made = TaskRunner("test-cards", 2)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def three(database):
-    """The phantom study and two of other patients."""
-    database.import_paths(
-        [get_testdata_file("MR_small.dcm"), get_testdata_file("CT_small.dcm")], workers=0
-    )
-    return database
 
 
 @pytest.fixture

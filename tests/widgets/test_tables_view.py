@@ -11,19 +11,11 @@ from qtpy.QtCore import Qt
 from napari_dicomdb.widgets import tables_view
 from napari_dicomdb.widgets._drag import SERIES_MIME
 from napari_dicomdb.widgets._session import recall_view
-from napari_dicomdb.widgets._tasks import TaskRunner
 from napari_dicomdb.widgets.models import _roles, paged_table, place_of
 from napari_dicomdb.widgets.tables_view import TablesView
 from napari_dicomdb.widgets.thumbnails import ThumbnailCache
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
-
-
-@pytest.fixture
-def runner():
-    made = TaskRunner("test-tables", 2)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +13,6 @@ from napari_dicomdb.network.jobs.leases import Lease
 from napari_dicomdb.network.jobs.store import JobStore
 
 EVERYTHING = frozenset(KINDS)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    made = JobStore(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from napari_dicomdb.errors import Cancelled, DicomDbError
@@ -13,13 +10,6 @@ from napari_dicomdb.network.jobs.claims import Claims
 from napari_dicomdb.network.jobs.leases import Lease
 from napari_dicomdb.network.jobs.run import Run
 from napari_dicomdb.network.jobs.store import JobStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    made = JobStore(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ from napari_dicomdb.network.jobs.leases import Lease
 from napari_dicomdb.network.jobs.store import JobStore
 
 EVERYTHING = frozenset(KINDS)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[JobStore]:
-    made = JobStore(tmp_path)
-    yield made
-    made.close()
 
 
 def add(store: JobStore, kind: str = "send", node: str = "PACS", first: bool = False) -> Job:
