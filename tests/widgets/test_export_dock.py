@@ -398,6 +398,22 @@ def test_errors_come_in_plain_words_and_nothing_is_written(qtbot, dock, database
     assert new_series(database) == []
 
 
+def test_why_nothing_was_sent_is_said_once(qtbot, viewer, dock, database):
+    second = viewer.add_labels(np.ones((2, 3, 4), np.uint8), name="Drawn")
+    dock.show_layers([*viewer.layers])
+    qtbot.waitUntil(lambda: dock.plans.plan(second) is not None, timeout=20_000)
+    add_node(Node("away", host="127.0.0.1", port=1))
+    dock.session.network.nodes_changed.emit()
+    dock.where.places.to_node.click()
+    qtbot.waitUntil(dock.export_button.isEnabled, timeout=20_000)
+    click(qtbot, dock.export_button)
+    qtbot.waitUntil(is_idle(dock), timeout=20_000)
+    said = dock.work.outcome.text()
+    assert "2 not sent: nothing listens" in said
+    assert said.count("nothing listens") == 1
+    assert len(new_series(database)) == 2
+
+
 def test_a_study_removed_meanwhile(qtbot, dock, database):
     database.remove(study=database.studies()[0])
     click(qtbot, dock.export_button)

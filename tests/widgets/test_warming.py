@@ -26,6 +26,11 @@ before = set(sys.modules)
 layer = Image(np.zeros((3, 4, 5), np.int16), units="mm", scale=(1, 2, 3))
 late = {name.partition(".")[0] for name in set(sys.modules) - before}
 assert not late & {"xarray", "pandas", "scipy", "pint"}, late
+before = set(sys.modules)
+from napari_dicomdb.widgets import export_dock
+late = {name for name in set(sys.modules) - before if name.startswith("napari_dicomdb.")}
+late = {name for name in late if not name.startswith("napari_dicomdb.widgets.")}
+assert not late, late
 print(layer.units)
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,9 +163,7 @@ class ExportStrip(QWidget):
             if report is None:
                 continue
             lines += [losses_text(report.losses)] if report.losses else []
-            lines += [f"Not sent: {text}" for _, _, text in report.rejected[:_LISTED]]
-            if len(report.rejected) > _LISTED:
-                lines.append(f"and {len(report.rejected) - _LISTED} more")
+            lines += _refusals([text for _, _, text in report.rejected])
             if report.rejected and severity == "info":
                 severity = "warning"
         self.outcome.setVisible(bool(lines))
@@ -225,6 +224,17 @@ class ExportStrip(QWidget):
         self._runner.submit(
             _series_written, database, reports, returned=found, failed=self.tell_error
         )
+
+
+def _refusals(texts: Sequence[str]) -> list[str]:
+    """Return why objects were not sent, each reason once; of the first few reasons."""
+    told = Counter(texts)
+    lines = [
+        f"Not sent: {text}" if number == 1 else f"{number} not sent: {text}"
+        for text, number in list(told.items())[:_LISTED]
+    ]
+    more = len(told) - _LISTED
+    return [*lines, f"and {count(more, 'more reason')}"] if more > 0 else lines
 
 
 def _series_written(database: Database, reports: Sequence[ResultReport]) -> list[SeriesRecord]:

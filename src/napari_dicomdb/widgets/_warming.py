@@ -1,7 +1,8 @@
-"""What napari does once, with the first layer, done beforehand on a thread.
+"""What is done once, with the first layer and the first export, done beforehand on a thread.
 
-Its first layer imports xarray with pandas and scipy's image functions, and makes the
-registry of units: most of a second in which the window would stand still.
+napari's first layer imports xarray with pandas and scipy's image functions, and makes the
+registry of units: most of a second in which the window would stand still. What writes DICOM
+is half of what the Export dock takes to open.
 """
 
 from __future__ import annotations
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = ["WARMED", "prepare", "use_registry", "warm_up"]
 
-#: Modules that the first layer needs; napari itself goes without those that are not there.
-WARMED = ("napari_dicomdb.viewer.open", "scipy.ndimage", "scipy.special", "xarray")
+#: Modules that the first layer needs, then the Export dock; napari itself goes without those
+#: that are not there.
+WARMED = (
+    "napari_dicomdb.viewer.open", "scipy.ndimage", "scipy.special", "xarray",
+    "napari_dicomdb.export.results", "napari_dicomdb.export.exporters.scene",
+    "napari_dicomdb.export.scenes.captured", "napari_dicomdb.export.segments.segment_meanings",
+    "napari_dicomdb.export.media", "napari_dicomdb.export.deidentification.private_folders",
+    "napari_dicomdb.viewer.picture",
+    "napari_dicomdb.viewer.scene", "napari_dicomdb.viewer.writer",
+)  # fmt: skip
 _log = logging.getLogger(__name__)
 _begun: list[bool] = []  # once per process
 
