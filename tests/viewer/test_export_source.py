@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Layer, Points
 from pandas import DataFrame, Series
+from pydicom import dcmread
+from tests.database.conftest import write_series
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.images.leading_axes import leading_axes
+from napari_dicomdb.export.registry import examine_for_export
+from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.segments.segment_meanings import meaning_of
+from napari_dicomdb.export.source import ExportSource
+from napari_dicomdb.export.study import StudyTarget
 from napari_dicomdb.viewer.export_source import source_of
 from napari_dicomdb.viewer.layers import volume_to_layers
 from napari_dicomdb.viewer.placement import LPS_FROM_IPL
@@ -261,3 +267,32 @@ def test_cells_of_pandas_that_say_nothing() -> None:
     table["type_code"] = Series([None, None, "SCT 1"], dtype="string")
     (label,) = source_of(Labels(np.array([[[0, 1]]]), features=table)).labels.values()
     assert meaning_of(label).type.meaning == "Liver"
+
+
+def test_a_series_with_a_gap_can_be_written_however_it_was_opened(tmp_path) -> None:
+    # Opened with the gap filled, as it is by default, it was refused as uneven; a volume
+    # of it with the gap was refused for what the window only warns of.
+    files = write_series(tmp_path / "in", 8, 1, FrameOfReferenceUID="1.2.3")
+    files[3].unlink()
+    with Database.in_memory() as database:
+        database.import_paths(tmp_path / "in", workers=0)
+        (series,) = database.series()
+        filled, *_, stacked = database.examine(series)
+        assert (filled.shape, stacked.shape) == ((8, 4, 4), (7, 4, 4))
+        for way in (filled, stacked):
+            volume = way.load(lazy=False)
+            data, kwargs, kind = way.to_layers(volume)[0]
+            of_layer = source_of(Layer.create(data, kwargs, kind))
+            del kwargs["metadata"]["dicomdb"]["is_regular"]  # as scenes of earlier versions
+            of_old = source_of(Layer.create(data, kwargs, kind))
+            for k, source in enumerate((ExportSource.of_volume(volume), of_layer, of_old)):
+                assert source.geometry.is_regular == (way is filled)
+                offer = examine_for_export(source)[0]
+                if way is stacked:
+                    offer = offer.with_options(geometry="keep")
+                target = StudyTarget.of_study(database, series.study_uid, source.references)
+                folder = tmp_path / f"{way.shape[0]}-{k}"
+                report = write_results(None, [offer], target, folder=folder)
+                heights = [float(dcmread(path).ImagePositionPatient[2]) for path in report.files]
+                wanted = [2.5 * n for n in range(1, 9) if way is filled or n != 4]
+                assert heights == pytest.approx(wanted)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.dicom.findings import Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.one_slice import with_slice
 
@@ -151,7 +152,12 @@ class ExportSource:
             references=tuple(
                 volume.meta.get("references") or volume.meta.get("instance_uids", ())
             ),
-            findings=tuple(volume.findings),
+            # What is wrong when it is looked at is no reason not to write it: each slice says
+            # where it really is.
+            findings=tuple(
+                replace(one, severity=Severity.WARNING) if one.severity == Severity.ERROR else one
+                for one in volume.findings
+            ),
             levels=levels,
         )
 

@@ -89,7 +89,7 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
             lps_from_data,
             grid,
             str(meta.get("frame_of_reference_uid") or ""),
-            is_regular=not any(f.get("code") in _UNEVEN for f in meta.get("findings") or ()),
+            is_regular=_is_regular(meta),
             in_patient=in_patient,
             spacing_label=unit,
         )
@@ -111,6 +111,16 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
         levels=levels,
     )
     return _as_acquired(source, meta.get("native_axes")) if in_patient else source
+
+
+def _is_regular(meta: Mapping[str, Any]) -> bool:
+    """Whether slices are where the affine says: so are those that gaps were filled with."""
+    said = meta.get("is_regular")
+    if isinstance(said, bool):
+        return said
+    # Layers of scenes of earlier versions say what was found only.
+    codes = {f.get("code") for f in meta.get("findings") or ()}
+    return "resampled" in codes or not codes & _UNEVEN
 
 
 def _role(layer: Any) -> str:

@@ -296,6 +296,7 @@ def _metadata(volume: Volume) -> dict[str, Any]:
         "inverted": _is_inverted(volume),
         "value_range": None if value_range is None else tuple(map(float, value_range)),
         "spacing_label": volume.geometry.spacing_label,
+        "is_regular": volume.geometry.is_regular,
         "frame_features": dict(meta.get("frame_features") or {}),
         "display_frame_rate": meta.get("display_frame_rate"),
         "coords": {

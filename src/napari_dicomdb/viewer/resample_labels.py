@@ -110,7 +110,9 @@ def resampled_layer(labels: Any, image: Any) -> LayerData:
     whole = np.asarray(image.affine.affine_matrix)
     affine[:3, :3], affine[:3, 3] = whole[-4:-1, -4:-1], whole[-4:-1, -1]
     kwargs["affine"] = affine
-    taken = ("lps_from_data", "frame", "native", "native_axes", "frame_of_reference_uid")
+    taken = (
+        "lps_from_data", "frame", "native", "native_axes", "frame_of_reference_uid", "is_regular",
+    )  # fmt: skip
     told = own | {key: other[key] for key in taken if key in other}
     told["reference_series_uid"] = other.get("series_uid", "")
     told["references"] = tuple(other.get("instance_uids", ()))
