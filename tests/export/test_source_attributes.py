@@ -38,6 +38,9 @@ def test_each_plane_knows_the_image_it_was_made_from(pet) -> None:
         assert [float(x) for x in position] == pytest.approx(planes.positions[k], abs=1e-3)
     between = replace(planes, positions=planes.positions + planes.normal * planes.thickness / 2)
     assert len(images.at(between, 3)) == 2
+    # A layer that was cropped referred to the next slice, too.
+    cropped = replace(planes, positions=planes.positions + 40 * planes.orientation[:3])
+    assert images.at(cropped, 3) == images.at(planes, 3)
     assert len(images.at(None, 0)) == min(100, len(images.records))
     np.testing.assert_allclose(images.real_positions(source), planes.positions, atol=1e-3)
     backwards = np.asarray(source.geometry.affine).copy()

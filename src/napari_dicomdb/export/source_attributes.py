@@ -105,9 +105,10 @@ class SourceImages:
         leading: tuple[int, ...] = (),
         lead: tuple[int, ...] = (),
     ) -> list[InstanceRecord]:
-        """Return the images that plane `k` was made from: the same place, else the nearest two.
+        """Return the images that plane `k` was made from.
 
-        All of them (a hundred at most) where places do not tell.
+        Those of the same place; else, of a part of an image, those in whose plane it is;
+        else the nearest two. All of them (a hundred at most) where places do not tell.
 
         Parameters
         ----------
@@ -122,15 +123,17 @@ class SourceImages:
             return [self.records[int(np.ravel_multi_index(lead, leading))]]
         if planes is None or self._positions is None:
             return list(self.records[:_MOST])
-        away = np.linalg.norm(self._positions - planes.positions[k], axis=1)
-        same = np.flatnonzero(away < _SAME)
+        offsets = self._positions - planes.positions[k]
+        normal = np.cross(planes.orientation[:3], planes.orientation[3:])
+        along = np.abs(offsets @ normal)
+        same = np.flatnonzero(np.linalg.norm(offsets, axis=1) < _SAME)
+        if not len(same):
+            same = np.flatnonzero(along < _SAME)
         if lead and len(same) == np.prod(leading):
             # Images are in the order of the steps, see `Volume.meta`.
             same = same[[int(np.ravel_multi_index(lead, leading))]]
         if len(same):
             return [self.records[int(i)] for i in same]
-        normal = np.cross(planes.orientation[:3], planes.orientation[3:])
-        along = np.abs((self._positions - planes.positions[k]) @ normal)
         nearest = sorted(np.argsort(along, kind="stable")[:2].tolist())
         return [self.records[i] for i in nearest]
 
