@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ from napari_dicomdb.export import staging
 from napari_dicomdb.export.staging import (
     absolute,
     cannot_write,
+    make_folders,
     move_in,
     publish,
     staging_folder,
@@ -165,3 +167,38 @@ def test_a_file_comes_once_though_its_first_name_stays(
     assert (tmp_path / "final").read_text() == "1"
     with pytest.raises(FileExistsError):
         move_in(tmp_path / "new", tmp_path / "final")
+
+
+def test_a_folder_tidied_away_while_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of exports into one folder at the same time one failed: "its folder is not there".
+    locked, gone = staging._locked, []
+
+    def tidied(folder: Path):
+        lock = locked(folder)
+        if not gone:
+            shutil.rmtree(folder)
+            gone.append(folder)
+        return lock
+
+    monkeypatch.setattr(staging, "_locked", tidied)
+    with staging_folder(tmp_path) as stage:
+        assert stage.is_dir() and stage.parent not in gone
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_another_made_just_now_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def late(self: Path) -> None:
+        mkdir(self)
+        if self.name == "a":
+            mkdir(self)
+
+    monkeypatch.setattr(Path, "mkdir", late)
+    made: list[Path] = []
+    make_folders(tmp_path / "a" / "b", made)
+    assert made == [tmp_path / "a" / "b"]

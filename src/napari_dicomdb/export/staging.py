@@ -109,10 +109,12 @@ def _locked_folder(parent: Path) -> tuple[Path, sqlite3.Connection | None]:
                 # A disk without locks: without that file nobody judges the folder.
                 (folder / _LOCK).unlink(missing_ok=True)
             (folder / _NEW).mkdir()
-        except OSError:
+        except OSError as error:
             if lock is not None:
                 lock.close()
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, FileNotFoundError) and attempt < _ATTEMPTS - 1:
+                continue  # taken for an abandoned one, as above, and deleted by now
             raise
         break
     return folder, lock
@@ -124,7 +126,10 @@ def make_folders(folder: Path, made: list[Path]) -> None:
         if not one.is_dir():
             if one.exists():
                 raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(one))
-            one.mkdir()
+            try:
+                one.mkdir()
+            except FileExistsError:  # another export made it just now
+                continue
             made.append(one)
 
 
