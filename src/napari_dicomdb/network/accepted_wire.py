@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
 import ssl
 import time
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.errors import NetworkError
-from napari_dicomdb.network.wire import acknowledge_at_once, no_waiting
+from napari_dicomdb.network.wire import ByteStream, no_waiting
 
 if TYPE_CHECKING:
     from napari_dicomdb.network.wire import Waiting
 
 __all__ = ["AcceptedWire"]
 
-_TURN = 0.1  # seconds between two calls of `Waiting`
 
-
-class AcceptedWire:
+class AcceptedWire(ByteStream):
     """Sends and receives bytes; every error is a `NetworkError`.
 
     Parameters
@@ -36,15 +33,12 @@ class AcceptedWire:
     def __init__(
         self, connection: socket.socket, host: str, *, waiting: Waiting = no_waiting
     ) -> None:
+        super().__init__(connection, "the peer", waiting)
+        self._silence = "the peer is silent"
         self.host = host
         self.deadline: float | None = None
         """By `time.monotonic`: when whatever is received must have come."""
         self.is_ready = True
-        self._waiting = waiting
-        self._socket = connection
-        # Nagle's algorithm makes each answer wait for an acknowledgement.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(_TURN)
 
     def encrypt(self, context: ssl.SSLContext, seconds: float) -> None:
         """Do the handshake of TLS.
@@ -88,28 +82,6 @@ class AcceptedWire:
         why = getattr(error, "reason", None) or type(error).__name__
         return NetworkError(f"TLS with the peer failed: {why}", reason="tls")
 
-    def send(self, content: bytes | bytearray | memoryview, seconds: float) -> None:
-        """Send all of `content`.
-
-        Raises
-        ------
-        NetworkError
-            If the peer has gone (reason "closed") or takes nothing for `seconds`
-            ("timeout").
-        """
-        view = memoryview(content)
-        deadline = time.monotonic() + seconds
-        while view:
-            try:
-                sent = self._socket.send(view)
-            except TimeoutError:
-                self._turn(deadline, "the peer takes no more data")
-            except OSError as error:
-                raise _lost(error) from error
-            else:
-                view = view[sent:]
-                deadline = time.monotonic() + seconds
-
     def receive_into(self, view: memoryview, seconds: float) -> int:
         """Receive what has come, at least a byte and at most as many as `view` holds.
 
@@ -122,26 +94,7 @@ class AcceptedWire:
         if self.deadline is not None:
             deadline = min(deadline, self.deadline)
             self._turn(deadline, "the peer is too slow")
-        while True:
-            try:
-                acknowledge_at_once(self._socket)
-                count = self._socket.recv_into(view)
-            except TimeoutError:
-                self._turn(deadline, "the peer is silent")
-            except OSError as error:
-                raise _lost(error) from error
-            else:
-                if not count:
-                    raise NetworkError("the peer closed the connection", reason="closed")
-                return count
-
-    def has_input(self, seconds: float) -> bool:
-        """Wait for bytes, or for the end of the connection; tell whether either came."""
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            return True
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ)
-            return bool(selector.select(seconds))
+        return self._receive_until(view, deadline)
 
     def drain(self, seconds: float) -> None:
         """Let the peer read what we said last, before the connection is closed.
@@ -160,18 +113,7 @@ class AcceptedWire:
         except (OSError, ValueError):
             return  # it has gone
 
-    def close(self) -> None:
-        """Close the connection; nothing more is said."""
-        self._socket.close()
-
-    def _turn(self, deadline: float, text: str) -> None:
+    def _turn(self, deadline: float, text: str, reason: str = "timeout") -> None:
         self._waiting()
         if time.monotonic() >= deadline:
-            raise NetworkError(text, reason="timeout")
-
-
-def _lost(error: OSError) -> NetworkError:
-    return NetworkError(
-        f"the connection to the peer broke: {error.strerror or type(error).__name__}",
-        reason="closed",
-    )
+            raise NetworkError(text, reason=reason)

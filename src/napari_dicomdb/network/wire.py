@@ -20,7 +20,7 @@ from napari_dicomdb.network.tls import client_context, tls_error
 if TYPE_CHECKING:
     from napari_dicomdb.network.node import Tls
 
-__all__ = ["Waiting", "Wire", "acknowledge_at_once", "no_waiting"]
+__all__ = ["ByteStream", "Waiting", "Wire", "acknowledge_at_once", "no_waiting"]
 
 Waiting = Callable[[], None]
 """Called a few times a second while something is waited for; may raise `Cancelled`."""
@@ -46,7 +46,100 @@ def acknowledge_at_once(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
-class Wire:
+class ByteStream:
+    """Sends and receives bytes over a connection that is there.
+
+    Parameters
+    ----------
+    connection : socket
+        It is closed with this.
+    peer : str
+        What errors call the other side.
+    waiting : callable
+        See `Waiting`.
+    """
+
+    def __init__(self, connection: socket.socket, peer: str, waiting: Waiting) -> None:
+        self._socket = connection
+        self._peer, self._waiting = peer, waiting
+        self._silence = f"{peer} does not answer"
+        # Nagle's algorithm makes each answer wait for an acknowledgement.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(_TURN)
+
+    def send(self, content: bytes | bytearray | memoryview, seconds: float) -> None:
+        """Send all of `content`.
+
+        Raises
+        ------
+        NetworkError
+            If the peer has gone (reason "closed") or takes nothing for `seconds`
+            ("timeout").
+        """
+        view = memoryview(content)
+        deadline = time.monotonic() + seconds
+        while view:
+            try:
+                sent = self._socket.send(view)
+            except TimeoutError:
+                self._turn(deadline, f"{self._peer} takes no more data")
+            except OSError as error:
+                raise self._lost(error) from error
+            else:
+                view = view[sent:]
+                deadline = time.monotonic() + seconds
+
+    def receive_into(self, view: memoryview, seconds: float) -> int:
+        """Receive what has come, at least a byte and at most as many as `view` holds.
+
+        Raises
+        ------
+        NetworkError
+            If the peer has closed or gone (reason "closed"), or is silent for `seconds`
+            ("timeout").
+        """
+        return self._receive_until(view, time.monotonic() + seconds)
+
+    def _receive_until(self, view: memoryview, deadline: float) -> int:
+        while True:
+            try:
+                acknowledge_at_once(self._socket)
+                count = self._socket.recv_into(view)
+            except TimeoutError:
+                self._turn(deadline, self._silence)
+            except OSError as error:
+                raise self._lost(error) from error
+            else:
+                if not count:
+                    raise self._closed()
+                return count
+
+    def has_input(self, seconds: float) -> bool:
+        """Wait for bytes, or for the end of the connection; tell whether either came."""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        return _is_ready(self._socket, selectors.EVENT_READ, seconds)
+
+    def close(self) -> None:
+        """Close the connection; nothing more is said."""
+        self._socket.close()
+
+    def _lost(self, error: OSError) -> NetworkError:
+        return NetworkError(
+            f"the connection to {self._peer} broke: {error.strerror or type(error).__name__}",
+            reason="closed",
+        )
+
+    def _closed(self) -> NetworkError:
+        return NetworkError(f"{self._peer} closed the connection", reason="closed")
+
+    def _turn(self, deadline: float, text: str, reason: str = "timeout") -> None:
+        if time.monotonic() >= deadline:
+            raise NetworkError(text, reason=reason)
+        self._waiting()
+
+
+class Wire(ByteStream):
     """Sends and receives bytes; every error is a `NetworkError` in plain words.
 
     Parameters
@@ -80,11 +173,9 @@ class Wire:
         self._is_tls = tls is not None
         context = None if tls is None else client_context(tls)
         deadline = time.monotonic() + seconds
-        self._socket: socket.socket = self._connect(deadline)
+        self._socket = self._connect(deadline)
         try:
-            # Nagle's algorithm makes each answer wait for an acknowledgement.
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.settimeout(_TURN)
+            super().__init__(self._socket, host, waiting)
             if context is not None:
                 self._encrypt(context, deadline)
         except BaseException:
@@ -189,28 +280,6 @@ class Wire:
 
     # -- sending and receiving ------------------------------------------------------------
 
-    def send(self, content: bytes | bytearray | memoryview, seconds: float) -> None:
-        """Send all of `content`.
-
-        Raises
-        ------
-        NetworkError
-            If the peer has gone (reason "closed") or takes nothing for `seconds`
-            ("timeout").
-        """
-        view = memoryview(content)
-        deadline = time.monotonic() + seconds
-        while view:
-            try:
-                sent = self._socket.send(view)
-            except TimeoutError:
-                self._turn(deadline, f"{self.host} takes no more data")
-            except OSError as error:
-                raise self._lost(error) from error
-            else:
-                view = view[sent:]
-                deadline = time.monotonic() + seconds
-
     def receive(self, length: int, seconds: float) -> bytes:
         """Receive exactly `length` bytes.
 
@@ -234,20 +303,9 @@ class Wire:
         NetworkError
             As `receive`.
         """
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                acknowledge_at_once(self._socket)
-                count = self._socket.recv_into(view)
-            except TimeoutError:
-                self._turn(deadline, f"{self.host} does not answer")
-            except OSError as error:
-                raise self._lost(error) from error
-            else:
-                if not count:
-                    raise self._closed()
-                self._has_received = True
-                return count
+        count = super().receive_into(view, seconds)
+        self._has_received = True
+        return count
 
     def receive_some(self, most: int, seconds: float) -> bytes:
         """Receive what is there, at most `most` bytes; b"" when the peer has closed.
@@ -263,7 +321,7 @@ class Wire:
             try:
                 part: bytes = self._socket.recv(most)
             except TimeoutError:
-                self._turn(deadline, f"{self.host} does not answer")
+                self._turn(deadline, self._silence)
                 continue
             except OSError as error:
                 raise self._lost(error) from error
@@ -279,25 +337,12 @@ class Wire:
         except (OSError, ValueError):  # closed on our side
             return True
 
-    def has_input(self, seconds: float) -> bool:
-        """Wait for bytes, or for the end of the connection; tell whether either came."""
-        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            return True
-        return _is_ready(self._socket, selectors.EVENT_READ, seconds)
-
-    def close(self) -> None:
-        """Close the connection; nothing more is said."""
-        self._socket.close()
-
     def _lost(self, error: OSError) -> NetworkError:
         if self._is_tls and not self._has_received:
             # TLS 1.3: that our certificate is not wanted comes after the handshake.
             told = tls_error(error, self.host)
             return self._closed() if told.reason == "tls-closed" else told
-        return NetworkError(
-            f"the connection to {self.host} broke: {error.strerror or type(error).__name__}",
-            reason="closed",
-        )
+        return super()._lost(error)
 
     def _closed(self) -> NetworkError:
         if self._is_tls and not self._has_received:
@@ -306,12 +351,7 @@ class Wire:
                 "wants a certificate of ours that it trusts",
                 reason="tls-client-certificate",
             )
-        return NetworkError(f"{self.host} closed the connection", reason="closed")
-
-    def _turn(self, deadline: float, text: str, reason: str = "timeout") -> None:
-        if time.monotonic() >= deadline:
-            raise NetworkError(text, reason=reason)
-        self._waiting()
+        return super()._closed()
 
 
 def _is_ready(one: socket.socket, event: int, seconds: float) -> bool:
