@@ -40,8 +40,10 @@ class Related:
     results : tuple of SeriesRecord
         Series of the same patient whose objects refer to it.
     missing : int
-        How many series or objects it refers to that the database has not (any more);
-        images that it names one by one, and none of them there, count once.
+        How many series or objects it refers to that the database has not (any more).
+        Images that frames or a registration name one by one, and none of them there,
+        count once; those of derived images do not: these are whole by themselves, and an
+        archive often has nothing else.
     """
 
     sources: tuple[SeriesRecord, ...] = ()
@@ -81,7 +83,7 @@ def related_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int,
         if key in missing:
             missing[key] = sum(homes.get(uid) is None for uid in references.named)
             # Of images one by one some may be gone without their series.
-            missing[key] += bool(references.sampled) and not any(
+            missing[key] += references.is_on_others and not any(
                 homes.get(uid) for uid in references.sampled
             )
     named = {k for links in (sources, results) for found in links.values() for k in found}
@@ -103,11 +105,12 @@ def related_of(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int,
 class _References:
     """UIDs that the objects of one series refer to."""
 
-    __slots__ = ("named", "sampled")
+    __slots__ = ("is_on_others", "named", "sampled")
 
     def __init__(self) -> None:
         self.named: dict[str, None] = {}
         self.sampled: dict[str, None] = {}  # `SOURCES`: some of many of a series
+        self.is_on_others = False  # frames or a registration: less without these
 
     def add(self, keyword: str, value: Any) -> None:
         """Add the UIDs of a kept value: a text, a list, a list as JSON in bytes, or None."""
@@ -116,6 +119,7 @@ class _References:
         each = value.split("\\") if isinstance(value, str) else value or []
         uids = dict.fromkeys(uid for uid in each if isinstance(uid, str) and uid)
         (self.sampled if keyword in SOURCES else self.named).update(uids)
+        self.is_on_others |= bool(uids) and keyword in SOURCES[1:]
 
     def __bool__(self) -> bool:
         return bool(self.named or self.sampled)
