@@ -81,6 +81,20 @@ def test_a_form_is_checked_before_anything_is_made() -> None:
     assert value_problem("SeriesDescription", "\ud800")
 
 
+@pytest.mark.parametrize(
+    ("date", "words"),
+    [
+        ("31.02.1980", "write it as YYYY-MM-DD"),
+        ("1980-02-31", "there is no such date"),
+        ("1980-02-28", None),
+        ("19800228", None),
+    ],
+)
+def test_a_date_is_asked_for_as_it_is_typed(date: str, words: str | None) -> None:
+    form = StudyForm(patient_id="7", patient_birth_date=date)
+    assert form.problems().get("patient_birth_date") == words
+
+
 def test_descriptions_too_long_are_refused() -> None:
     target = StudyForm(patient_id="7").target()
     with pytest.raises(ExportError, match="at most 64") as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -176,6 +177,14 @@ def test_axes_that_are_none_of_space(labels, units, dims) -> None:
         np.testing.assert_allclose(source.geometry.spacing[1:], (2 * scale, 3 * scale))
 
 
+def test_an_axis_without_a_name_in_seconds_is_time() -> None:
+    layer = Image(np.zeros((2, 3, 4, 5, 6)), units=("s", "ms", "mm", "mm", "mm"),
+                  scale=(1.5, 20, 1, 1, 1))  # fmt: skip
+    source = source_of(layer)
+    assert source.dims == ("time", "axis_1", "slice", "row", "column")
+    assert (source.coords["time"].values, source.coords["time"].unit) == ((0, 1.5), "s")
+
+
 def test_what_is_lazy_stays_lazy() -> None:
     dask = pytest.importorskip("dask.array")
     picture = dask.ones((40, 50), chunks=20, dtype="u1")
@@ -236,6 +245,22 @@ def test_layers_mirrored_or_with_an_affine_are_where_they_are_shown() -> None:
             np.testing.assert_allclose(
                 (affine @ (*point, 1))[:3], (left, posterior, -inferior), atol=1e-9
             )
+
+
+@pytest.mark.parametrize(
+    ("place", "is_said"),
+    [
+        ({"shear": (0.2, 0, 0)}, True),
+        ({"rotate": (0, 0, 20)}, True),
+        ({"scale": (3, 0.5, 0.5), "translate": (9, 0, 0)}, False),
+        ({}, False),
+    ],
+)
+def test_a_turn_that_goes_with_the_pixels_is_said(place: dict[str, Any], is_said: bool) -> None:
+    source = source_of(Image(np.zeros((2, 3, 4), np.uint8), **place))
+    assert not source.geometry.in_patient
+    (finding,) = source.findings
+    assert ("turned or sheared is not kept" in finding.text) is is_said
 
 
 def test_pixels_beside_images_in_millimetres() -> None:

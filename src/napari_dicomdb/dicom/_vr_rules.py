@@ -66,7 +66,7 @@ def problems_of(vr: str, value: str, charset: str) -> list[str]:
         found += _float_problems(vr, value)
     longest = _LONGEST.get(vr)
     if longest is not None and len(value) > longest:
-        found.append(f"it has {len(value)} characters, {vr} takes at most {longest}")
+        found.append(f"it has {len(value)} characters, at most {longest} fit")
     if vr in _PATTERNS and vr not in _RANGES:
         pattern, words = _PATTERNS[vr]
         if not re.fullmatch(pattern, value, re.ASCII):

@@ -59,7 +59,7 @@ def value_problem(keyword: str, value: str) -> str:
     Examples
     --------
     >>> value_problem("StudyID", "x" * 17)
-    'it has 17 characters, SH takes at most 16'
+    'it has 17 characters, at most 16 fit'
     """
     from pydicom.datadict import dictionary_VR
 
@@ -274,6 +274,8 @@ class StudyForm:
             problem = value_problem(_KEYWORDS[one.name], _plain(self, one.name))
             if one.name == "patient_sex" and self.patient_sex not in ("", "M", "F", "O"):
                 problem = "sex is M, F, O or empty"
+            if problem and one.name.endswith("_date") and not _plain(self, one.name).isdigit():
+                problem = "write it as YYYY-MM-DD"
             if problem:
                 found[one.name] = problem
         if not self.patient_id.strip() and "patient_id" not in found:

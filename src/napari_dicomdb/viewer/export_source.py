@@ -31,6 +31,7 @@ __all__ = ["source_of"]
 
 _MOVED = 0.75  # voxels: a layer that is shown natively is off by half of one at most
 _UNEVEN = frozenset({"uneven-spacing", "missing-slices", "drift", "in-plane-shift"})
+_STRAIGHT = 1e-6  # of the longest step along an axis: what rounding leaves across it
 _MM = {
     "millimeter": 1.0, "mm": 1.0, "micrometer": 1e-3, "um": 1e-3, "µm": 1e-3,
     "nanometer": 1e-6, "nm": 1e-6, "centimeter": 10.0, "cm": 10.0, "meter": 1e3, "m": 1e3,
@@ -191,6 +192,9 @@ def _in_pixels(
         "its units are pixels: nothing says how large a voxel is (give the layer a scale and "
         "units of mm where that is known)"
     )
+    steps = np.abs(shown[:3, :3])
+    if (np.sort(steps, axis=0)[:2] > _STRAIGHT * steps.max()).any():
+        text += "; how it is turned or sheared is not kept"
     return (
         shown,
         [*findings, Finding(FindingCode.NO_SPACING, Severity.WARNING, text)],
@@ -243,7 +247,11 @@ def _dims(layer: Any, ndim: int, spatial: int) -> tuple[str, ...]:
     lead = ndim - spatial
     names = labels[:lead] if len(labels) == ndim else [""] * lead
     # napari calls axes without a name "-3", "-2", "-1".
-    names = [f"axis {k}" if re.fullmatch(r"-?\d*", x) else x for k, x in enumerate(names)]
+    units = [str(one) for one in getattr(layer, "units", ())]
+    for k, name in enumerate(names):
+        if re.fullmatch(r"-?\d*", name):
+            timed = len(units) == ndim and units[k] in _TIMES and "time" not in names
+            names[k] = "time" if timed else f"axis {k}"
     named: list[str] = []
     for k, name in enumerate(names):
         plain = (re.sub(r"\W+", "_", name).strip("_") or f"axis_{k}").lower()

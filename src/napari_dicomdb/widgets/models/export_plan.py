@@ -183,6 +183,8 @@ class LayerPlan:
         way = self.way
         if way is None:
             return self.trouble or "there is no way to write it as DICOM"
+        if way.refusal:
+            return way.refusal
         try:
             way.check()
         except DicomDbError as error:
