@@ -148,3 +148,41 @@ def test_units_of_an_nrrd(unit: str, mm: float, tmp_path: Path) -> None:
     np.testing.assert_allclose(geometry.affine[:3, 3], (-mm, -2 * mm, 3 * mm))
     nrrd.write(str(path), array, {"spacings": [1.0, 2.0, 3.0], "units": [unit, unit, "mm"]})
     np.testing.assert_allclose(read_source(path).geometry.spacing, (3, 2 * mm, mm))
+
+
+def _nifti(place: int, raw: bytes) -> bytes:
+    """Return a NIfTI file with some bytes of its header changed."""
+    made = bytearray(nibabel.Nifti1Image(np.ones((3, 4, 5), np.int16), np.eye(4)).to_bytes())
+    made[place : place + len(raw)] = raw
+    return bytes(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("x.nii", _nifti(70, b"\x0f\x27"), "unreadable"),  # no such type
+        ("x.nii", _nifti(42, b"\0\x7d\0\x7d\0\x7d"), "unreadable"),  # 32000 x 32000 x 32000
+        (
+            "x.nrrd",
+            b"NRRD0004\ntype: short\ndimension: 3\nsizes: 3 4 5\nencoding: raw\nendian: little\n"
+            b"space dimension: 5\nspace directions: (1,0,0,0,0) (0,1,0,0,0) (0,0,1,0,0)\n\n"
+            + bytes(120),
+            "unsupported-shape",
+        ),
+    ],
+)
+def test_headers_that_lie(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LoadError) as error:
+        read_source(tmp_path / name)
+    assert error.value.reason in (reason, "too-large")
+
+
+def test_unknown_units_and_complex_labels(tmp_path: Path) -> None:
+    path = tmp_path / "x.nii"
+    path.write_bytes(_nifti(123, b"\x07"))
+    assert read_source(path).geometry.spacing == (1, 1, 1)
+    nibabel.save(nibabel.Nifti1Image(np.full((3, 4, 5), 1 + 1j, np.complex64), np.eye(4)), path)
+    with pytest.raises(LoadError) as error:
+        read_source(path, role="labels")
+    assert error.value.reason == "no-labels"

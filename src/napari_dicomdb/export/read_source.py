@@ -59,7 +59,7 @@ def read_source(
     Raises
     ------
     LoadError
-        "unreadable", "unsupported-format", "unsupported-shape", "no-labels".
+        "unreadable", "unsupported-format", "unsupported-shape", "no-labels", "too-large".
     MissingLibraryError
         Without nibabel or pynrrd.
     """
@@ -69,13 +69,15 @@ def read_source(
         raise LoadError(f"{path} is a folder: name a file", reason="unreadable")
     if not path.is_file():
         raise LoadError(f"there is no file {path}", reason="unreadable")
-    if name.endswith((".nii", ".nii.gz")):
-        source = _read_nifti(path)
-    elif name.endswith((".nrrd", ".nhdr")):
-        source = _read_nrrd(path)
-    else:
-        known = ", ".join(ENDINGS[:4])
-        raise LoadError(f"{path}: what ends in {known} can be read", reason="unsupported-format")
+    known = {".nii": _read_nifti, ".nii.gz": _read_nifti, ".nrrd": _read_nrrd, ".nhdr": _read_nrrd}
+    read = next((one for ending, one in known.items() if name.endswith(ending)), None)
+    if read is None:
+        text = f"{path}: what ends in {', '.join(known)} can be read"
+        raise LoadError(text, reason="unsupported-format")
+    try:
+        source = read(path)
+    except MemoryError as error:
+        raise LoadError(f"{path} does not fit into memory", reason="too-large") from error
     if role == "labels":
         array = source.numpy()
         if source.is_rgb or not _is_whole(array):
@@ -121,6 +123,8 @@ def _apart(source: ExportSource) -> ExportSource:
 def _is_whole(array: NDArray[Any]) -> bool:
     if array.dtype.kind in "biu":
         return True
+    if array.dtype.kind == "c":
+        return False
     return bool(np.isfinite(array).all() and (array == np.rint(array)).all())
 
 
@@ -139,7 +143,8 @@ def _read_nifti(path: Path) -> ExportSource:
         image = nibabel.load(path)
         data = np.asarray(image.dataobj)
     except (
-        OSError, ValueError, EOFError, zlib.error, nibabel.filebasedimages.ImageFileError
+        OSError, ValueError, EOFError, zlib.error, nibabel.filebasedimages.ImageFileError,
+        nibabel.spatialimages.HeaderDataError,
     ) as error:  # fmt: skip
         raise LoadError(f"{path} cannot be read as NIfTI: {error}", reason="unreadable") from error
     is_rgb = data.dtype.names is not None
@@ -149,7 +154,10 @@ def _read_nifti(path: Path) -> ExportSource:
     spatial = data.ndim - is_rgb
     while spatial < 3:
         data, spatial = data[..., None], spatial + 1
-    length, time = image.header.get_xyzt_units()
+    try:
+        length, time = image.header.get_xyzt_units()
+    except KeyError:  # a number that stands for no unit
+        length, time = "unknown", "unknown"
     affine = _LPS_FROM_RAS @ np.asarray(image.affine, dtype=np.float64)
     affine[:3] *= _NIFTI_MM.get(length, 1.0)
     in_patient = int(image.header["sform_code"]) > 0 or int(image.header["qform_code"]) > 0
@@ -202,6 +210,9 @@ def _read_nrrd(path: Path) -> ExportSource:
     else:
         rows = [None if _is_nothing(row) else np.asarray(row, float) for row in directions]
         spatial = [k for k, row in enumerate(rows) if row is not None]
+        if any(row is not None and len(row) > 3 for row in rows):
+            text = f"{path}: its space has more than three axes"
+            raise LoadError(text, reason="unsupported-shape")
         sign = _SPACES.get(str(header.get("space", "")).lower())
         in_patient = sign is not None and len(spatial) == 3
         steps = np.eye(3)
