@@ -80,7 +80,8 @@ def test_public_names_are_there(name: str) -> None:
 def test_all_errors_are_public() -> None:
     from napari_dicomdb import errors
 
-    assert set(errors.__all__) <= set(napari_dicomdb.__all__)
+    classes = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
+    assert classes <= set(napari_dicomdb.__all__)
 
 
 def test_a_wrong_public_name_is_an_attribute_error() -> None:
