@@ -113,6 +113,10 @@ def test_codes_of_a_list(tmp_path):
         ('[{"label": "no value"}]', "unsupported-format"),
         ("[]", "unsupported-format"),
         ("one two", "unsupported-format"),
+        ('[{"value": 1e400, "label": "x"}]', "unsupported-format"),
+        ('[{"value": 1, "type": ["1"]}]', "unsupported-format"),
+        ('{"1": {"name": "liver"}}', "unsupported-format"),
+        ('{"liver": 1.7}', "unsupported-format"),
         ("{}", "unsupported-format"),
         (b"\xff\xfe\x00\xd8", "unreadable"),
         (None, "unreadable"),
@@ -127,3 +131,9 @@ def test_what_is_no_list_is_refused(tmp_path, text, reason):
     with pytest.raises(LoadError) as refused:
         read_label_names(path)
     assert refused.value.reason == reason
+
+
+def test_a_label_without_a_name_has_none(tmp_path):
+    path = tmp_path / "names.json"
+    path.write_text('{"1": "liver", "2": null}')
+    assert {v: one.name for v, one in read_label_names(path).items()} == {1: "liver", 2: ""}

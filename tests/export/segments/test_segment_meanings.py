@@ -19,6 +19,7 @@ def test_a_name_is_enough():
     assert LIVER.colour == (255, 128, 0)
     assert meaning_of(Label(3)).label == "Segment 3"
     assert meaning_of(Label(3, "x" * 100)).label == "x" * 64
+    assert meaning_of(Label(3, "", (float("nan"), 0, 1))).colour == meaning_of(Label(3)).colour
 
 
 def test_codes_of_the_layer_go_before_the_name():

@@ -150,7 +150,9 @@ def read_label_names(path: str | os.PathLike[str]) -> dict[int, Label]:
         raise LoadError(f"{path} cannot be read: {error}", reason="unreadable") from error
     try:
         found = _of_json(json.loads(text)) if text.lstrip()[:1] in "[{" else _of_itk_snap(text)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+    ) as error:  # fmt: skip
         raise LoadError(f"{path} is no list of labels", reason="unsupported-format") from error
     if not found:
         raise LoadError(f"{path} names no label", reason="unsupported-format")
@@ -168,9 +170,20 @@ def _of_json(told: Any) -> list[Label]:
     # nnU-Net has {"liver": 1}, others {"1": "liver"}; regions [1, 2] are no label.
     pairs = [(n, v) if isinstance(n, str) and n.lstrip("-").isdigit() else (v, n)
              for n, v in table.items() if not isinstance(v, list)]  # fmt: skip
-    return [
-        Label(int(value), str(name)) for value, name in pairs if str(name).lower() != "background"
-    ]
+    named = [(_number(value), _name(name)) for value, name in pairs]
+    return [Label(value, name) for value, name in named if name.lower() != "background"]
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError("the number of a label is whole")
+    return int(value)
+
+
+def _name(told: Any) -> str:
+    if isinstance(told, (dict, list)):
+        raise TypeError("the name of a label is a text")
+    return "" if told is None else str(told)
 
 
 def _of_row(row: Mapping[str, Any]) -> Label:
@@ -184,7 +197,7 @@ def _of_row(row: Mapping[str, Any]) -> Label:
         elif key not in ("value", "label", "name", "colour"):
             features[key] = str(value)
     name = str(row.get("label") or row.get("name") or "")
-    return Label(int(row["value"]), name, _rgb(row.get("colour")), features)
+    return Label(_number(row["value"]), name, _rgb(row.get("colour")), features)
 
 
 def _of_dcmqi(row: Mapping[str, Any]) -> Label:

@@ -93,7 +93,7 @@ def meaning_of(label: Label) -> SegmentMeaning:
     guess = suggest(name)
     codes = {key: _term(told, key) for key in _CODES}
     colour = CYCLE[(label.value - 1) % len(CYCLE)]
-    if label.colour is not None:
+    if label.colour is not None and all(c == c for c in label.colour):  # no NaN
         red, green, blue = (round(255 * min(max(c, 0.0), 1.0)) for c in label.colour[:3])
         colour = (red, green, blue)
     return SegmentMeaning(
