@@ -63,7 +63,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _be_patient() -> None:
-    """Let what must happen in a window take as long as it does on a loaded machine."""
+    """Let what must happen take as long as it does on a loaded machine."""
+    from hypothesis import HealthCheck, settings
+
+    slow = [HealthCheck.too_slow]
+    settings.register_profile(
+        "patient", settings.default, deadline=None, suppress_health_check=slow
+    )
+    settings.load_profile("patient")
     try:
         from pytestqt.qtbot import QtBot
     except ImportError:
