@@ -68,6 +68,16 @@ def test_words_of_the_image_type(series, records, types, name, labels):
     assert (column.name, column.labels) == (name, labels)
 
 
+def test_an_axis_may_say_itself_what_it_is(series, records):
+    comments = ("dose 2/3 = 1 [Gy]", "dose 1/3 = 5 [Gy]", "dose 3/3 = 2.5 [Gy]")
+    frames = frames_of(series, records, *({"ImageComments": text} for text in comments))
+    (column,) = columns_of(frames)
+    assert (column.name, column.unit, column.keyword) == ("dose", "Gy", "ImageComments")
+    assert (column.labels, column.codes.tolist()) == ([5.0, 1.0, 2.5], [1, 0, 2])
+    frames = frames_of(series, records, *({"ImageComments": f"scan {k}/3"} for k in (1, 2)))
+    assert list(columns_of(frames)) == []
+
+
 def test_what_some_images_lack_is_no_axis(series, records):
     frames = frames_of(series, records, {"EchoTime": 5}, {"EchoTime": 9}, {})
     assert list(columns_of(frames)) == []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.dicom.axis_labels import axis_of_labels
 from napari_dicomdb.dicom.values import parse_ds
 from napari_dicomdb.loading.coding import codes_of, first_come, mapped
 
@@ -251,6 +252,20 @@ def columns_of(frames: FrameSet) -> Iterator[Column]:
         column = _column(name, "", "ImageType", labels)
         if column is not None:
             yield column
+    for keyword in ("FrameLabel", "ImageComments"):
+        column = _labelled(frames, keyword, names) if is_mentioned(frames, keyword) else None
+        if column is not None:
+            yield column
+            break
+
+
+def _labelled(frames: FrameSet, keyword: str, names: set[str]) -> Column | None:
+    """Return the column of an axis that says itself what it is."""
+    found = axis_of_labels(frames.values(keyword))
+    if found is None or len(found.values) < 2 or found.name in names:
+        return None
+    codes = np.array(found.steps, dtype=np.intp)
+    return Column(found.name, found.unit, keyword, list(found.values), codes)
 
 
 def pointer_columns(frames: FrameSet) -> Iterator[Column]:

@@ -30,11 +30,18 @@ def test_each_axis_is_said_by_what_it_is() -> None:
 
 
 def test_time_has_its_index_whichever_axis_it_is() -> None:
-    source = made_up(np.zeros((2, 3, 4, 5, 6)), dims=("channel", "time", *DIMS))
+    source = made_up(np.zeros((2, 2, 3, 4, 5, 6)), dims=("channel", "dose", "time", *DIMS))
     dimensions = FrameDimensions.of(source)
-    assert dimensions.not_kept == ("channel",)
-    content = dimensions.groups((1, 2), 0).FrameContentSequence[0]
-    assert (content.TemporalPositionIndex, content.FrameAcquisitionNumber) == (3, 2)
+    assert dimensions.not_kept == ("dose",)
+    assert dimensions.are_told_apart
+    content = dimensions.groups((1, 0, 2), 0).FrameContentSequence[0]
+    assert (content.TemporalPositionIndex, content.FrameAcquisitionNumber) == (3, 1)
+    assert content.FrameLabel == "channel 2/2"
+    assert content.DimensionIndexValues == [1, 3, 1, 2]
+    made = Dataset()
+    dimensions.describe(made)
+    pointers = [int(item.DimensionIndexPointer) for item in made.DimensionIndexSequence]
+    assert pointers == [0x00209057, 0x00209128, 0x00209156, 0x00209453]
 
 
 def test_frame_content_that_is_there_stays() -> None:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydicom import Dataset
-from tests.export.sources import DIMS, made_up
+from tests.export.sources import DIMS, anybody, errors_of, made_up
 
+from napari_dicomdb import Database
 from napari_dicomdb.export.images.leading_axes import leading_axes
+from napari_dicomdb.export.registry import examine_for_export
+from napari_dicomdb.export.results import write_results
 from napari_dicomdb.loading.volume import Coord
 
 
@@ -28,11 +33,24 @@ def test_known_axes_are_told_in_their_units() -> None:
     assert (header.FrameReferenceTime, axis.is_kept) == (1500, True)
 
 
-def test_others_keep_their_order_only_and_never_share_an_attribute() -> None:
+def test_the_first_of_the_others_has_labels_and_none_share_an_attribute() -> None:
     found = axes("apple", "echo_time", "pear", echo_time=Coord((1, 1), "ms"))
     assert len({axis.keyword for axis in found}) == 3
-    assert not any(axis.is_kept for axis in found)
+    # There is one place for labels; of the others the order is kept alone.
+    assert [axis.is_kept for axis in found] == [True, False, False]
+    assert [axis.labels for axis in found[1:]] == [(), ()]
+    header = Dataset()
+    found[0].put(header, 1)
+    assert header.ImageComments == "apple 2/2"
     assert axes() == ()
+
+
+def test_labels_say_values_and_unit() -> None:
+    (axis,) = axes("dose", dose=Coord((2.5, 7), "Gy"))
+    assert axis.labels == ("dose 1/2 = 2.5 [Gy]", "dose 2/2 = 7.0 [Gy]")
+    assert axis.is_kept
+    (axis,) = axes("dose", dose=Coord(("1", "2"), ""))  # would come back as numbers
+    assert (axis.labels, axis.is_kept) == ((), False)
 
 
 @pytest.mark.parametrize("name", ["cardiac_phase", "respiratory_phase"])
@@ -53,3 +71,40 @@ def test_what_is_no_number_is_no_time() -> None:
     (axis,) = leading_axes(source)
     assert (axis.keyword, axis.values) == ("TemporalPositionIdentifier", (1, 2))
     assert axis.times_ms == ()
+
+
+FORMS = ("classic", "secondary-capture", "multi-frame", "parametric-map")
+KNOWN = {
+    "dose": Coord((7.5, 2.5, 2.5), "Gy"),
+    "time": Coord((0.0, 1.5), "s"),
+    "channel": Coord(("red", "far red"), ""),
+    "cardiac_phase": Coord((0.0, 12.5, 50.0), "%"),
+    "echo_time": Coord((4.92, 7.38), "ms"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "names",
+    [("dose",), ("time", "dose"), ("time", "channel"), ("echo_time", "dose"), ("cardiac_phase",)],
+)
+def test_axes_come_back_by_name_value_and_unit(
+    tmp_path: Path, program, names: tuple[str, ...], form: str
+) -> None:
+    coords = {name: KNOWN[name] for name in names}
+    lengths = [len(coord.values) for coord in coords.values()]
+    array = np.arange(np.prod(lengths) * 3 * 5 * 6, dtype=np.int16).reshape(*lengths, 3, 5, 6)
+    source = made_up(array, dims=(*names, *DIMS), coords=coords, meta={"modality": "MR"})
+    every = {str(o.options.get("form", o.kind)): o for o in examine_for_export(source)}
+    one = every[form].with_options(**{n.key: n.choices[0][0] for n in every[form].unanswered})
+    assert not any("axis" in text for text in one.losses)
+    report = write_results(None, [one], anybody(), folder=tmp_path)
+    assert errors_of(program, report.files[0]) == []
+    with Database.in_memory() as database:
+        database.import_paths([tmp_path], workers=0)
+        (series,) = database.series()
+        (offer,) = (o for o in database.examine(series) if o.selected)
+        volume = offer.load(lazy=False)
+    assert volume.dims == source.dims
+    assert dict(volume.coords) == coords
+    np.testing.assert_array_equal(volume.array, array)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from tests.export.sources import anybody, errors_of, made_up, oblique, of_data
+from tests.export.sources import DIMS, anybody, errors_of, made_up, oblique, of_data
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError
@@ -43,8 +43,8 @@ def test_every_frame_says_where_it_is(tmp_path: Path) -> None:
         assert [float(x) for x in position] == pytest.approx(at[:3])
         content = frame.FrameContentSequence[0]
         assert list(content.DimensionIndexValues) == [n % 3 + 1, n // 3 + 1]
-        assert (content.TemporalPositionIndex, content.InStackPositionNumber) == (
-            n // 3 + 1,
+        assert (content.FrameLabel, content.InStackPositionNumber) == (
+            f"axis_0 {n // 3 + 1}/2",
             n % 3 + 1,
         )
 
@@ -101,3 +101,34 @@ def test_an_enhanced_image_of_one_slice(reference_data: Path, tmp_path: Path, pr
     # dcm2niix took images of "Highdicom" for Hitachi's, and their volumes apart.
     makers = {str(i.Manufacturer) for i in pydicom.dcmread(path).ContributingEquipmentSequence}
     assert makers == {"napari-dicomdb"}
+
+
+@pytest.mark.parametrize(("name", "values"), [("flip_angle", (100 / 3, 60.0)),
+                                              ("tube_voltage", (80.0, 140.0))])  # fmt: skip
+def test_nothing_is_said_of_all_frames_that_is_of_one(
+    name: str, values: tuple[float, ...], tmp_path: Path, program
+) -> None:
+    # The voltage of the first was said of all; an angle had more digits than fit.
+    unit = {"flip_angle": "deg", "tube_voltage": "kV"}[name]
+    one = drawing(
+        np.ones((2, 3, 4, 5), np.uint16),
+        dims=(name, "slice", "row", "column"),
+        coords={name: Coord(values, unit)},
+    )
+    (path,) = write_multi_frame_capture(one, tmp_path, "none", no_progress)
+    made = pydicom.dcmread(path)
+    assert "KVP" not in made and "FlipAngle" not in made
+    assert errors_of(program, path) == []
+    groups = made.PerFrameFunctionalGroupsSequence[0]
+    if name == "flip_angle":
+        angle = groups.MRTimingAndRelatedParametersSequence[0].FlipAngle
+        assert float(angle) == pytest.approx(values[0], abs=1e-12) and len(str(angle)) <= 16
+
+
+def test_a_loop_keeps_its_window(tmp_path: Path, program) -> None:
+    array = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 1, 5, 6)
+    one = drawing(array, geometry=None, dims=("time", *DIMS), window=(10.0, 50.0))
+    (path,) = write_multi_frame_capture(one, tmp_path, "none", no_progress)
+    made = pydicom.dcmread(path)
+    assert (made.WindowCenter, made.WindowWidth) == (30.5, 41)
+    assert errors_of(program, path) == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.export.images.leading_axes import leading_axes
+from napari_dicomdb.export.images.leading_axes import leading_axes, with_labels
 from napari_dicomdb.export.numbers import decimal_string
 from napari_dicomdb.export.study import new_uid
 
@@ -29,6 +29,7 @@ _GROUPS = {
     "InversionTime": ("MRModifierSequence", 0x00189115, "InversionTimes", 0x00189079),
     "FlipAngle": ("MRTimingAndRelatedParametersSequence", 0x00189112, "FlipAngle", 0x00181314),
 }
+_LABEL = ("FrameLabel", 0x00209453)
 _TIME = "TemporalPositionIdentifier"
 # For time, and for any other axis: numbers of steps in the Frame Content macro.
 _COUNTERS = (
@@ -50,6 +51,8 @@ class _Dimension:
         """Whether the object says what the axis means."""
         if self.group_keyword or self.group != _FRAME_CONTENT or self.axis.diffusion is not None:
             return True
+        if self.keyword == _LABEL[0]:
+            return True
         return self.axis.is_kept and self.axis.keyword == _TIME
 
 
@@ -67,7 +70,7 @@ class FrameDimensions:
 
     @classmethod
     def of(cls, source: ExportSource, quantity_axis: str = "") -> FrameDimensions:
-        """Choose what each leading axis is said by; at most two are mere counters.
+        """Choose what each leading axis is said by: one by labels, at most one by a mere counter.
 
         Parameters
         ----------
@@ -85,10 +88,16 @@ class FrameDimensions:
                 used.add(axis.keyword)
                 group, group_tag, keyword, tag = _GROUPS[axis.keyword]
                 found.append(_Dimension(axis, tag, group_tag, group, keyword))
-            elif axis.keyword == _TIME:
+            elif axis.keyword == _TIME and axis.is_kept and not axis.labels:
                 keyword, tag = _COUNTERS[0]
                 found.append(_Dimension(axis, tag, _FRAME_CONTENT, "", keyword))
             else:
+                labelled = None
+                if axis.diffusion is None and _LABEL[0] not in {one.keyword for one in found}:
+                    labelled = with_labels(axis, source)
+                if labelled is not None and labelled.labels:
+                    found.append(_Dimension(labelled, _LABEL[1], _FRAME_CONTENT, "", _LABEL[0]))
+                    continue
                 keyword, tag = counters.pop(0) if counters else ("", _COUNTERS[-1][1])
                 found.append(_Dimension(axis, tag, _FRAME_CONTENT, "", keyword))
         return cls(tuple(found))
@@ -148,7 +157,8 @@ class FrameDimensions:
                 value = decimal_string(number) if is_text else number
                 setattr(groups, one.group_keyword, items(**{one.keyword: value}))
             elif one.keyword:
-                setattr(content[0], one.keyword, step + 1)
+                is_label = one.keyword == _LABEL[0]
+                setattr(content[0], one.keyword, axis.labels[step] if is_label else step + 1)
             if axis.diffusion is not None:
                 groups.MRDiffusionSequence = [axis.diffusion.item(step)]
             if axis.times_ms:

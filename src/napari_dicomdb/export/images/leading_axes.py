@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.dicom.axis_labels import labels_of_axis
 from napari_dicomdb.export.images.diffusion_table import DiffusionTable
 from napari_dicomdb.export.numbers import decimal_string
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["LeadingAxis", "leading_axes"]
+__all__ = ["LeadingAxis", "leading_axes", "with_labels"]
 
 # Name of the axis: keyword, and unit that its values have in DICOM ("" any).
 _KEYWORDS = {
@@ -57,6 +58,8 @@ class LeadingAxis:
     diffusion : DiffusionTable or None
         b-values and gradients of an axis of diffusion weightings: they say what its steps
         are, but may be the same at several.
+    labels : tuple of str
+        What the steps of an axis are that no attribute is for; of one axis at most.
     """
 
     name: str
@@ -66,6 +69,7 @@ class LeadingAxis:
     times_ms: tuple[float, ...] = ()
     is_kept: bool = True
     diffusion: DiffusionTable | None = None
+    labels: tuple[str, ...] = ()
 
     def put(self, dataset: Dataset, step: int) -> None:
         """Say in the header of an image which step it is."""
@@ -79,6 +83,8 @@ class LeadingAxis:
                 dataset.FrameReferenceTime = decimal_string(self.times_ms[step])
         if self.diffusion is not None:
             self.diffusion.put(dataset, step)
+        if self.labels:
+            dataset.ImageComments = self.labels[step]
 
 
 def leading_axes(source: ExportSource) -> tuple[LeadingAxis, ...]:
@@ -88,8 +94,23 @@ def leading_axes(source: ExportSource) -> tuple[LeadingAxis, ...]:
         taken = {axis.keyword for axis in found}
         if name not in _TIMES and any(dim in _TIMES for dim in source.dims):
             taken.add(_OTHERS[0])  # kept for the axis of time
-        found.append(_axis(source, name, length, taken))
+        made = _axis(source, name, length, taken)
+        if not made.is_kept and not any(axis.labels for axis in found):
+            made = with_labels(made, source)
+        found.append(made)
     return tuple(found)
+
+
+def with_labels(axis: LeadingAxis, source: ExportSource) -> LeadingAxis:
+    """Return an axis that no attribute is for with labels, where these say what it is."""
+    coord = source.coords.get(axis.name)
+    labels = labels_of_axis(
+        axis.name,
+        () if coord is None else coord.values,
+        "" if coord is None else coord.unit,
+        length=axis.length,
+    )
+    return replace(axis, labels=labels, is_kept=bool(labels))
 
 
 def _axis(source: ExportSource, name: str, length: int, taken: set[str]) -> LeadingAxis:

@@ -52,7 +52,7 @@ _OF_FRAMES = (
     "FrameReferenceTime", "EchoTime", "InversionTime", "FlipAngle", "RepetitionTime",
     "DiffusionBValue", "DiffusionGradientOrientation", "DiffusionDirectionality",
     "MRDiffusionSequence",
-    "AcquisitionNumber", "EchoNumbers", "KVP", "NominalPercentageOfCardiacPhase",
+    "ImageComments", "AcquisitionNumber", "EchoNumbers", "KVP", "NominalPercentageOfCardiacPhase",
     "NominalPercentageOfRespiratoryPhase",
 )  # fmt: skip
 
