@@ -59,14 +59,21 @@ def colours(image, rect=None):
 
 
 def test_a_segmentation_counts_its_segments_and_slices(series):
-    many = replace(series, frame_count=40)
-    ways = [replace(way(kind="segmentation"), loader="segmentation", parts="5 segments")]
-    assert _card_text.images(many, ways) == "5 segments · 8 × 32 × 32"
-    assert "5 segments · 8 × 32 × 32" in _card_text.series_tip(many, ways)
-    assert _card_text.facts(many, ways, 3)[0] == "5 segments · 8 × 32 × 32"
+    many = replace(series, frame_count=40, rows=16, columns=32)
+    labels = replace(
+        way(kind="segmentation"), loader="segmentation", parts="5 segments", shape=(8, 16, 32)
+    )
+    assert _card_text.images(many, [labels]) == "5 segments · 8 × 32 × 16"
+    assert "5 segments · 8 × 32 × 16" in _card_text.series_tip(many, [labels])
+    assert _card_text.facts(many, [labels], 3)[0] == "5 segments · 8 × 32 × 16"
+    dims = ("segment", *labels.dims)
+    shares = replace(labels, kind="segment-fractions", shape=(5, 8, 16, 32), dims=dims)
+    assert _card_text.images(many, [shares]) == "5 segments · 8 × 32 × 16"
+    over_time = replace(labels, shape=(3, 8, 16, 32), dims=("time", *labels.dims))
+    assert _card_text.images(many, [over_time]) == "5 segments · time 3 × 8 × 32 × 16"
     # A label map does not say how many; before it was examined its frames are all that is known.
-    assert _card_text.images(many, [replace(ways[0], parts="")]) == "8 × 32 × 32"
-    assert _card_text.images(many) == "40 × 32 × 32"
+    assert _card_text.images(many, [replace(labels, parts="")]) == "8 × 32 × 16"
+    assert _card_text.images(many) == "40 × 32 × 16"
 
 
 def test_facts_fit_into_their_lines(series):

@@ -15,7 +15,7 @@ from napari_dicomdb.widgets._text import (
     series_title,
     study_title,
 )
-from napari_dicomdb.widgets._ways import dimensions, opens_as, ways_text
+from napari_dicomdb.widgets._ways import opens_as, ways_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,12 +61,23 @@ def images(series: SeriesRecord, ways: Sequence[LoadableSummary] = ()) -> str:
     "3 segments · 48 × 512 × 512".
     """
     way = next((way for way in ways if way.selected), None)
-    if way is not None and way.loader == _SEGMENTATIONS:
-        return " · ".join(part for part in (way.parts, dimensions(way)) if part)
+    if way is not None and way.loader == _SEGMENTATIONS and len(way.shape) > 1:
+        return " · ".join(part for part in (way.parts, _grid(way)) if part)
     size = matrix(series.columns, series.rows)
     if not size:
         return count(series.instance_count, "file")
     return size if series.frame_count == 1 else f"{series.frame_count} × {size}"
+
+
+def _grid(way: LoadableSummary) -> str:
+    """Return slices and size of a segmentation in the order of all cards: columns before rows."""
+    rows, columns = way.shape[-2:]
+    lead = [
+        str(length) if name == "slice" else f"{name.replace('_', ' ')} {length}"
+        for name, length in zip(way.dims[:-2], way.shape[:-2], strict=False)
+        if name != "segment"
+    ]
+    return " × ".join((*lead, matrix(columns, rows)))
 
 
 def spacing(series: SeriesRecord, ways: Sequence[LoadableSummary]) -> str:

@@ -25,8 +25,11 @@ def test_only_what_may_be_on_a_slide_is_asked_for_tiles():
     array = np.ones((1, 2, 3), np.uint8)
     assert tiling_of(made_up(array, role="labels")) == ()
     nowhere = VolumeGeometry(np.eye(4), (1, 2, 3), in_patient=False)
-    (need,) = tiling_of(made_up(array, role="labels", geometry=nowhere))
-    assert need.default == "sparse"
+    asked = tiling_of(made_up(array, role="labels", geometry=nowhere))
+    assert [(need.key, need.default) for need in asked] == [
+        ("tiling", "sparse"),
+        ("levels", "one"),
+    ]
 
 
 def test_names_that_do_not_fit_become_descriptions():
