@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from napari_dicomdb import Database
 from napari_dicomdb.errors import NotFoundError
@@ -10,6 +11,7 @@ from napari_dicomdb.export.scenes.references import (
     layer_of,
     referenced_instances,
 )
+from napari_dicomdb.loading import examine
 from napari_dicomdb.viewer.phantom import write_phantom_study
 
 
@@ -96,3 +98,37 @@ def test_damaged_references(database, layer, change):
     found = find_reference("image", *layer, database)
     with pytest.raises(DicomDbError):
         layer_of({**found, **change}, database)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_is_found_of_a_part_of_a_series_stays(tmp_path, alone):
+    """Whether a part was opened as one of two of its series, or without the other."""
+    write_phantom_study(tmp_path / "phantom", ("axial-ct",), matrix=16, slices=6)
+    for k, path in enumerate(sorted((tmp_path / "phantom").rglob("*.dcm"))):
+        header = dcmread(path)
+        if k < 2:  # a localizer
+            header.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
+            header.ImagePositionPatient = [5 * k, 0, 0]
+            header.save_as(path)
+    with Database.open(tmp_path / "db") as database:
+        database.import_paths([tmp_path / "phantom"], workers=0)
+        (series,) = database.series()
+        ways = [way for way in database.examine(series) if way.kind == "scalar-volume"]
+        way = next(way for way in ways if len(way.instances) == 4)
+        if alone:
+            way = next(w for w in examine(way.instances) if w.kind == way.kind)
+        data, kwargs, kind = way.to_layers()[0]
+        metadata = kwargs["metadata"]["dicomdb"]
+        codes = {finding["code"] for finding in metadata["findings"]}
+        assert ("split-series" in codes) is not alone
+        found = find_reference(kind, data, metadata, database)
+        assert found["of_series"] is not alone
+        _, again, _ = layer_of(found, database)
+        assert again["metadata"]["dicomdb"]["findings"] == metadata["findings"]
+        assert again["name"] == kwargs["name"]
+        # The rest of the series is gone: what is left opens all the same.
+        for record in database.instances(series):
+            if record.uid not in metadata["instance_uids"]:
+                database.remove(instance=record)
+        again, _, _ = layer_of(found, database)
+        assert np.array_equal(np.asarray(again), np.asarray(data))

@@ -47,22 +47,45 @@ def find_reference(
         return None
     if database is None or metadata is None or not uids:
         return None
+    fallback = None
     try:
-        records = _records(database, str(metadata.get("series_uid") or ""), uids)
-        for loadable in _ways(loader_name, records, set(uids)):
-            made = loadable.to_layers(frame=metadata.get("frame"))
+        for way, of_series in _candidates(database, metadata, loader_name):
+            made = way.to_layers(frame=metadata.get("frame"))
             for index, (other, kwargs, other_kind) in enumerate(made):
                 there = (kwargs.get("metadata") or {}).get("dicomdb") or {}
                 alike = other_kind == kind and there.get("kind") == metadata.get("kind")
                 if alike and _same_place(metadata, there) and _same(data, other):
-                    found = _reference(loadable, metadata, index)
-                    return {**found, "shape": _shape(other), "digest": _digest(other)}
+                    found = _reference(way, metadata, index) | {"of_series": of_series}
+                    found |= {"shape": _shape(other), "digest": _digest(other)}
+                    if _written(metadata.get("findings")) == _written(there.get("findings")):
+                        return found
+                    fallback = fallback or found
     except DicomDbError as error:
         if error.reason == "cancelled":
             raise
         # It cannot be loaded (any more): its data are kept instead.
         return None
-    return None
+    return fallback
+
+
+def _candidates(
+    database: Database, metadata: Mapping[str, Any], loader: str
+) -> Iterator[tuple[Loadable, bool]]:
+    """Give the ways to open a layer's instances: among all of their series, then alone.
+
+    What is found about them, such as that a series was split, may depend on the others.
+    """
+    uids = tuple(metadata["instance_uids"])
+    records = _records(database, str(metadata.get("series_uid") or ""), uids)
+    whole = _whole_series(database, records)
+    if len(whole) > len(records):
+        yield from ((way, True) for way in _ways(loader, whole, set(uids)))
+    yield from ((way, False) for way in _ways(loader, records, set(uids)))
+
+
+def _whole_series(database: Database, records: Sequence[InstanceRecord]) -> list[InstanceRecord]:
+    series = dict.fromkeys(record.series_uid for record in records)
+    return [record for uid in series for record in database.instances(uid)]
 
 
 def _reference(loadable: Loadable, metadata: Mapping[str, Any], index: int) -> dict[str, Any]:
@@ -107,11 +130,13 @@ def layer_of(reference: Mapping[str, Any], database: Database | None) -> LayerDa
             reason="not-in-database",
         )
     options, name = _written(reference.get("options")), reference.get("name")
-    ways = [
-        way
-        for way in _ways(_text(reference.get("loader")), records, set(uids))
-        if way.kind == reference.get("kind")
-    ]
+    loader, kind = _text(reference.get("loader")), reference.get("kind")
+    ways: list[Loadable] = []
+    if reference.get("of_series") is True and database is not None:
+        whole = _whole_series(database, records)
+        ways = [way for way in _ways(loader, whole, set(uids)) if way.kind == kind]
+    if not ways:
+        ways = [way for way in _ways(loader, records, set(uids)) if way.kind == kind]
     ways.sort(key=lambda way: (_written(way.options) != options, way.name != name))
     index = reference.get("index")
     for way in ways[:1]:
