@@ -35,8 +35,7 @@ _BAD_ARCHIVE = (
     lzma.LZMAError,
     zlib.error,
     EOFError,
-    NotImplementedError,  # a compression method that zipfile does not know
-    RuntimeError,  # zipfile: encrypted
+    RuntimeError,  # zipfile: encrypted, or NotImplementedError: a method that it does not know
     ValueError,
 )
 

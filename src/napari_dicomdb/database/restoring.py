@@ -143,9 +143,7 @@ def _unpack(backup: Path, stage: Path, report: RestoreReport, progress: Progress
                     file.flush()
                     os.fsync(file.fileno())
                 report.copies += name != INDEX
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError
-    ) as error:  # fmt: skip
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise _no_backup(backup, str(error)) from error
 
 

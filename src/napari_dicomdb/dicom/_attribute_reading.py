@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
 import threading
 import warnings
-import zlib
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from napari_dicomdb.dicom._inflate import MAX_INFLATED, Inflated, Reading
+from napari_dicomdb.dicom.unreadable import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,26 +20,11 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.dicom.header import Header
 
-__all__ = ["DEFLATED", "UNREADABLE", "after_pixels", "pixel_facts", "quiet", "read_parts"]
+__all__ = ["DEFLATED", "after_pixels", "pixel_facts", "quiet", "read_parts"]
 
 _DEFERRED = 1 << 16  # bytes; longer values stay on disk until they are asked for
 _TRAILING = 1 << 20  # bytes after the pixels that are looked at
 DEFLATED = "1.2.840.10008.1.2.1.99"
-
-# What pydicom raises on values and structures that contradict their VR.
-UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 class _Quiet:
@@ -91,7 +75,6 @@ def quiet() -> AbstractContextManager[None]:
 def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
     """Return meta information and data set, and what went wrong."""
     from pydicom import Dataset, dcmread
-    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filereader import (
         data_element_generator,
         read_dataset,
@@ -109,12 +92,12 @@ def read_parts(path: Path) -> tuple[list[Dataset], list[str]]:
                     return [told, read_dataset(stream, False, True, stop_when=_at_pixels)], []
             dataset = dcmread(path, stop_before_pixels=True, force=True, defer_size=_DEFERRED)
             return [dataset.file_meta, dataset], []
-        except (BytesLengthException, InvalidDicomError, *UNREADABLE) as error:
+        except unreadable() as error:
             first = str(error).partition("\n")[0]
             problem = f"{path}: read up to where it is damaged: {first}"
         # Element by element: what comes before the damage is kept.
         meta, found = Dataset(), Dataset()
-        with suppress(BytesLengthException, InvalidDicomError, *UNREADABLE):  # `problem` tells
+        with suppress(*unreadable()):  # `problem` tells
             meta = read_file_meta_info(path)
             syntax = str(meta.get("TransferSyntaxUID", ""))
             with path.open("rb") as file:
@@ -146,12 +129,11 @@ def _inflated(file: BinaryIO, start: int) -> Any:
 
 
 def _syntax_of(path: Path) -> str:
-    from pydicom.errors import InvalidDicomError
     from pydicom.filereader import read_file_meta_info
 
     try:
         return str(read_file_meta_info(path).get("TransferSyntaxUID", ""))
-    except (InvalidDicomError, *UNREADABLE):
+    except unreadable():
         return ""
 
 
@@ -171,7 +153,7 @@ def after_pixels(path: Path, header: Header) -> list[Dataset]:
     try:
         with quiet():
             return [read_dataset(io.BytesIO(rest), implicit, little)]
-    except UNREADABLE:
+    except unreadable():
         return []
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from napari_dicomdb.dicom import _attribute_values as text
-from napari_dicomdb.dicom._attribute_reading import DEFLATED, UNREADABLE, quiet
+from napari_dicomdb.dicom._attribute_reading import DEFLATED, quiet
 from napari_dicomdb.dicom._charset import decode_text
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import DicomDbError, HeaderError, LoadError
 
 if TYPE_CHECKING:
@@ -66,8 +67,6 @@ def read_for_editing(path: Path) -> Source:
     LoadError
         If it is gone.
     """
-    from pydicom.errors import BytesLengthException, InvalidDicomError
-
     from napari_dicomdb.dicom.header import scan_file
 
     try:
@@ -79,7 +78,7 @@ def read_for_editing(path: Path) -> Source:
             return _read(path, header.transfer_syntax_uid)
     except OSError as error:
         raise LoadError(f"{path}: {error.strerror or error}", reason="file-missing") from error
-    except (BytesLengthException, InvalidDicomError, *UNREADABLE) as error:
+    except unreadable() as error:
         if isinstance(error, HeaderError):
             raise
         raise HeaderError(f"{path}: it cannot be read for editing: {_first(error)}") from error
@@ -333,7 +332,7 @@ def write(source: Source, folder: Path) -> Path:
     except FileExistsError as error:
         words = f"{target} is there already: it is not overwritten"
         raise EditError(words, reason="exists") from error
-    except UNREADABLE as error:
+    except unreadable() as error:
         if isinstance(error, EditError):
             raise
         raise EditError(f"{source.path}: it cannot be written again: {_first(error)}") from error

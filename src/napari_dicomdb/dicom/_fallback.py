@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import warnings
-import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from napari_dicomdb.dicom._charset import charsets_of
@@ -24,6 +23,7 @@ from napari_dicomdb.dicom._sequences import (
 )
 from napari_dicomdb.dicom.functional_groups import items_of_sequence
 from napari_dicomdb.dicom.keywords import CSA_HEADER, PRIVATE_TREES, REPEATED_TAGS, TAG_OF, VR_OF
+from napari_dicomdb.dicom.unreadable import unreadable
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -33,21 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_with_pydicom", "value_of"]
 
-# What pydicom is known to raise on broken files; anything else is a fault of ours.
-_PYDICOM_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,  # UnicodeError among them
-    struct.error,
-    zlib.error,
-)
 _CHARSET_TAG = 0x00080005
 
 
@@ -76,7 +61,6 @@ def read_with_pydicom(
         pydicom cannot read it either.
     """
     from pydicom import dcmread
-    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filereader import read_dataset
 
     found = Found()
@@ -96,7 +80,7 @@ def read_with_pydicom(
                 )
             _collect(dataset, found, bool(little))
             _find_pixels(stream, found, bool(little))
-        except (*_PYDICOM_ERRORS, BytesLengthException, InvalidDicomError) as error:
+        except unreadable(OSError) as error:
             raise UnusualHeader(f"{type(error).__name__}: {str(error)[:200]}") from error
     texts = {str(warning.message).partition("\n")[0][:200] for warning in caught}
     found.problems += [("pydicom-warning", text) for text in sorted(texts)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom.codecs import note
 from napari_dicomdb.dicom.photometric import Palette, palette_from_dataset
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import PixelError
 
 if TYPE_CHECKING:
@@ -66,14 +67,13 @@ def palette_of(path: str | os.PathLike[str], problems: Problems) -> Palette:
 
 def _dataset(path: str | os.PathLike[str], problems: Problems, **options: Any) -> Dataset:
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     try:
         # catch_warnings is global to the process: one thread at a time.
         with _reading, warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             dataset = dcmread(path, force=True, **options)
-    except (InvalidDicomError, EOFError, KeyError, ValueError, NotImplementedError) as error:
+    except unreadable() as error:
         raise PixelError(f"{path}: cannot be read: {error}") from error
     for warning in said:
         note(problems, "pydicom-warning", str(warning.message))

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom._attribute_values import raw_bytes
-from napari_dicomdb.dicom.attributes import UNREADABLE, quiet
+from napari_dicomdb.dicom.attributes import quiet
+from napari_dicomdb.dicom.unreadable import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -126,7 +127,7 @@ def json_model(dataset: Dataset) -> dict[str, Any]:
                 value = element.to_json_dict(None, _INLINE)
             else:
                 value = None
-        except UNREADABLE:
+        except unreadable(OSError):
             value = None
         if value is None:
             value = {"vr": "UN", "InlineBinary": base64.b64encode(raw).decode("ascii")}
@@ -137,7 +138,7 @@ def json_model(dataset: Dataset) -> dict[str, Any]:
 def _element(dataset: Dataset, tag: Any) -> DataElement | None:
     try:
         element: DataElement = dataset[tag]
-    except UNREADABLE:
+    except unreadable(OSError):
         return None
     return element
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom import _attribute_values as text
 from napari_dicomdb.dicom._attribute_reading import (
-    UNREADABLE,
     after_pixels,
     pixel_facts,
     quiet,
     read_parts,
 )
 from napari_dicomdb.dicom._attribute_values import tag_text
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import HeaderError, LoadError, NotDicomError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pydicom.dataelem import RawDataElement
 
 
-__all__ = ["UNREADABLE", "Attribute", "AttributeTree", "quiet", "read_attributes"]
+__all__ = ["Attribute", "AttributeTree", "quiet", "read_attributes"]
 
 LONGEST = 200  # characters of a value in the list
 _VALUES_SHOWN = 16
@@ -221,7 +221,7 @@ class AttributeTree:
         try:
             with quiet():
                 return list(attribute.holder[attribute.tag].value or [])
-        except UNREADABLE:
+        except unreadable(OSError):
             return []
 
     def _elements(
@@ -262,7 +262,7 @@ class AttributeTree:
                 vm = text.vm_of(element, vr, values)
                 value = text.shown(values, vr, vm)
                 is_cut = vm > _VALUES_SHOWN or (isinstance(values, bytes) and len(values) > 16)
-        except (OSError, *UNREADABLE) as error:
+        except unreadable(OSError) as error:
             raw = text.raw_bytes(element) or b""
             vm, value = 0, text.size_and_hex(len(raw), raw[:16])
             problem = f"unreadable: {error}"
@@ -303,7 +303,7 @@ class AttributeTree:
             return attribute.value
         try:
             values = self.values(attribute)
-        except (OSError, *UNREADABLE) as error:
+        except unreadable(OSError) as error:
             raise LoadError(f"{self.path}: {attribute.tag_text}: {error}") from error
         if isinstance(values, bytes) and attribute.vr != "UN":
             shown = values[: 1 << 16]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.dicom.values import display_name, parse_date, parse_datetime, parse_time
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def attribute_nodes(dataset: Dataset, budget: Budget, depth: int = 0) -> list[Co
             break
         try:
             element = dataset[tag]
-        except (ValueError, KeyError, NotImplementedError, TypeError) as error:
+        except unreadable(OSError) as error:
             nodes.append(ContentNode(f"({tag.group:04X},{tag.element:04X})", f"broken: {error}"))
             continue
         if element.VR == "SQ":
@@ -212,7 +213,7 @@ def text_of(dataset: Dataset, keyword: str) -> str:
     """
     try:
         value = dataset.get(keyword)
-    except (ValueError, KeyError, NotImplementedError, TypeError):
+    except unreadable(OSError):
         return ""
     if value is None:
         return ""
@@ -225,7 +226,7 @@ def items_of(dataset: Dataset, keyword: str) -> list[Dataset]:
     """Return the items of a sequence, none when it is absent or no sequence."""
     try:
         value = dataset.get(keyword)
-    except (ValueError, KeyError, NotImplementedError, TypeError):
+    except unreadable(OSError):
         return []
     return list(value) if value is not None and not isinstance(value, str | bytes) else []
 

@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._attribute_reading import quiet
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.dicom.values import parse_date, parse_time
 from napari_dicomdb.errors import DicomDbError, ExportError
 from napari_dicomdb.export.numbers import decimal_strings
@@ -261,7 +262,6 @@ def read_header(instance: InstanceRecord) -> Dataset:
         "file-missing", "bad-header".
     """
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     try:
         with quiet():
@@ -270,7 +270,7 @@ def read_header(instance: InstanceRecord) -> Dataset:
         raise ExportError(
             f"{instance.path} cannot be read: {error.strerror or error}", reason="file-missing"
         ) from error
-    except (InvalidDicomError, DicomDbError, ValueError, KeyError, EOFError) as error:
+    except unreadable(DicomDbError) as error:
         raise ExportError(
             f"{instance.path} cannot be read as DICOM", reason="bad-header"
         ) from error

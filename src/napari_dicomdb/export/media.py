@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
+from napari_dicomdb.dicom._attribute_reading import quiet
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -115,10 +116,7 @@ def plan_file_set(
                 text = "a DICOMDIR cannot list it: it has no file meta information"
                 plan.rejected.append((str(instance.path), "not-in-dicomdir", text))
                 continue
-            except (
-                OSError, AttributeError, KeyError, TypeError, ValueError,
-                NotImplementedError,
-            ) as error:  # fmt: skip
+            except unreadable(OSError) as error:
                 text = f"a DICOMDIR cannot list it: {error}".splitlines()[0][:300]
                 plan.rejected.append((str(instance.path), "not-in-dicomdir", text))
                 continue
@@ -191,7 +189,7 @@ class _Records:
             if is_several:
                 value = value[0] if value else ""  # a record has room for one
             given = "" if value is None else str(value)
-        except UNREADABLE:  # letters where a number should be
+        except unreadable():  # letters where a number should be
             given, is_several = "?", True
         if not given:
             return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.dicom.photometric import palette_from_dataset
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.dicom.voi import windows_of
 from napari_dicomdb.errors import LoadError
 from napari_dicomdb.loading.sorting import is_colour
@@ -101,11 +102,10 @@ def colour_reader(loadable: Loadable) -> Callable[[Frames], Frames] | None:
 
 def _header(path: Path) -> Dataset:
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     try:
         return dcmread(path, stop_before_pixels=True, force=True)
-    except (InvalidDicomError, EOFError, ValueError) as error:
+    except unreadable() as error:
         raise LoadError(f"{path}: {error}", reason="bad-header") from error
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom import _attribute_values as text
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
+from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.dicom.attribute_export import csv_text
 from napari_dicomdb.dicom.attribute_search import resolve_tag
 from napari_dicomdb.dicom.keywords import KEPT_KEYWORDS
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.progress import no_progress
 
@@ -246,7 +247,6 @@ class _Reading:
 
     def _one(self, path: Path) -> tuple[list[str | None], str]:
         from pydicom import dcmread
-        from pydicom.errors import BytesLengthException, InvalidDicomError
 
         try:
             with path.open("rb") as file:
@@ -261,7 +261,7 @@ class _Reading:
             ]
         except OSError as error:
             return [None] * len(self._columns), error.strerror or str(error)
-        except (BytesLengthException, InvalidDicomError, *UNREADABLE) as error:
+        except unreadable() as error:
             return [None] * len(self._columns), str(error).partition("\n")[0][:200]
         return found, ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import LoadError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ def read_content(record: InstanceRecord) -> ContentTree:
         If the file is gone, cannot be read, or is another object by now.
     """
     from pydicom import dcmread
-    from pydicom.errors import BytesLengthException, InvalidDicomError
 
     from napari_dicomdb.dicom.content import content_tree
     from napari_dicomdb.dicom.header import scan_file
@@ -47,17 +47,7 @@ def read_content(record: InstanceRecord) -> ContentTree:
         ) from error
     except (NotDicomError, HeaderError) as error:
         raise LoadError(str(error), reason=error.reason) from error
-    except (
-        InvalidDicomError,
-        BytesLengthException,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        EOFError,
-        RecursionError,
-        NotImplementedError,
-    ) as error:
+    except unreadable() as error:
         raise LoadError(
             f"{record.path}: its content cannot be read: {error}", reason="bad-header"
         ) from error
@@ -79,11 +69,10 @@ def document_of(record: InstanceRecord) -> tuple[bytes, str]:
         If there is none, or the file cannot be read.
     """
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     try:
         dataset = dcmread(record.path, force=True)
-    except (OSError, InvalidDicomError, ValueError, EOFError) as error:
+    except unreadable(OSError) as error:
         raise LoadError(f"{record.path}: {error}", reason="unreadable") from error
     document = dataset.get("EncapsulatedDocument")
     if not isinstance(document, bytes):

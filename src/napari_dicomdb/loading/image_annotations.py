@@ -18,6 +18,7 @@ from napari_dicomdb.dicom.overlays import overlays_of
 from napari_dicomdb.dicom.pixels import PixelDescription, read_frame
 from napari_dicomdb.dicom.shutters import shutter_mask
 from napari_dicomdb.dicom.ultrasound import regions_of
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import PixelError
 from napari_dicomdb.loading.lazy import LazyArray
 from napari_dicomdb.loading.reading import ReadProblems
@@ -184,7 +185,6 @@ _MOST_HEADERS = 8
 def _header(path: Path) -> Dataset:
     """Read the header of a file; the last few are kept, for loops have many frames."""
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     with _lock:  # warnings are caught for the whole process: one thread at a time
         if path in _headers:
@@ -194,7 +194,7 @@ def _header(path: Path) -> Dataset:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 header = dcmread(path, stop_before_pixels=True, force=True)
-        except (InvalidDicomError, EOFError, ValueError) as error:
+        except unreadable() as error:
             raise PixelError(f"{path}: {error}") from error
         _headers[path] = header
         while len(_headers) > _MOST_HEADERS:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.dicom.modality import LookupTable
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.dicom.voi import voi_luts_of
 from napari_dicomdb.errors import LoadError
 
@@ -82,7 +83,7 @@ def voi_luts(
     try:
         header = dcmread(instance.path, stop_before_pixels=True, force=True, specific_tags=wanted)
         return voi_luts_of(header), ()
-    except (OSError, EOFError, KeyError, TypeError, ValueError, NotImplementedError) as error:
+    except unreadable(OSError) as error:
         text = f"{instance.path.name}: the VOI lookup table cannot be used: {error}"
         return (), (
             Finding(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom._meta import IMPLICIT_LITTLE
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.network.storage_service import is_written_uid
 
@@ -46,19 +46,6 @@ FAILURES = {
 
 _TRANSACTION = 0x00081195
 _REFERENCE = (0x00081150, 0x00081155)
-# All that the bytes of a stranger make a decoder stumble over.
-_UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +177,7 @@ def _decoded(raw: bytes, syntax: str) -> tuple[str, Dataset]:
     try:
         dataset = read_dataset(io.BytesIO(raw), syntax == IMPLICIT_LITTLE, True)
         uid = _uid_in(dataset, _TRANSACTION)
-    except _UNREADABLE as error:
+    except unreadable(OSError) as error:
         raise _bad("it cannot be read") from error
     if not uid or len(uid) > 64:
         raise _bad("it has no transaction UID")
@@ -204,7 +191,7 @@ def _references(dataset: Dataset, tag: int) -> Iterable[tuple[Reference, int]]:
         for item in items:
             reference = (_uid_in(item, _REFERENCE[0]), _uid_in(item, _REFERENCE[1]))
             found.append((reference, int(item.get("FailureReason", 0x0110) or 0x0110)))
-    except _UNREADABLE as error:
+    except unreadable(OSError) as error:
         raise _bad("it cannot be read") from error
     return found
 

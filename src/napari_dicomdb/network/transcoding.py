@@ -16,6 +16,7 @@ from napari_dicomdb.dicom._meta import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_L
 from napari_dicomdb.dicom.bits import keep_stored_bits
 from napari_dicomdb.dicom.description import PixelDescription
 from napari_dicomdb.dicom.fragments import frame_index, read_encoded_frame
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.dicom.video import VIDEO_SYNTAXES
 from napari_dicomdb.errors import DicomDbError, HeaderError, PixelError
 
@@ -56,7 +57,6 @@ def encode_as(path: str | os.PathLike[str], transfer_syntax_uid: str) -> bytes:
         If the file cannot be read.
     """
     from pydicom import config, dcmread
-    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filebase import DicomBytesIO
     from pydicom.filewriter import write_dataset
 
@@ -77,16 +77,7 @@ def encode_as(path: str | os.PathLike[str], transfer_syntax_uid: str) -> bytes:
             write_dataset(target, dataset)
     except (DicomDbError, OSError):
         raise
-    except (
-        InvalidDicomError,
-        BytesLengthException,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        NotImplementedError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except unreadable() as error:
         raise HeaderError(
             f"it cannot be encoded anew ({type(error).__name__})", reason="not-transcoded"
         ) from error

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
+from napari_dicomdb.dicom._attribute_reading import quiet
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import DicomDbError, ExportError
 from napari_dicomdb.export.deidentification.defacing import begin_series
 from napari_dicomdb.export.deidentification.engine import Deidentifier
@@ -157,7 +158,7 @@ class Deidentification:
                 if error.reason == "cancelled":
                     raise
                 self._refuse(instance, error.reason, str(error))
-            except UNREADABLE:
+            except unreadable():
                 text = "its header is damaged: what it says cannot be told for sure"
                 self._refuse(instance, "bad-header", text)
             except OSError as error:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE
 from napari_dicomdb.dicom.bits import keep_stored_bits
 from napari_dicomdb.dicom.codecs import decode
 from napari_dicomdb.dicom.description import PixelDescription
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.dicom.video import VIDEO_SYNTAXES
 from napari_dicomdb.errors import PixelError
 from napari_dicomdb.export.deidentification.defacing import checked_deface
@@ -236,7 +236,7 @@ def _decode(dataset: Dataset) -> None:
         return
     try:
         _decompress(dataset, meta)
-    except UNREADABLE as error:
+    except unreadable() as error:
         if isinstance(error, PixelError):
             raise
         raise PixelError("its compressed pixels cannot be decoded", reason="no-decoder") from error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.export.images.pixel_encoding import encoded_frame
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def compress_again(dataset: Dataset, before: str) -> str:
             np.array_equal(_decoded(data, syntax, frame), _unsigned(frame))
             for data, frame in zip(encoded, frames, strict=True)
         )
-    except (*UNREADABLE, RuntimeError):  # imagecodecs' own errors are RuntimeErrors
+    except unreadable(RuntimeError):  # imagecodecs' own errors are RuntimeErrors
         return plain
     if not same:
         return plain

@@ -10,8 +10,9 @@ import zlib
 from array import array
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE, quiet
+from napari_dicomdb.dicom._attribute_reading import quiet
 from napari_dicomdb.dicom._edited_file import Source, read_for_editing
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import HeaderError
 from napari_dicomdb.export.deidentification.recompression import compress_again
 from napari_dicomdb.export.deidentification.stream_comments import (
@@ -135,7 +136,7 @@ def write_copy(source: Source, target: Path) -> int:
         with quiet():
             write_dataset(header, source.dataset)
             meta = _meta(source.dataset, source.syntax)
-    except UNREADABLE as error:
+    except unreadable() as error:
         raise HeaderError("its attributes cannot be written again") from error
     with target.open("xb") as out:
         out.write(meta)
@@ -258,7 +259,7 @@ def write_decoded(dataset: Dataset, target: Path, compressed_as: str = "") -> in
             syntax = compress_again(dataset, compressed_as)
             write_dataset(whole, dataset)
             meta = _meta(dataset, syntax)
-    except UNREADABLE as error:
+    except unreadable() as error:
         raise HeaderError("its attributes cannot be written again") from error
     with target.open("xb") as out:
         out.write(meta)

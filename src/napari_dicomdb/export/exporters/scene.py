@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import ExportError, LoadError
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.object_file import write_object
@@ -154,8 +155,6 @@ def open_archive(path: str | Path) -> IO[bytes]:
     LoadError
         "bad-scene": there is none in it, or it is damaged; "file-missing".
     """
-    from pydicom.errors import InvalidDicomError
-
     try:
         with open(path, "rb") as file:
             is_archive = file.read(4) == b"PK\x03\x04"
@@ -164,7 +163,7 @@ def open_archive(path: str | Path) -> IO[bytes]:
         return archive_in(Path(path))
     except FileNotFoundError as error:
         raise LoadError(f"{path} is not there any more", reason="file-missing") from error
-    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+    except unreadable(OSError) as error:
         raise bad_scene("it is neither an archive nor a DICOM object") from error
 
 

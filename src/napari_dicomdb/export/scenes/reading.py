@@ -116,8 +116,8 @@ class _opened:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._archive.close()
-        damaged = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RecursionError)
-        # RuntimeError: encrypted; a LoadError is one too and says more.
+        damaged = (zipfile.BadZipFile, zlib.error, EOFError)
+        # RuntimeError: encrypted, nested too deep; a LoadError is one too and says more.
         if isinstance(error, (*damaged, RuntimeError)) and not isinstance(error, LoadError):
             raise bad_scene("it is damaged") from error
 

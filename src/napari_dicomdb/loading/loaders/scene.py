@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.loading.confidence import Claim, assess
 from napari_dicomdb.loading.describing import referenced_uids, series_name
 from napari_dicomdb.loading.frames import FrameSet
@@ -99,17 +100,16 @@ def _block_is_there(record: InstanceRecord) -> bool:
     True, too, where there is no file to look at: it is told when the scene is opened.
     """
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     try:
         read = dcmread(record.path, stop_before_pixels=True, defer_size=_LATER)
-    except (InvalidDicomError, OSError, ValueError, EOFError, TypeError, AttributeError):
+    except unreadable(OSError):
         return True
     try:
         block = read.private_block(_GROUP, _CREATOR)
         said = block[_LENGTH].value
         length = int(said.decode("ascii") if isinstance(said, bytes) else said)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except unreadable():
         return False
     places = (block.get_tag(k) for k in range(_FIRST, 0x100) if k in block)
     parts = (read.get_item(place, keep_deferred=True) for place in places)

@@ -10,8 +10,9 @@ import numpy as np
 from napari_dicomdb.database.thumbnail_pictures import Picture
 from napari_dicomdb.dicom.display_colours import CYCLE
 from napari_dicomdb.dicom.plane import PlaneGeometry
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import LoadError, PixelError
-from napari_dicomdb.loading.pictures.headers import BROKEN, items, read_header, values_of
+from napari_dicomdb.loading.pictures.headers import items, read_header, values_of
 from napari_dicomdb.loading.pictures.planes import NOT_THERE, Canvas, ImagePlane, find_planes
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def paint(series: SeriesRecord, source: Source) -> Picture:
     header = read_header(record.path, lambda tag: tag >= _AFTER_CONTOURS)
     try:
         contours = _contours_of(header)
-    except BROKEN as error:
+    except unreadable(OSError) as error:
         text = f"{record.path}: its contours cannot be read: {error}"
         raise PixelError(text, reason="bad-header") from error
     if not contours:

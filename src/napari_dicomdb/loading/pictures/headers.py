@@ -6,6 +6,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import PixelError
 
 if TYPE_CHECKING:
@@ -14,23 +15,10 @@ if TYPE_CHECKING:
 
     from pydicom import Dataset
 
-__all__ = ["BROKEN", "items", "read_header", "values_of"]
+__all__ = ["items", "read_header", "values_of"]
 
 # catch_warnings is global to the process: one thread at a time.
 _reading = threading.Lock()
-
-BROKEN = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    EOFError,
-    RecursionError,
-    NotImplementedError,
-    OverflowError,
-)
-"""What pydicom says of values that are no such values."""
 
 
 def read_header(path: Path, until: Callable[[Any], bool]) -> Dataset:
@@ -43,7 +31,6 @@ def read_header(path: Path, until: Callable[[Any], bool]) -> Dataset:
     OSError
         If the file cannot.
     """
-    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.filereader import read_partial
 
     def stop(tag: Any, _vr: str | None, _length: int) -> bool:
@@ -53,7 +40,7 @@ def read_header(path: Path, until: Callable[[Any], bool]) -> Dataset:
         with _reading, warnings.catch_warnings(), open(path, "rb") as file:
             warnings.simplefilter("ignore")
             return read_partial(file, stop_when=stop, force=True)
-    except (InvalidDicomError, BytesLengthException, *BROKEN) as error:
+    except unreadable() as error:
         raise PixelError(f"{path}: cannot be read: {error}", reason="bad-header") from error
 
 
@@ -61,7 +48,7 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
     """Return the items of a sequence, [] when it is absent or none."""
     try:
         found = dataset.get(keyword)
-    except BROKEN:
+    except unreadable(OSError):
         return []
     return list(found) if found is not None and not isinstance(found, (str, bytes)) else []
 
@@ -72,7 +59,7 @@ def values_of(dataset: Dataset, keyword: str) -> list[Any]:
         with _reading, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = dataset.get(keyword)
-    except BROKEN:
+    except unreadable(OSError):
         return []
     if found is None or found == "":
         return []

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from napari_dicomdb.dicom.display_colours import CYCLE, cielab_to_rgb
 from napari_dicomdb.dicom.photometric import palette_from_dataset
 from napari_dicomdb.dicom.structure_colours import structure_colour, varied
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import LoadError, PixelError
 from napari_dicomdb.loading.pictures.headers import (
-    BROKEN,
     items,
     read_header,
     referenced_uids,
@@ -288,7 +288,7 @@ def _of_palette(palette: Palette | None, number: int) -> tuple[int, int, int] | 
 
     try:
         red, green, blue = palette.apply(np.array([number], np.uint16))[0].tolist()
-    except (PixelError, *BROKEN):
+    except unreadable():
         return None
     return int(red), int(green), int(blue)
 

@@ -7,8 +7,8 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from napari_dicomdb.dicom._attribute_reading import UNREADABLE
 from napari_dicomdb.dicom._meta import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, META_NAMES
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import HeaderError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def identity(meta: dict[str, str], rest: bytes) -> tuple[str, str]:
             stop_when=lambda tag, vr, length: tag > _SOP_INSTANCE_UID,
         )
         raw = [found.get_item(tag) for tag in (_SOP_CLASS_UID, _SOP_INSTANCE_UID)]
-    except (*UNREADABLE, zlib.error):
+    except unreadable():
         return known
     said = [getattr(one, "value", None) for one in raw]
     own = [v.decode("latin_1").strip(" \0") if isinstance(v, bytes) else "" for v in said]

@@ -9,10 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from napari_dicomdb.dicom._attribute_reading import quiet
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.dicom.video import VIDEO_SYNTAXES
 from napari_dicomdb.network.serving.accept import wanted_of
 from napari_dicomdb.network.serving.frames import OCTETS, frames_response
-from napari_dicomdb.network.serving.metadata import UNREADABLE, data_set_of
+from napari_dicomdb.network.serving.metadata import data_set_of
 from napari_dicomdb.network.serving.multipart import Part, boundary, parts_of, related
 from napari_dicomdb.network.serving.resources import one_instance
 
@@ -61,7 +62,7 @@ def _value(dataset: Dataset, steps: list[str]) -> bytes:
             element: Any = dataset[int(steps[0], 16)]
             if element.VR != "SQ":
                 return element.value if isinstance(element.value, bytes) else _encoded(element)
-        except UNREADABLE as error:
+        except unreadable(OSError) as error:
             raise HTTPException(404, "this instance has no such value") from error
     raise HTTPException(404, "a sequence is no value")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response, StreamingResponse
 
 from napari_dicomdb.dicom._attribute_reading import quiet
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import DicomDbError, HeaderError
 from napari_dicomdb.network.serving.accept import wants_json
 from napari_dicomdb.network.serving.resources import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari_dicomdb.database.records import InstanceRecord
     from napari_dicomdb.network.serving.json_values import Json
 
-__all__ = ["INLINE", "UNREADABLE", "data_set_of", "json_of_data_set", "retrieve_metadata"]
+__all__ = ["INLINE", "data_set_of", "json_of_data_set", "retrieve_metadata"]
 
 INLINE = 1024
 """Bytes of a binary value that is still written into the metadata."""
@@ -40,16 +41,6 @@ _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _CHARACTER_SET = 0x00080005
 _log = logging.getLogger(__name__)
-
-UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    TypeError,
-    ValueError,
-)
-"""What pydicom raises of values and files that break its rules."""
 
 
 def retrieve_metadata(request: Request) -> Response:
@@ -92,12 +83,11 @@ def data_set_of(record: InstanceRecord) -> Dataset:
         If the file cannot be read.
     """
     from pydicom import dcmread
-    from pydicom.errors import BytesLengthException, InvalidDicomError
 
     try:
         with quiet():
             return dcmread(record.path, force=True, defer_size=_DEFERRED)
-    except (InvalidDicomError, BytesLengthException, EOFError, *UNREADABLE) as error:
+    except unreadable() as error:
         raise HeaderError("the file cannot be read", reason="unreadable") from error
 
 
@@ -135,7 +125,7 @@ def json_of_data_set(dataset: Dataset, url: str, depth: int = 0) -> Json:
             continue
         try:
             found[name] = _element(dataset, tag, there, depth)
-        except UNREADABLE:
+        except unreadable(OSError):
             found[name] = {"vr": _vr_of(dataset, tag, raw)}
     return found
 
