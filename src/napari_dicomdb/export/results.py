@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from napari_dicomdb.database.promised import promise
 from napari_dicomdb.database.received import sync_folder
 from napari_dicomdb.database.together import Arriving, staged
+from napari_dicomdb.dicom.unreadable import unreadable
 from napari_dicomdb.errors import (
     DicomDbError,
     ExportError,
@@ -286,14 +287,15 @@ def _check_written(
 
     Returns the target with the numbers of the new series, so that the next gets another.
     """
-    numbers = list(target.series_numbers)
+    numbers, known = list(target.series_numbers), set(report.instance_uids)
     for path in files:
         header = _header(path)
         uid = str(header.get("SOPInstanceUID", ""))
         if str(header.get("StudyInstanceUID", "")) != target.study_uid or not uid:
             raise ExportError("an object does not belong to the study", reason="bad-object")
-        if uid in report.instance_uids:
+        if uid in known:
             raise ExportError(f"two objects have the UID {uid}", reason="uid-exists")
+        known.add(uid)
         report.instance_uids.append(uid)
         series = str(header.get("SeriesInstanceUID", ""))
         if series not in report.series_uids:
@@ -305,11 +307,10 @@ def _check_written(
 
 def _header(path: Path) -> Dataset:
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     try:
         return dcmread(path, stop_before_pixels=True)
-    except (InvalidDicomError, ValueError, EOFError, OSError) as error:
+    except unreadable(OSError) as error:
         raise ExportError("what was written cannot be read again", reason="bad-object") from error
 
 
