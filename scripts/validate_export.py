@@ -151,7 +151,7 @@ def thresholds(source: ExportSource) -> tuple[ExportSource, ExportSource]:
     shares = np.stack([ramp, (labels > 1) * 0.5]).astype(np.float32)
     if not shares.any():
         shares[0, 0, 0] = 1.0
-    plain = {"is_rgb": False, "units": "", "window": None, "findings": ()}
+    plain = {"is_rgb": False, "units": "", "window": None, "findings": (), "levels": ()}
     meta = {key: source.meta[key] for key in ("study_uid", "series_uid") if key in source.meta}
     present = {value: LABELS[value] for value in LABELS if (labels == value).any()}
     return (

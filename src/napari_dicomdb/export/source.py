@@ -92,7 +92,7 @@ class ExportSource:
     window : tuple of 2 float or None
         Lowest and highest value of the display, to be kept as window.
     levels : tuple of array_like
-        Of labels on a whole slide: the same as `array`, coarser and coarser, as its
+        Of labels (or fractions) on a whole slide: the same as `array`, coarser and coarser, as its
         pyramid has them; () otherwise.
     """
 
@@ -131,7 +131,8 @@ class ExportSource:
         if role == "labels" and dims[0] == _GROUP and len(groups) == array.shape[0]:
             first, *others = (_of_group(cls, volume, k) for k in range(len(groups)))
             return replace(first, together=tuple(others))
-        levels = tuple(volume.levels[1:])
+        segments = role == "labels" or bool(volume.meta.get("segments"))
+        levels = tuple(volume.levels[1:]) if segments else ()
         if dims[-3:] != _SPATIAL:
             lead = len(dims) - 2
             array = with_slice(array, lead)

@@ -78,7 +78,8 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
     dims = _dims(layer, ndim, spatial)
     lead = len(dims) - 3
     levels: tuple[Any, ...] = ()
-    if getattr(layer, "multiscale", False) and spatial == 2 and not is_rgb:
+    shares = np.dtype(data.dtype).kind == "f" and not is_rgb
+    if getattr(layer, "multiscale", False) and spatial == 2 and (role == "labels" or shares):
         levels = tuple(with_slice(level, lead) for level in layer.data[1:])
     if spatial == 2:
         data = with_slice(data, lead)
