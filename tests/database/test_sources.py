@@ -56,3 +56,17 @@ def test_large_folder_is_looked_up_in_slices(
 )
 def test_archives_by_name(name: str, expected: bool) -> None:
     assert is_archive(name) is expected
+
+
+def test_the_index_itself_is_not_opened(tmp_path: Path) -> None:
+    """Closing it again would drop the locks that SQLite has on it."""
+    for name in ("own/dicomdb.sqlite", "own/files/1.dcm", "other/dicomdb.sqlite"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    report = ImportReport()
+    walk = Walk(Nothing(), report, avoid=str(tmp_path / "own"))
+    paths = sorted(str(path) for path in tmp_path.rglob("*") if path.is_file())
+    found = [os.path.relpath(one.path, tmp_path) for one in walk.files(paths)]
+    assert sorted(found) == ["other/dicomdb.sqlite", "own/files/1.dcm"]
+    own = str(tmp_path / "own" / "dicomdb.sqlite")
+    assert report.rejected == [(own, "special-file", "it is a part of the database")]

@@ -139,8 +139,24 @@ class Walk:
             ):
                 end += 1
             names = sorted({os.path.basename(path) for path in paths[start:end]})
-            yield from self._news(folder, names)
             start = end
+            if self._is_own(folder):
+                # Opening the index and closing it would drop SQLite's locks on it.
+                self._report.rejected += [
+                    (os.path.join(folder, name), "special-file", "it is a part of the database")
+                    for name in names
+                ]
+                continue
+            yield from self._news(folder, names)
+
+    def _is_own(self, folder: str) -> bool:
+        """Whether it is the directory of the database itself."""
+        try:
+            status = os.stat(folder or os.curdir)
+        except OSError:
+            return False
+        own = self._avoid
+        return own is not None and bool(status.st_ino) and os.path.samestat(status, own)
 
     def _list(self, folder: str) -> tuple[list[str], list[str]] | None:
         names: list[str] = []
