@@ -49,4 +49,4 @@ def test_a_merged_patient_is_one(database: Database) -> None:
     (merged,) = database.patients()
     made = Pseudonyms(database, Profile(), project).of(merged.key)
     assert made.patient_id == alone.patient_id
-    assert {"müller", "åsa"} <= made.forbidden
+    assert {"müller", "åsa", "p/2"} <= made.forbidden

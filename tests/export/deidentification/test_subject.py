@@ -11,6 +11,7 @@ from napari_dicomdb.export.deidentification.subject import (
     name_words,
     telling_words,
     without_words,
+    words_in,
 )
 
 
@@ -74,6 +75,11 @@ def test_labels_in_scripts_without_spaces() -> None:
     assert without_words("女王 1", words) == "女王 1"  # one letter is in many words
     dataset.PatientName = "Hong^Gildong=洪^吉洞=홍^길동"
     assert without_words("홍길동의 간", telling_words(name_words(dataset))) == "의 간"
+
+
+def test_parts_of_names() -> None:
+    assert words_in("Doe^Jane=山田^太郎") == {"doe", "jane", "山田", "太郎", "山田太郎"}
+    assert words_in("") == frozenset()
 
 
 def test_accents_of_labels_as_people_type_them() -> None:

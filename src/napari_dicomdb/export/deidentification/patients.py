@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.deidentification.engine import Patient
+from napari_dicomdb.export.deidentification.subject import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,5 +85,7 @@ class Pseudonyms:
 
 
 def _words(people: Iterable[PatientRecord | PatientIdentity]) -> frozenset[str]:
-    texts = " ".join(f"{one.name} {one.patient_id}" for one in people)
-    return frozenset(word.casefold() for word in re.findall(r"[^\W_]+", texts))
+    found: set[str] = set()
+    for one in people:
+        found |= words_in(one.name) | words_in(one.patient_id) | {one.patient_id.casefold()}
+    return frozenset(found - {""})

@@ -21,6 +21,7 @@ __all__ = [
     "name_words",
     "telling_words",
     "without_words",
+    "words_in",
 ]
 
 # Concepts (PS3.16) whose values describe the patient: age, birth date, sex, size, weight.
@@ -85,12 +86,23 @@ def name_words(dataset: Dataset) -> frozenset[str]:
         whole = (
             values.decode("latin_1") if isinstance(values, bytes) else " ".join(map(str, values))
         )
-        words.update(word.casefold() for word in _WORD.findall(whole))
-        words.update("".join(_WORD.findall(one)) for one in re.split(r"[=\s]", whole)
-                     if _UNSPACED.search(one))  # fmt: skip
+        words |= words_in(whole)
         if tag in _IDS:
             words.add(whole.strip(" \0").casefold())
     return frozenset(words) - {DUMMY_TEXT.casefold()}
+
+
+def words_in(text: str) -> frozenset[str]:
+    """Return the parts of names, folded, and whole names where no space is written in them.
+
+    Examples
+    --------
+    >>> sorted(words_in("Doe^Jane")), sorted(words_in("山田^太郎"))
+    (['doe', 'jane'], ['太郎', '山田', '山田太郎'])
+    """
+    words = {word.casefold() for word in _WORD.findall(text)}
+    groups = (one for one in re.split(r"[=\s]", text) if _UNSPACED.search(one))
+    return frozenset(words | {"".join(_WORD.findall(one)) for one in groups})
 
 
 def telling_words(words: Iterable[str]) -> frozenset[str]:
