@@ -38,7 +38,8 @@ def served(tmp_path: Path, phantom: Path) -> Iterator[Callable[..., Any]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONWARNINGS": "default"},
+            # What is left open is told; what older libraries use of newer ones is theirs.
+            env={**os.environ, "PYTHONWARNINGS": "default,ignore::DeprecationWarning"},
         )
         running.append(process)
         said = ""
