@@ -751,7 +751,7 @@ def test_segments_are_named_and_coded(qtbot, viewer, dock, exporter):
         qtbot.keyClick(table.algorithm, key)
     table.algorithm.activated.emit(table.algorithm.currentIndex())
     assert "by which algorithm" in dock.problem.text()
-    assert table.model.data(table.model.index(1, 3)) == "By a program alone"
+    assert table.model.data(table.model.index(1, 3)) == "By a program"
     type_into(qtbot, table.algorithm_name, "TotalSegmentator")
     assert dock.problem.isHidden()
     type_into(qtbot, table.tracking, "kidney-1")
@@ -769,7 +769,7 @@ def test_segments_are_named_and_coded(qtbot, viewer, dock, exporter):
 
 def test_how_segments_were_made_is_said_in_the_same_words(qtbot, viewer, dock, exporter):
     known = meanings_of(plain_source(dock.page.layers.current(), None), [1, 2])
-    choices = (("MANUAL", "By hand"), ("AUTOMATIC", "By a program alone"))
+    choices = (("MANUAL", "By hand"), ("AUTOMATIC", "By a program"))
     exporter.needs = (
         Need("segments", "Segments", "segments", [one.to_json() for one in known]),
         Need("algorithm_type", "All segments were made", "choice", "MANUAL", choices),
@@ -784,8 +784,8 @@ def test_how_segments_were_made_is_said_in_the_same_words(qtbot, viewer, dock, e
     assert not table.algorithm_name.isEnabled()
     # What holds for all is seen at each of them.
     qtbot.keyClick(dock.page.options.fields["algorithm_type"], KEY.Key_End)
-    assert made() == ["By a program alone"] * 2
-    assert table.algorithm.currentText() == "As all: by a program alone"
+    assert made() == ["By a program"] * 2
+    assert table.algorithm.currentText() == "As all: by a program"
     # A segment that says that a program made it needs no name where all have one.
     table.table.selectRow(1)
     qtbot.keyClick(table.algorithm, KEY.Key_End)

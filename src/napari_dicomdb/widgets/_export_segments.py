@@ -36,8 +36,8 @@ __all__ = ["SegmentTable", "SegmentsModel"]
 
 _TITLES = ("Value", "Name", "Type", "Made")
 _MADE = "algorithm_type"  # the option that holds for segments which do not say it themselves
-_ALGORITHMS = (("", ""), ("By hand", "MANUAL"), ("By a person with a program", "SEMIAUTOMATIC"),
-               ("By a program alone", "AUTOMATIC"))  # fmt: skip
+_ALGORITHMS = (("", ""), ("By hand", "MANUAL"), ("With a program", "SEMIAUTOMATIC"),
+               ("By a program", "AUTOMATIC"))  # fmt: skip
 _ROW = 24
 _SWATCH = 34  # a colour before the number, and the room around both
 _ROLES = frozenset(

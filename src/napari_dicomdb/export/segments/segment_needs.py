@@ -112,10 +112,11 @@ def needs_of(source: ExportSource, known: Sequence[SegmentMeaning]) -> tuple[Nee
             "MANUAL",
             (
                 ("MANUAL", "By hand"),
-                ("SEMIAUTOMATIC", "By a person with a program"),
-                ("AUTOMATIC", "By a program alone"),
+                ("SEMIAUTOMATIC", "With a program"),
+                ("AUTOMATIC", "By a program"),
             ),
-            tip="Those that were made otherwise can say so one by one, in their table.",
+            tip="With a program: a person guided it or mended what it made. Segments that were "
+            "made otherwise can say so one by one, in their table.",
         ),
         Need(
             "algorithm_name",
