@@ -321,11 +321,3 @@ def test_a_series_with_a_gap_can_be_written_however_it_was_opened(tmp_path) -> N
                 heights = [float(dcmread(path).ImagePositionPatient[2]) for path in report.files]
                 wanted = [2.5 * n for n in range(1, 9) if way is filled or n != 4]
                 assert heights == pytest.approx(wanted)
-
-
-def test_an_axis_without_a_name_in_seconds_is_time() -> None:
-    layer = Image(np.zeros((2, 3, 4, 5, 6)), units=("s", "ms", "mm", "mm", "mm"),
-                  scale=(1.5, 20, 1, 1, 1))  # fmt: skip
-    source = source_of(layer)
-    assert source.dims == ("time", "axis_1", "slice", "row", "column")
-    assert (source.coords["time"].values, source.coords["time"].unit) == ((0, 1.5), "s")
