@@ -132,3 +132,19 @@ def test_what_is_found_of_a_part_of_a_series_stays(tmp_path, alone):
                 database.remove(instance=record)
         again, _, _ = layer_of(found, database)
         assert np.array_equal(np.asarray(again), np.asarray(data))
+
+
+def test_segments_lie_on_their_image_again(reference_data, tmp_path):
+    with Database.open(tmp_path / "db") as database:
+        database.import_paths([reference_data / "seg"], workers=0)
+        (series,) = [s for s in database.series() if s.description == "Segmentation"][:1]
+        way = database.examine(series)[0]
+        data, kwargs, kind = way.to_layers()[0]
+        metadata = kwargs["metadata"]["dicomdb"]
+        assert metadata["reference_series_uid"]
+        found = find_reference(kind, data, metadata, database)
+        _, again, _ = layer_of(found, database)
+        told = again["metadata"]["dicomdb"]
+        assert told["reference_series_uid"] == metadata["reference_series_uid"]
+        assert told["references"] == metadata["references"]
+        assert np.array_equal(told["lps_from_data"], metadata["lps_from_data"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from napari_dicomdb.loading.loadable import LayerData, Loadable
 
 __all__ = ["find_reference", "is_as_noted", "layer_of", "referenced_instances"]
+
+
+class _Examines(Protocol):
+    """`api.Database.examine`, which finds companions: this package's room is below it."""
+
+    def __call__(self, selection: Sequence[InstanceRecord]) -> Sequence[Loadable]:
+        """Return the ways to open instances."""
 
 
 def find_reference(
@@ -79,8 +86,8 @@ def _candidates(
     records = _records(database, str(metadata.get("series_uid") or ""), uids)
     whole = _whole_series(database, records)
     if len(whole) > len(records):
-        yield from ((way, True) for way in _ways(loader, whole, set(uids)))
-    yield from ((way, False) for way in _ways(loader, records, set(uids)))
+        yield from ((way, True) for way in _ways(database, loader, whole, set(uids)))
+    yield from ((way, False) for way in _ways(database, loader, records, set(uids)))
 
 
 def _whole_series(database: Database, records: Sequence[InstanceRecord]) -> list[InstanceRecord]:
@@ -134,9 +141,9 @@ def layer_of(reference: Mapping[str, Any], database: Database | None) -> LayerDa
     ways: list[Loadable] = []
     if reference.get("of_series") is True and database is not None:
         whole = _whole_series(database, records)
-        ways = [way for way in _ways(loader, whole, set(uids)) if way.kind == kind]
-    if not ways:
-        ways = [way for way in _ways(loader, records, set(uids)) if way.kind == kind]
+        ways = [way for way in _ways(database, loader, whole, set(uids)) if way.kind == kind]
+    if not ways and database is not None:
+        ways = [way for way in _ways(database, loader, records, set(uids)) if way.kind == kind]
     ways.sort(key=lambda way: (_written(way.options) != options, way.name != name))
     index = reference.get("index")
     for way in ways[:1]:
@@ -214,12 +221,18 @@ def _records(database: Database, series: str, uids: Sequence[str]) -> list[Insta
     return found
 
 
-def _ways(loader: str, records: Sequence[InstanceRecord], uids: set[str]) -> Iterator[Loadable]:
+def _ways(
+    database: Database, loader: str, records: Sequence[InstanceRecord], uids: set[str]
+) -> list[Loadable]:
+    """Return the ways of a loader to open all of these UIDs, as the database offers them."""
     if not records:
-        return
-    for loadable in loader_named(loader).examine(records):
-        if {record.uid for record in loadable.instances} == uids:
-            yield loadable
+        return []
+    known = loader_named(loader)
+    # With the images that a segmentation lies on, where it can find them.
+    examine = getattr(database, "examine", None)
+    found = [] if examine is None else cast("_Examines", examine)(records)
+    ways = [way for way in found if way.loader.name == loader] or known.examine(records)
+    return [way for way in ways if {record.uid for record in way.instances} == uids]
 
 
 def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
