@@ -146,18 +146,19 @@ def test_what_cannot_be_stored_is_told_in_words(reference_data: Path, tmp_path: 
 
 
 def test_masked_values_are_not_stored(reference_data: Path, tmp_path: Path) -> None:
+    values = np.arange(60, dtype=np.int16).reshape(3, 4, 5) % 7
+    masked = np.ma.masked_equal(values, 3)
     with Database.open(tmp_path / "db", create=True) as database:
         database.import_paths(reference_data / "rt_dvh_slicerrt" / "ct", workers=0)
-        volume = database.load(database.series()[0], lazy=False)
-        known = {"source": database.series()[0].uid, "database": database}
-        values = np.arange(volume.array.size, dtype=np.int16).reshape(volume.array.shape) % 7
-        masked = np.ma.masked_equal(values, 3)
-        report = store_result(masked, geometry=volume.geometry, **known)
-        back = database.load(report.series_uids[0], lazy=False)
+        study = database.studies()[0]
+        axial = np.eye(4)[[2, 1, 0, 3]]
+        known = {"study": study, "database": database, "geometry": axial}
+        report = store_result(masked, **known)
         assert any("no number" in loss for loss in report.losses)
-        kept = back.numpy()
+        kept = database.load(report.series_uids[0], lazy=False).numpy()
         np.testing.assert_array_equal(kept[values != 3], values[values != 3])
         assert not (kept[values == 3] == 3).any()
-        report = store_result(masked, role="labels", geometry=volume.geometry, **known)
+        report = store_result(masked, role="labels", grid="own",
+                              other_frame_of_reference=True, **known)  # fmt: skip
         back = database.load(report.series_uids[0], lazy=False)
         np.testing.assert_array_equal(back.numpy() > 0, (values > 0) & (values != 3))
