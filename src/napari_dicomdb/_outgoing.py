@@ -39,7 +39,7 @@ class Outgoing(_IndexDatabase):
     """The part of `api.Database` that gives things away."""
 
     def _begin(self, *, read_only: bool) -> None:
-        from napari_dicomdb.export.deidentification.private_folders import remove_abandoned
+        from napari_dicomdb.database.private_folders import remove_abandoned
 
         super()._begin(read_only=read_only)
         remove_abandoned()  # by a process that was killed while it sent copies

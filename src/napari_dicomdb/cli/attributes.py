@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +20,7 @@ from napari_dicomdb.cli.output import (
     visible,
 )
 from napari_dicomdb.cli.targets import indexed
+from napari_dicomdb.database.private_folders import working_folder
 from napari_dicomdb.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _try_edits(instances: list[InstanceRecord], edits: list[Edit]) -> None:
     """Make the copy of one file and drop it: what cannot be set is refused once, at once."""
     from napari_dicomdb.dicom.editing import EditError, edited_copy
 
-    with tempfile.TemporaryDirectory(prefix="dicomdb-edit-") as temporary:
+    with working_folder() as temporary:
         try:
             edited_copy(instances[0].path, edits, temporary, utf8=True)
         except EditError as error:
@@ -200,8 +200,8 @@ def _write(
 ) -> list[tuple[Path, str, str]]:
     from napari_dicomdb.dicom.editing import edited_copies
 
-    with tempfile.TemporaryDirectory(prefix="dicomdb-edit-") as temporary:
-        folder = Path(temporary) if to is None else to
+    with working_folder() as temporary:
+        folder = temporary if to is None else to
         report = edited_copies(
             [one.path for one in instances], edits, folder, progress=progress, **options
         )

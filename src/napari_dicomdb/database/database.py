@@ -6,9 +6,7 @@ import atexit
 import contextlib
 import errno
 import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +17,7 @@ from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
 from napari_dicomdb.database.outline import Outlining
 from napari_dicomdb.database.patients import PatientKeeping
+from napari_dicomdb.database.private_folders import working_folder
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances
 from napari_dicomdb.database.thumbnails import Thumbnails
@@ -62,7 +61,7 @@ class Database(PatientKeeping, FolderKeeping, Outlining, Thumbnails, Upkeep):
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         super().__init__(
             path,
-            path if path is not None else Path(_temporary_directory()),
+            path if path is not None else _temporary_directory(),
             Connections(
                 None if path is None else path / INDEX_NAME,
                 read_only=read_only,
@@ -373,7 +372,8 @@ def _told(where: str) -> Iterator[None]:
         ) from error
 
 
-def _temporary_directory() -> str:
-    directory = tempfile.mkdtemp(prefix="napari-dicomdb-")
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+def _temporary_directory() -> Path:
+    stack = contextlib.ExitStack()
+    directory = stack.enter_context(working_folder())
+    atexit.register(stack.close)
     return directory

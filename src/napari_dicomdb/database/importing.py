@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +13,7 @@ from napari_dicomdb.database.copying import CopyStore
 from napari_dicomdb.database.dry_run import DryRun
 from napari_dicomdb.database.known import KnownFiles
 from napari_dicomdb.database.pool import CHUNK_SIZE, Chunk, ScanPool
+from napari_dicomdb.database.private_folders import working_folder
 from napari_dicomdb.database.report import ImportReport
 from napari_dicomdb.database.scanning import Refused, Scanned, reason_of
 from napari_dicomdb.database.sources import FoundFile, Walk, is_archive
@@ -153,8 +153,8 @@ class Import:
     def _members_folder(self) -> Iterator[str]:
         """Where members of archives are unpacked: a dry run leaves the database alone."""
         if self._dry_run:
-            with tempfile.TemporaryDirectory(prefix="napari-dicomdb-") as folder:
-                yield folder
+            with working_folder() as folder:
+                yield str(folder)
         else:
             yield self._copies.begin()
 

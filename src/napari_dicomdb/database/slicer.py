@@ -6,12 +6,12 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from napari_dicomdb.database import activity
+from napari_dicomdb.database.private_folders import working_folder
 from napari_dicomdb.errors import DatabaseError, NotFoundError
 
 if TYPE_CHECKING:
@@ -247,8 +247,8 @@ def _read(index: Path) -> list[tuple[str | None, str | None]]:
 
     Slicer may write meanwhile: a copy made of two states is taken again.
     """
-    with tempfile.TemporaryDirectory(prefix="napari-dicomdb-") as folder:
-        copy = Path(folder) / SLICER_INDEX
+    with working_folder() as folder:
+        copy = folder / SLICER_INDEX
         tries = _TRIES
         while True:
             tries -= 1

@@ -14,12 +14,12 @@ import errno
 import math
 import os
 import shutil
-import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from napari_dicomdb.database.private_folders import private_folder
 from napari_dicomdb.database.promised import promise
 from napari_dicomdb.database.received import sync_folder
 from napari_dicomdb.database.together import Arriving, staged
@@ -251,7 +251,7 @@ def _stage(place: Path | None, home: Database | None) -> Iterator[Path]:
         with staged(home) as stage:
             yield stage
         return
-    with staging_folder(place or Path(tempfile.gettempdir())) as stage:
+    with private_folder() if place is None else staging_folder(place) as stage:
         yield stage
 
 

@@ -6,11 +6,8 @@ What is fetched is kept encoded, as it came; decoded frames have a cache of thei
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
-import shutil
-import sys
-import tempfile
 import threading
 import time
 import weakref
@@ -18,11 +15,11 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_dicomdb.database.private_folders import working_folder
 from napari_dicomdb.dicom.streamed import COMING, FetchedFrame, WholeFile, may_wait
 from napari_dicomdb.errors import Cancelled, DicomDbError, NetworkError
 from napari_dicomdb.loading.frame_cache import FrameCache
@@ -57,7 +54,6 @@ _NO_FRAMES = frozenset(
         "http-status", "bad-multipart",
     }
 )  # fmt: skip
-_PREFIX = "dicomdb-stream-"
 _owners = count()
 _cache = FrameCache(LARGEST_CACHE)
 _log = logging.getLogger(__name__)
@@ -105,8 +101,8 @@ class FrameStream:
 
     def __init__(self, node: Node, study_uid: str, series_uid: str) -> None:
         self.node = node
-        _delete_left()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        folders = contextlib.ExitStack()
+        self.folder = folders.enter_context(working_folder())
         self.fetched = 0
         self.fetches_ahead = True
         self.always_waits = True
@@ -126,7 +122,7 @@ class FrameStream:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="dicomdb-stream")
         self._client = DicomWebClient(node, waiting=self._ending.waiting, pauses=(0.1,))
         self._finalizer = weakref.finalize(
-            self, _end, self.folder, self._client, self._pool, self._ending, self._owner
+            self, _end, folders, self._client, self._pool, self._ending, self._owner
         )
 
     def close(self) -> None:
@@ -299,22 +295,6 @@ class InstanceFrames:
         return self.stream.fetch(self.uid, frame)
 
 
-def _delete_left() -> None:
-    """Delete what killed processes left: headers are somebody's data."""
-    if sys.platform == "win32":  # where asking for a process would end it
-        return
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if not pid.isdigit() or len(pid) > 9:
-            continue
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # somebody else's
-            continue
-
-
 def _fetch_quietly(stream: weakref.ReferenceType[FrameStream], place: int) -> None:
     alive = stream()
     if alive is not None:
@@ -322,7 +302,7 @@ def _fetch_quietly(stream: weakref.ReferenceType[FrameStream], place: int) -> No
 
 
 def _end(
-    folder: Path,
+    folders: contextlib.ExitStack,
     client: DicomWebClient,
     pool: ThreadPoolExecutor,
     ending: _Ending,
@@ -332,4 +312,4 @@ def _end(
     pool.shutdown(wait=False, cancel_futures=True)
     client.close()
     _cache.forget(owner)
-    shutil.rmtree(folder, ignore_errors=True)
+    folders.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dicomdb.errors import ExportError, MissingLibraryError
+from napari_dicomdb.export.staging import staging_folder
 from napari_dicomdb.progress import no_progress
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def save_pictures(
     total, pictures = _pictures(viewer, axis, step, scale)
     names: list[str] = []
     try:
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".pictures-") as stage:
-            inner = Path(stage) / "pictures"
+        with staging_folder(place) as stage:
+            inner = stage / "pictures"
             inner.mkdir()
             for k, picture in pictures:
                 tell(len(names), total, "Writing pictures")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_dicomdb.database.private_folders import private_folder
 from napari_dicomdb.dicom.attributes import read_attributes
 from napari_dicomdb.errors import DicomDbError, ExportError, NotFoundError
-from napari_dicomdb.export.deidentification.private_folders import private_folder
 from napari_dicomdb.export.registry import examine_for_export, failures
 from napari_dicomdb.export.results import check_results, write_results
 from napari_dicomdb.export.study import StudyTarget

@@ -22,7 +22,7 @@ WARMED = (
     "napari_dicomdb.viewer.open", "scipy.ndimage", "scipy.special", "xarray",
     "napari_dicomdb.export.results", "napari_dicomdb.export.exporters.scene",
     "napari_dicomdb.export.scenes.captured", "napari_dicomdb.export.segments.segment_meanings",
-    "napari_dicomdb.export.media", "napari_dicomdb.export.deidentification.private_folders",
+    "napari_dicomdb.export.media", "napari_dicomdb.database.private_folders",
     "napari_dicomdb.viewer.picture",
     "napari_dicomdb.viewer.scene", "napari_dicomdb.viewer.writer",
 )  # fmt: skip

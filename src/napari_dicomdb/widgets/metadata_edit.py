@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dicomdb.database.private_folders import working_folder
 from napari_dicomdb.dicom.editing import (
     EditError,
     EditReport,
@@ -346,8 +346,8 @@ class MetadataEdit(QWidget):
         def work(progress: Any) -> EditReport:
             if folder is not None:
                 return edited_copies(paths, edits, folder, progress=progress, **options)
-            with tempfile.TemporaryDirectory(prefix="dicomdb-edit-") as name:
-                report = edited_copies(paths, edits, name, progress=progress, **options)
+            with working_folder() as place:
+                report = edited_copies(paths, edits, place, progress=progress, **options)
                 if report.written:
                     copies = [copy for _, copy in report.written]
                     database.import_paths(copies, copy=True, workers=0, progress=progress)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import urllib.request
 from dataclasses import replace
@@ -15,6 +11,7 @@ import pydicom
 import pytest
 from tests.servers import PATIENCE
 
+from napari_dicomdb.database.private_folders import copies_folder, remove_abandoned
 from napari_dicomdb.dicom.streamed import COMING, FetchedFrame, WholeFile, waiting_allowed
 from napari_dicomdb.errors import Cancelled, NetworkError
 from napari_dicomdb.network.frame_stream import FrameStream, InstanceFrames, encoded_cache
@@ -169,23 +166,10 @@ def test_the_window_does_not_wait_but_is_told(stream, numbers) -> None:
         assert stream.fetch("1.5", 35).content == bytes([36]) * 1000
 
 
-def test_what_killed_processes_left_is_deleted(numbers, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    left = tmp_path / f"dicomdb-stream-{dead}-abc"
-    left.mkdir()
-    (left / "header.dcm").write_bytes(b"somebody's")
-    alive = tmp_path / f"dicomdb-stream-{os.getpid()}-abc"
-    alive.mkdir()
-    other = tmp_path / "dicomdb-stream-other"
-    other.mkdir()
+def test_headers_lie_where_the_next_database_removes_what_a_killed_process_left(numbers) -> None:
     stream = FrameStream(numbers.node, "1.2", "1.3")
-    assert not left.exists()
-    assert alive.exists()
-    assert other.exists()
+    assert stream.folder.is_relative_to(copies_folder())
+    assert remove_abandoned() == 0
+    assert stream.folder.is_dir()
     stream.close()
+    assert list(copies_folder().iterdir()) == []

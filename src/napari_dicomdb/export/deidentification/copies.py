@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from napari_dicomdb.database.private_folders import private_folder
 from napari_dicomdb.errors import NotFoundError
 from napari_dicomdb.export.deidentification.mapping import mapping_place, write_mapping
 from napari_dicomdb.export.deidentification.one_by_one import Deidentification
-from napari_dicomdb.export.deidentification.private_folders import private_folder
 from napari_dicomdb.export.deidentification.project import open_project
 from napari_dicomdb.export.deidentification.report import DeidentificationReport
 from napari_dicomdb.export.files import instances_of

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from napari_dicomdb.database.locking import lock_now
+from napari_dicomdb.errors import ExportError
 from napari_dicomdb.settings import SETTINGS_VARIABLE, settings_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["copies_folder", "private_folder", "remove_abandoned"]
+__all__ = ["copies_folder", "private_folder", "remove_abandoned", "working_folder"]
 
 _PREFIX = "copies-"
 _LOCK = "in-use.lock"
@@ -41,10 +43,6 @@ def private_folder() -> Iterator[Path]:
     ExportError
         If it cannot be made.
     """
-    import tempfile
-
-    from napari_dicomdb.errors import ExportError
-
     above = copies_folder()
     try:
         above.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -65,6 +63,22 @@ def private_folder() -> Iterator[Path]:
         if lock is not None:
             lock.close()
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def working_folder() -> Iterator[Path]:
+    """Make a `private_folder`, or one in the system's temporary folder where that cannot be.
+
+    For what can be done without a home that may be written to.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(private_folder())
+        except ExportError:
+            folder = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="napari-dicomdb-"))
+            )
+        yield folder
 
 
 def _locked(place: Path) -> sqlite3.Connection | None:
