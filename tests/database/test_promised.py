@@ -59,7 +59,15 @@ def test_not_before_the_last_is_promised(stage: Path, tmp_path: Path) -> None:
     assert is_kept(stage)
 
 
-@pytest.mark.parametrize("text", ["", '{"complete": true', "[]", '{"complete": true}', "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", '{"complete": true', "[]", '{"complete": true}', "{}", "[" * 200_000),
+        '{"complete": true, "files": [[1, 0, 0]]}',
+        '{"complete": true, "files": [[%d, 0, 0]]}' % 10**30,
+    ],
+    ids=range(8),
+)
 def test_a_torn_note_keeps_nothing(stage: Path, text: str) -> None:
     (stage / "promised.json").write_text(text)
     assert not is_kept(stage)

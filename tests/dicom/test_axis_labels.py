@@ -46,6 +46,7 @@ def test_the_number_alone_where_there_are_no_values():
         ("dose", ("a", None), ""),
         ("dose", ("a [b]", "c"), ""),
         ("dose", (float("nan"), 1.0), ""),
+        ("dose", (float("inf"), 1.0), ""),
         ("dose", (1.0, 2.0), "[x]"),
     ],
 )
@@ -72,3 +73,10 @@ def test_what_would_not_come_back_has_no_labels(name, values, unit):
 )
 def test_comments_of_others_are_no_labels(labels):
     assert axis_of_labels(labels) is None
+
+
+def test_values_that_are_no_numbers_are_texts() -> None:
+    """Of other programs: an axis has places, and JSON has neither of these."""
+    found = axis_of_labels(["dose 1/3 = 5", "dose 2/3 = nan", "dose 3/3 = 1e999"])
+    assert found is not None
+    assert found.values == ("5", "nan", "1e999")

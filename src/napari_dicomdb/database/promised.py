@@ -52,9 +52,10 @@ def is_kept(stage: Path) -> bool:
         if not note["complete"] or not note["files"]:
             return False
         for path, size, mtime_ns in note["files"]:
-            status = os.stat(path)
+            status = os.stat(os.fspath(path))
             if (status.st_size, status.st_mtime_ns) != (size, mtime_ns):
                 return False
-    except (OSError, ValueError, KeyError, TypeError):  # none, torn, or files that are gone
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        # None, torn, or files that are gone.
         return False
     return True

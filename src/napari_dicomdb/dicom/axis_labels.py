@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -101,9 +102,10 @@ def _values(texts: list[str | None]) -> tuple[Any, ...]:
     if any(text is None for text in texts):
         return tuple(range(1, len(texts) + 1))
     try:
-        return tuple(float(text) for text in texts if text is not None)
+        numbers = tuple(float(text) for text in texts if text is not None)
     except ValueError:
         return tuple(texts)
+    return numbers if all(map(isfinite, numbers)) else tuple(texts)
 
 
 def _text(value: Any) -> str:
