@@ -87,12 +87,31 @@ def test_told_before_anything_is_written(
         ((path, "--study", study, "--form", "film", *to), 2, "--form takes"),
         ((path, "--study", study, "--set", "taste=sweet", *to), 1, "bad-option"),
         ((path, "--study", study, "--set", "compression=jpeg", *to), 1, "bad-option"),
+        ((path, "--study", study, "--set", "series_number=first", *to), 1, "bad-option"),
+        ((path, "--study", study, "--set", "series_number=9999999999", *to), 1, "bad-option"),
         ((path, "--study", study, "--description", "x" * 65, *to), 1, "bad-value"),
         ((tmp_path / "gone.nii", "--study", study, *to), 1, "unreadable"),
     ):
         outcome = dicomdb("write", *words)
         assert (outcome.code, text in outcome.err) == (code, True), outcome.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["classic", "enhanced", "multi-frame"])
+def test_the_number_of_the_series(
+    dicomdb: Callable[..., Any], result: tuple[Path, str], tmp_path: Path, form: str
+) -> None:
+    path, study = result
+    words = ("write", path, "--study", study, "--form", form, "--into-db")
+    assert "--set series_number=INT" in dicomdb(*words, "--dry-run").out
+    outcome = dicomdb(*words, "--set", "series_number=4711", "--json")
+    assert outcome.code == 0, outcome.err
+    assert "note:" not in outcome.err
+    # One that is taken is not taken twice, and that is said.
+    again = dicomdb(*words, "--set", "series_number=4711", "--json")
+    assert "the study has a series 4711" in again.err
+    numbers = [one["number"] for one in dicomdb("ls", "--json").json]
+    assert sorted(numbers)[1:] == [4711, 4712]
 
 
 def test_what_must_be_answered_is_told_with_the_option_that_answers(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_dicomdb.api import Database
-    from napari_dicomdb.export.exporter import Exportable
+    from napari_dicomdb.export.exporter import Exportable, Need
     from napari_dicomdb.export.source import ExportSource, Label
 
 __all__ = ["register", "write"]
@@ -120,6 +120,7 @@ def write(
             made = replace(made, references=())
         offers = _offers(made, _KIND_OF[as_], form)
         chosen = _of_type(offers, options)
+        _say_taken(database, study, options)
         if dry_run:
             told = [(o, *_foreseen(o, options, database, study)) for o in offers]
             _tell(told, chosen, json_)
@@ -149,6 +150,13 @@ def write(
 def _say_no_source(database: Database, study: str) -> None:
     if len(database.series(study=study)) > 1:
         told = "it refers to no images; --source names the series that it was made from"
+        typer.echo(f"note: {told}", err=True)
+
+
+def _say_taken(database: Database, study: str, options: dict[str, str]) -> None:
+    number = options.get("series_number", "").strip()
+    if number in {str(one.number) for one in database.series(study=study)}:
+        told = f"the study has a series {number}: the next free number is taken"
         typer.echo(f"note: {told}", err=True)
 
 
@@ -189,7 +197,7 @@ def _foreseen(
     try:
         uids = [u for one in (offer.source, *offer.source.together) for u in one.references]
         target = StudyTarget.of_study(database, study, uids)
-        known = {k: v for k, v in options.items() if k in {need.key for need in offer.needs}}
+        known = {k: v for k, v in options.items() if k in _needs(offer)}
         return _with_options(offer, known).foresee(target), None
     except ExportError as error:
         return (f"{error} ({error.reason})",), error
@@ -244,8 +252,15 @@ def _of_type(offers: list[Exportable], options: dict[str, str]) -> Exportable:
     return found[0]
 
 
+def _needs(offer: Exportable) -> dict[str, Need]:
+    """Return what can be said with --set, by key."""
+    from napari_dicomdb.export.exporter import SERIES_NUMBER
+
+    return {need.key: need for need in (*offer.needs, SERIES_NUMBER)}
+
+
 def _with_options(offer: Exportable, options: dict[str, str]) -> Exportable:
-    needs = {need.key: need for need in offer.needs}
+    needs = _needs(offer)
     unknown = sorted(set(options) - set(needs))
     if unknown:
         known = ", ".join(sorted(needs))
@@ -310,7 +325,7 @@ def _tell(
         say(f"{offer.name} (confidence {offer.confidence:.2f}){which}")
         for text in (*offer.reasons, *offer.losses, *told, *(f.text for f in offer.findings)):
             say(f"  {text}")
-        for need in offer.needs:
+        for need in _needs(offer).values():
             choices = " | ".join(str(value) for value, _ in need.choices)
             told_default = f" (default: {need.default})" if need.default not in (None, "") else ""
             if need.kind == "segments":

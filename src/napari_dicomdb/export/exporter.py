@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from napari_dicomdb.export.study import StudyTarget
     from napari_dicomdb.progress import Progress
 
-__all__ = ["Exportable", "Exporter", "Need"]
+__all__ = ["SERIES_NUMBER", "Exportable", "Exporter", "Need"]
+
+_INTEGERS = 2**31  # of IS
 
 
 @runtime_checkable
@@ -92,6 +94,12 @@ class Need:
     tip: str = ""
 
 
+SERIES_NUMBER = Need(
+    "series_number", "Series number", "int", tip="Empty, or taken already: the next free one"
+)
+"""An option that every exporter heeds; it says nothing of the object itself."""
+
+
 @dataclass(frozen=True, eq=False)
 class Exportable:
     """One way to write one source.
@@ -155,13 +163,17 @@ class Exportable:
         Raises
         ------
         ExportError
-            "cannot-be-written": findings of severity ERROR; "unanswered": a need.
+            "cannot-be-written": findings of severity ERROR; "unanswered": a need;
+            "bad-option": an answer that cannot be.
         """
         if self.refusal:
             raise ExportError(f"{self.name}: {self.refusal}", reason="cannot-be-written")
         if self.unanswered:
             asked = ", ".join(need.label for need in self.unanswered)
             raise ExportError(f"{self.name}: first say {asked}", reason="unanswered")
+        number = self.options.get(SERIES_NUMBER.key)
+        if number is not None and not -_INTEGERS <= number < _INTEGERS:
+            raise ExportError("the series number has too many digits", reason="bad-option")
         for need in self.needs:
             value = self.answers[need.key]
             if need.kind == "choice" and value not in [choice for choice, _ in need.choices]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.errors import DicomDbError
-from napari_dicomdb.export.exporter import Need
+from napari_dicomdb.export.exporter import SERIES_NUMBER
 from napari_dicomdb.export.segments.segment_meanings import SegmentMeaning, meanings_from
 from napari_dicomdb.export.study import value_problem
 from napari_dicomdb.export.terminology import Term
@@ -14,17 +14,12 @@ from napari_dicomdb.export.terminology import Term
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from napari_dicomdb.export.exporter import Exportable
+    from napari_dicomdb.export.exporter import Exportable, Need
     from napari_dicomdb.export.source import ExportSource
 
 __all__ = ["LayerPlan"]
 
 WayKey = tuple[str, str]
-
-# Every exporter heeds this option; it says nothing of the object itself.
-_NUMBER = Need(
-    "series_number", "Series number", "int", tip="Empty, or taken already: the next free one"
-)
 
 
 @dataclass(eq=False)
@@ -148,7 +143,8 @@ class LayerPlan:
         if self.bare is None:
             return ()
         needs = tuple(self.bare.needs)
-        return needs if any(need.key == _NUMBER.key for need in needs) else (*needs, _NUMBER)
+        known = any(need.key == SERIES_NUMBER.key for need in needs)
+        return needs if known else (*needs, SERIES_NUMBER)
 
     def _answers(self, way: Exportable) -> dict[str, Any]:
         return self.answers.setdefault(_key(way), {})
