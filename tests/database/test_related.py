@@ -247,3 +247,22 @@ def test_all_series_that_an_object_names_at_any_depth(database: Database, make) 
     assert found == dict.fromkeys(named, (["1.2.3", "1.2.4"], 0))
     assert uids(each["1.2.3"].results) == uids(each["1.2.4"].results) == list(named)
     assert uids(each["1.2.18"].sources) == ["1.2.19"]
+
+
+def test_what_an_older_scan_read_is_linked_after_the_next_import(database: Database, make) -> None:
+    """That kept the first series of a list only."""
+    study = item(ReferencedSeriesSequence=by_series("1.2.3", "1.2.4"))
+    named = {"CurrentRequestedProcedureEvidenceSequence": study, "Modality": "SR"}
+    paths = [make("1.2.3", 3), make("1.2.4", 4), make("1.2.9", 9, **named)]
+    database.import_paths(paths, workers=0)
+    with database._connections.transaction() as connection:
+        changed = connection.execute(
+            """UPDATE series SET defaults = replace(defaults, '"1.2.3","1.2.4"', '"1.2.3"')"""
+            " WHERE uid = '1.2.9'"
+        )
+        assert changed.rowcount == 1
+        connection.execute("UPDATE file SET scan_version = 4")
+    assert uids(database.related("1.2.9").sources) == ["1.2.3"]
+    database.import_paths(paths, workers=0)
+    assert uids(database.related("1.2.9").sources) == ["1.2.3", "1.2.4"]
+    assert uids(database.related("1.2.4").results) == ["1.2.9"]

@@ -135,10 +135,11 @@ def _references(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int
         (*_KEYWORDS, chosen),
     ):
         found[series].add(keyword, value)
-    # Where the objects of a series differ in it, each says its own.
+    # Where the objects of a series differ in it, each says its own; so does a single one that was
+    # read anew: the values of its series are those that were read first, by an older scan maybe.
     kinds = ", ".join("?" * len(_SEVERAL_IN_A_SERIES))
     for (series,) in connection.execute(
-        f"SELECT id FROM series WHERE instance_count > 1 AND (rows = 0 OR modality IN ({kinds}))"
+        f"SELECT id FROM series WHERE (instance_count = 1 OR rows = 0 OR modality IN ({kinds}))"
         " AND id IN (SELECT value FROM json_each(?))",
         (*_SEVERAL_IN_A_SERIES, chosen),
     ).fetchall():
