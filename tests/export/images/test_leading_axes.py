@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from tests.export.sources import DIMS, anybody, errors_of, made_up
 
 from napari_dicomdb import Database
@@ -108,3 +108,65 @@ def test_axes_come_back_by_name_value_and_unit(
     assert volume.dims == source.dims
     assert dict(volume.coords) == coords
     np.testing.assert_array_equal(volume.array, array)
+
+
+NAN = float("nan")
+
+
+def written_and_opened(source, form: str, folder: Path, program):
+    every = {str(o.options.get("form", o.kind)): o for o in examine_for_export(source)}
+    one = every[form].with_options(**{n.key: n.choices[0][0] for n in every[form].unanswered})
+    report = write_results(None, [one], anybody(), folder=folder)
+    assert errors_of(program, report.files[0]) == []
+    with Database.in_memory() as database:
+        database.import_paths([folder], workers=0)
+        (series,) = database.series()
+        (offer,) = (o for o in database.examine(series) if o.selected)
+        return one, dcmread(report.files[0]), offer.load(lazy=False)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "times",
+    [(3.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), (-2.0, -1.0, 0.5), (0.0, 2.0, 1.0)],
+    ids=["falling", "equal", "all equal", "negative", "mixed"],
+)
+def test_times_that_do_not_rise_from_zero_come_back_as_they_are(
+    tmp_path: Path, program, times: tuple[float, ...], form: str
+) -> None:
+    # They came back as 1, 2, 3, or shifted, and nothing was said; of a loop whose times fall,
+    # FrameTimeVector had negative steps.
+    array = np.arange(3 * 5 * 6, dtype=np.int16).reshape(3, 1, 5, 6)
+    coord = Coord(times, "s")
+    source = made_up(array, dims=("time", *DIMS), coords={"time": coord}, meta={"modality": "MR"})
+    one, header, volume = written_and_opened(source, form, tmp_path, program)
+    assert (volume.dims, volume.coords["time"]) == (source.dims, coord)
+    np.testing.assert_array_equal(volume.array, array)
+    assert all(float(step) >= 0 for step in header.get("FrameTimeVector") or ())
+    assert not any("time" in text for text in one.losses)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_times_that_are_no_numbers_are_told_before(tmp_path: Path, program, form: str) -> None:
+    array = np.arange(3 * 2 * 5 * 6, dtype=np.int16).reshape(3, 2, 5, 6)
+    source = made_up(
+        array, dims=("time", *DIMS), coords={"time": Coord((0.0, NAN, 1.0), "s")},
+        meta={"modality": "MR"},
+    )  # fmt: skip
+    one, _, volume = written_and_opened(source, form, tmp_path, program)
+    assert one.losses == ("not all times of the axis 'time' are known: only its order is kept",)
+    assert volume.coords["time"] == Coord((1, 2, 3), "")
+    np.testing.assert_array_equal(volume.array, array)
+
+
+def test_what_has_no_room_for_labels_is_told() -> None:
+    # The one label of a frame says the doses.
+    array = np.zeros((2, 2, 3, 5, 6), dtype=np.int16)
+    dose = Coord((7.5, 2.5), "Gy")
+    for times, words in (((1.0, 0.0), "do not rise"), ((1.0, 2.0), "count from its first step")):
+        source = made_up(
+            array, dims=("time", "dose", *DIMS), meta={"modality": "MR"},
+            coords={"time": Coord(times, "s"), "dose": dose},
+        )  # fmt: skip
+        for offer in examine_for_export(source):
+            assert [words in text for text in offer.losses if "axis" in text] == [True]

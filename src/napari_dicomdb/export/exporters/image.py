@@ -13,7 +13,7 @@ import numpy as np
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.images.image_findings import (
-    axes_not_kept,
+    axis_losses,
     frame_findings,
     out_of_reach,
     unwritable,
@@ -379,8 +379,7 @@ def _losses(
         losses.append(f"its name is cut to {_LONGEST_NAME} characters")
     elif _described(source.title) != source.title.strip():
         losses.append("characters of its name that DICOM has no place for are left out")
-    for name in axes_not_kept(source, form):
-        losses.append(f"what the axis {name!r} means is not kept, only its order")
+    losses += axis_losses(source, form)
     known = source.units == "HU" or (form in ("classic", "enhanced") and source.modality == "PT")
     if source.units and not known and not can_be_said(source.units):
         losses.append(f"the unit of the values ({source.units}) is not kept")

@@ -11,7 +11,7 @@ from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.exporters.image import common_needs, prepared
 from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
-from napari_dicomdb.export.images.image_findings import unwritable
+from napari_dicomdb.export.images.image_findings import dimension_losses, unwritable
 from napari_dicomdb.export.images.parametric_map_object import (
     QUANTITY_AXIS,
     MapContent,
@@ -75,10 +75,7 @@ class ParametricMapExporter:
             Need("precision", "Precision", "choice", "double" if _is_wide(source) else "single",
                  (("single", "32 bits"), ("double", "64 bits"))),
         )  # fmt: skip
-        losses = [
-            f"what the axis {name!r} means is not kept, only its order"
-            for name in dimensions.not_kept
-        ]
+        losses = dimension_losses(source, dimensions)
         if not several and _unit(source) == "1" and _own_unit(source) not in ("", "1"):
             losses.append(f"the unit of the values ({_own_unit(source)}) is no UCUM: say which")
         exact = "every value is kept exactly"

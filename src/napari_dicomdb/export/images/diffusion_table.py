@@ -16,14 +16,16 @@ from napari_dicomdb.dicom.diffusion import Directionality
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
     from pydicom import Dataset
 
     from napari_dicomdb.loading.volume import Coord
 
-__all__ = ["DiffusionTable"]
+__all__ = ["DiffusionTable", "turned_gradients"]
 
 _AXES = ("XX", "XY", "XZ", "YY", "YZ", "ZZ")
 _UNIT = "s/mm2"
+_ALIKE = 1e-3  # cosine: what rounding leaves of a right angle
 
 Numbers = tuple[float, ...]
 
@@ -79,13 +81,14 @@ class DiffusionTable:
         nothing = [None] * length
         vectors = _array(meta.get("directions_lps"), (length, 3)) if theirs else None
         words = _of_length(meta.get("directionality"), length) if theirs else None
-        matrices = _of_length(meta.get("b_matrices"), length) if theirs else None
+        told_matrices = _of_length(meta.get("b_matrices"), length) if theirs else None
+        matrices = [_matrix(one) for one in told_matrices or nothing]
         directions = nothing if vectors is None else [_unit(vector) for vector in vectors]
         return cls(
             tuple(values.tolist()),
             tuple(directions),
-            tuple(map(_word, words or nothing, values.tolist(), directions, matrices or nothing)),
-            tuple(None if m is None else tuple(map(float, m)) for m in matrices or nothing),
+            tuple(map(_word, words or nothing, values.tolist(), directions, matrices)),
+            tuple(matrices),
         )
 
     def put(self, dataset: Dataset, step: int) -> None:
@@ -119,10 +122,54 @@ class DiffusionTable:
         return made
 
 
+def turned_gradients(
+    meta: Mapping[str, Any], was: NDArray[np.float64], now: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return metadata whose gradients were turned with the image.
+
+    Parameters
+    ----------
+    meta : mapping
+        ``directions_lps`` and ``b_matrices``, if any, belong to `was`.
+    was, now : (3 or 4, 3 or 4) ndarray
+        LPS from data before and after it was moved. Axes of the data that were exchanged or
+        reversed turn nothing in the patient; shear and scale do not turn gradients.
+    """
+    was, now = was[:3, :3], now[:3, :3]
+    axes = np.linalg.solve(was, now)
+    axes = np.abs(axes) / np.linalg.norm(axes, axis=0)
+    left, _, right = np.linalg.svd(now @ np.linalg.inv(was))
+    turn = left @ right
+    if np.allclose(np.sort(axes, axis=0)[:2], 0, atol=_ALIKE) or np.linalg.det(turn) < 0:
+        return dict(meta)
+    made = dict(meta)
+    told = meta.get("directions_lps")
+    count = len(told) if isinstance(told, list | tuple | np.ndarray) else 0
+    vectors = _array(told, (count, 3))
+    if vectors is not None:
+        made["directions_lps"] = (vectors @ turn.T).tolist()
+    if isinstance(meta.get("b_matrices"), list | tuple):
+        made["b_matrices"] = [_turned(one, turn) for one in meta["b_matrices"]]
+    return made
+
+
+def _turned(matrix: Any, turn: NDArray[np.float64]) -> Numbers | None:
+    found = _array(matrix, (len(_AXES),))
+    if found is None:
+        return None
+    xx, xy, xz, yy, yz, zz = found
+    full = turn @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ turn.T
+    return tuple(full[np.triu_indices(3)].tolist())
+
+
 def _word(told: Any, b: float, direction: Numbers | None, matrix: Any) -> str:
-    """Return DiffusionDirectionality as it can be said: "BMATRIX" needs the matrix."""
+    """Return DiffusionDirectionality as it can be said.
+
+    "BMATRIX" needs the matrix, "DIRECTIONAL" the direction (PS3.3 Section C.8.13.5.9).
+    """
     word = str(told or "")
-    if word in list(Directionality) and not (word == Directionality.BMATRIX and matrix is None):
+    needed = {Directionality.BMATRIX: matrix, Directionality.DIRECTIONAL: direction}
+    if word in list(Directionality) and needed.get(Directionality(word), word) is not None:
         return word
     if direction is not None:
         return Directionality.DIRECTIONAL
@@ -137,6 +184,11 @@ def _array(values: Any, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.f
     except (TypeError, ValueError):
         return None
     return found if found.shape == shape and bool(np.isfinite(found).all()) else None
+
+
+def _matrix(values: Any) -> Numbers | None:
+    found = _array(values, (len(_AXES),))
+    return None if found is None else tuple(found.tolist())
 
 
 def _of_length(values: Any, length: int) -> Sequence[Any] | None:

@@ -88,7 +88,7 @@ class FrameDimensions:
                 used.add(axis.keyword)
                 group, group_tag, keyword, tag = _GROUPS[axis.keyword]
                 found.append(_Dimension(axis, tag, group_tag, group, keyword))
-            elif axis.keyword == _TIME and axis.is_kept and not axis.labels:
+            elif axis.keyword == _TIME and axis.is_kept and (axis.times_ms or not axis.labels):
                 keyword, tag = _COUNTERS[0]
                 found.append(_Dimension(axis, tag, _FRAME_CONTENT, "", keyword))
             else:
@@ -106,6 +106,14 @@ class FrameDimensions:
     def not_kept(self) -> tuple[str, ...]:
         """Names of the axes whose meaning is lost."""
         return tuple(one.axis.name for one in self.dimensions if not one.is_kept)
+
+    @property
+    def labelled_times(self) -> LeadingAxis | None:
+        """The axis whose times are said by labels beside its counter, if there is one."""
+        if any(one.keyword == _LABEL[0] for one in self.dimensions):
+            return None
+        axes = (one.axis for one in self.dimensions if one.keyword == _COUNTERS[0][0])
+        return next((axis for axis in axes if axis.labels), None)
 
     @property
     def are_told_apart(self) -> bool:
@@ -148,6 +156,7 @@ class FrameDimensions:
         content[0].StackID = "1"
         content[0].InStackPositionNumber = place + 1
         content[0].DimensionIndexValues = [place + 1, *(step + 1 for step in lead[::-1])]
+        labelled = self.labelled_times
         for one, step in zip(self.dimensions, lead, strict=True):
             axis = one.axis
             if one.group_keyword:
@@ -159,6 +168,8 @@ class FrameDimensions:
             elif one.keyword:
                 is_label = one.keyword == _LABEL[0]
                 setattr(content[0], one.keyword, axis.labels[step] if is_label else step + 1)
+            if axis is labelled:
+                content[0].FrameLabel = axis.labels[step]
             if axis.diffusion is not None:
                 groups.MRDiffusionSequence = [axis.diffusion.item(step)]
             if axis.times_ms:

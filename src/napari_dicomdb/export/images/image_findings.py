@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
-from napari_dicomdb.export.images.leading_axes import leading_axes
+from napari_dicomdb.export.images.leading_axes import leading_axes, lost_times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_dicomdb.export.images.stored_values import ValueRange
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["axes_not_kept", "frame_findings", "out_of_reach", "unwritable", "value_findings"]
+__all__ = [
+    "axis_losses",
+    "dimension_losses",
+    "frame_findings",
+    "out_of_reach",
+    "unwritable",
+    "value_findings",
+]
 
 _MOST_PIXELS = 65535
 _LEAST, _MOST = 1e-30, 1e38
@@ -70,12 +79,26 @@ def value_findings(found: ValueRange) -> tuple[Finding, ...]:
     )
 
 
-def axes_not_kept(source: ExportSource, form: str) -> list[str]:
-    """Return the axes beside space of which only the order is kept."""
+def axis_losses(source: ExportSource, form: str) -> list[str]:
+    """Return what is lost of the axes beside space, in words."""
     axes = leading_axes(source)
     if form in ("classic", "secondary-capture"):
-        return [axis.name for axis in axes if not axis.is_kept]
+        labelled = next((axis for axis in axes if axis.labels), None)
+        return [
+            *_lost(axis.name for axis in axes if not axis.is_kept),
+            *lost_times(source, labelled),
+        ]
     if source.geometry is not None and source.geometry.in_patient:
-        return list(FrameDimensions.of(source).not_kept)
-    is_loop = len(axes) == 1 and source.grid[0] == 1 and bool(axes[0].times_ms)
-    return [] if is_loop else [axis.name for axis in axes]
+        return dimension_losses(source, FrameDimensions.of(source))
+    if len(axes) == 1 and source.grid[0] == 1 and axes[0].is_rising:  # a loop
+        return lost_times(source, None)
+    return _lost(axis.name for axis in axes)
+
+
+def dimension_losses(source: ExportSource, dimensions: FrameDimensions) -> list[str]:
+    """Return what is lost of axes that are dimensions of one object, in words."""
+    return [*_lost(dimensions.not_kept), *lost_times(source, dimensions.labelled_times)]
+
+
+def _lost(names: Iterable[str]) -> list[str]:
+    return [f"what the axis {name!r} means is not kept, only its order" for name in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_dicomdb.export.source import ExportSource
 
-__all__ = ["LeadingAxis", "leading_axes", "with_labels"]
+__all__ = ["LeadingAxis", "leading_axes", "lost_times", "with_labels"]
 
 # Name of the axis: keyword, and unit that its values have in DICOM ("" any).
 _KEYWORDS = {
@@ -38,6 +39,7 @@ _TIMES = frozenset({"time", "trigger_time", "t", "temporal_position"})
 # For an axis that nobody knows the meaning of, in this order.
 _OTHERS = ("TemporalPositionIdentifier", "AcquisitionNumber", "EchoNumbers")
 _DIFFUSION = "diffusion"
+_DIGITS = 3  # of ms, that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class LeadingAxis:
         b-values and gradients of an axis of diffusion weightings: they say what its steps
         are, but may be the same at several.
     labels : tuple of str
-        What the steps of an axis are that no attribute is for; of one axis at most.
+        What the steps of an axis are that no attribute is for, or times that are read in
+        another order, or from another start; of one axis at most.
     """
 
     name: str
@@ -70,6 +73,17 @@ class LeadingAxis:
     is_kept: bool = True
     diffusion: DiffusionTable | None = None
     labels: tuple[str, ...] = ()
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether times are known, and each is later than the one before."""
+        read = [round(time, _DIGITS) for time in self.times_ms]
+        return bool(read) and all(a < b for a, b in pairwise(read))
+
+    @property
+    def is_from_zero(self) -> bool:
+        """Whether times are known, and count from the first step."""
+        return bool(self.times_ms) and round(self.times_ms[0], _DIGITS) == 0
 
     def put(self, dataset: Dataset, step: int) -> None:
         """Say in the header of an image which step it is."""
@@ -98,7 +112,41 @@ def leading_axes(source: ExportSource) -> tuple[LeadingAxis, ...]:
         if not made.is_kept and not any(axis.labels for axis in found):
             made = with_labels(made, source)
         found.append(made)
+    if not any(axis.labels for axis in found):
+        # Whoever reads times believes those that rise, and counts from the first.
+        for k, axis in enumerate(found):
+            if axis.times_ms and not (axis.is_rising and axis.is_from_zero):
+                found[k] = replace(with_labels(axis, source), is_kept=True)
     return tuple(found)
+
+
+def lost_times(source: ExportSource, labelled: LeadingAxis | None) -> list[str]:
+    """Return what is lost of times, in words.
+
+    Parameters
+    ----------
+    source : ExportSource
+    labelled : LeadingAxis or None
+        The axis whose labels are written, if any is.
+    """
+    lost = []
+    for axis in leading_axes(source):
+        coord = source.coords.get(axis.name)
+        if axis.name not in _TIMES or coord is None or coord.unit not in _TO_MS:
+            continue
+        if axis.is_rising and axis.is_from_zero:
+            continue
+        if axis.times_ms and labelled is not None and labelled.name == axis.name:
+            continue
+        if not axis.times_ms:
+            lost.append(
+                f"not all times of the axis {axis.name!r} are known: only its order is kept"
+            )
+        elif axis.is_rising:
+            lost.append(f"times of the axis {axis.name!r} will count from its first step")
+        else:
+            lost.append(f"times of the axis {axis.name!r} do not rise: only its order is kept")
+    return lost
 
 
 def with_labels(axis: LeadingAxis, source: ExportSource) -> LeadingAxis:

@@ -263,9 +263,8 @@ def _say_increments(made: Dataset, singles: list[Dataset], drawing: Drawing) -> 
     if len(singles) == 1:
         return
     axes = leading_axes(drawing.source)
-    times = axes[0].times_ms if len(axes) == 1 and drawing.source.grid[0] == 1 else ()
-    if times:
-        steps = [0.0, *np.diff(times).tolist()]
+    if len(axes) == 1 and drawing.source.grid[0] == 1 and axes[0].is_rising:
+        steps = [0.0, *np.diff(axes[0].times_ms).tolist()]
         made.FrameIncrementPointer = 0x00181065
         made.FrameTimeVector = decimal_strings(steps)
         return
