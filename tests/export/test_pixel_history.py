@@ -15,7 +15,7 @@ from tests.export.sources import errors_of, made_up, of_data
 from napari_dicomdb import Database
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.deidentification.pixels import burned_in
-from napari_dicomdb.export.pixel_history import burned_in_annotation, say_loss
+from napari_dicomdb.export.pixel_history import burned_in_annotation, refuse_burned_in, say_loss
 from napari_dicomdb.export.registry import examine_for_export
 from napari_dicomdb.export.results import write_results
 from napari_dicomdb.progress import no_progress
@@ -100,6 +100,13 @@ def test_what_was_computed_has_no_text_and_of_pictures_nobody_knows() -> None:
     assert burned_in_annotation(made_up(np.zeros((2, 3, 4, 3), "u1"), is_rgb=True), []) == ""
 
 
+def test_a_header_that_says_yes_in_small_letters_says_it_to_all() -> None:
+    records: list = [{"BurnedInAnnotation": "yes "}]
+    assert burned_in_annotation(made_up(np.zeros((2, 3, 4))), records) == "YES"
+    with pytest.raises(ExportError, match="burned"):
+        refuse_burned_in(records)
+
+
 def test_loss_of_the_transfer_syntax_counts_too(tmp_path: Path) -> None:
     _, target = images(tmp_path)
     record = next(iter(target.instances.values()))
@@ -109,6 +116,9 @@ def test_loss_of_the_transfer_syntax_counts_too(tmp_path: Path) -> None:
     assert made.LossyImageCompression == "01"
     assert made.LossyImageCompressionRatio == 4  # 32 bytes in 8
     assert made.LossyImageCompressionMethod == "ISO_10918_1"
+    made = Dataset()
+    say_loss(made, [replace(baseline, transfer_syntax_uid="1.2.840.10008.1.2.4.102.1")])
+    assert made.LossyImageCompressionMethod == "ISO_14496_10"  # a video in fragments
     made = Dataset()
     say_loss(made, [record])
     assert "LossyImageCompression" not in made

@@ -27,6 +27,9 @@ _METHODS = {
     "1.2.840.10008.1.2.4.51": "ISO_10918_1",
     "1.2.840.10008.1.2.4.81": "ISO_14495_1",
     "1.2.840.10008.1.2.4.91": "ISO_15444_1",
+    **{f"1.2.840.10008.1.2.4.{k}": "ISO_13818_2" for k in (100, 101)},
+    **{f"1.2.840.10008.1.2.4.{k}": "ISO_14496_10" for k in range(102, 107)},
+    **{f"1.2.840.10008.1.2.4.{k}": "ISO_23008_2" for k in (107, 108)},
     "1.2.840.10008.1.2.4.203": "ISO_15444_15",
 }
 
@@ -40,7 +43,7 @@ def burned_in_annotation(source: ExportSource, records: Sequence[InstanceRecord]
     records : sequence of InstanceRecord
         The images that it was made from, as far as they are known.
     """
-    said = {str(one.get("BurnedInAnnotation") or "").strip().upper() for one in records}
+    said = _said(records)
     if "YES" in said:
         return "YES"
     if said == {"NO"}:
@@ -60,7 +63,7 @@ def refuse_burned_in(records: Sequence[InstanceRecord]) -> None:
     ExportError
         "burned-in": an image that it was made from says that it has.
     """
-    if any(str(one.get("BurnedInAnnotation") or "").strip() == "YES" for one in records):
+    if "YES" in _said(records):
         raise ExportError(
             "text is burned into the images that it was made from, which such an object must not "
             "have: write images one file a slice, or secondary captures",
@@ -89,13 +92,26 @@ def say_loss(
     dataset.LossyImageCompression = "01"
     header = _header(lossy)
     dataset.LossyImageCompressionRatio = header.get("LossyImageCompressionRatio") or _ratio(lossy)
-    method = header.get("LossyImageCompressionMethod") or _METHODS.get(lossy.transfer_syntax_uid)
+    syntax = lossy.transfer_syntax_uid
+    method = header.get("LossyImageCompressionMethod") or _METHODS.get(_whole(syntax))
     if method:
         dataset.LossyImageCompressionMethod = method
 
 
+def _said(records: Sequence[InstanceRecord]) -> set[str]:
+    return {str(one.get("BurnedInAnnotation") or "").strip().upper() for one in records}
+
+
 def _is_lossy(record: InstanceRecord) -> bool:
-    return record.transfer_syntax_uid in _METHODS or record.get("LossyImageCompression") == "01"
+    return (
+        _whole(record.transfer_syntax_uid) in _METHODS
+        or record.get("LossyImageCompression") == "01"
+    )
+
+
+def _whole(syntax: str) -> str:
+    """Return the transfer syntax of a video in one piece, of one in fragments."""
+    return syntax.removesuffix(".1") if syntax.startswith("1.2.840.10008.1.2.4.10") else syntax
 
 
 def _ratio(record: InstanceRecord) -> str:
