@@ -321,3 +321,28 @@ def test_a_series_with_a_gap_can_be_written_however_it_was_opened(tmp_path) -> N
                 heights = [float(dcmread(path).ImagePositionPatient[2]) for path in report.files]
                 wanted = [2.5 * n for n in range(1, 9) if way is filled or n != 4]
                 assert heights == pytest.approx(wanted)
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+def test_gradients_go_with_a_layer_that_is_turned(reference_data: Path) -> None:
+    with Database.in_memory() as database:
+        database.import_paths(
+            reference_data / "mr_vendors" / "dicom2nifti__siemens_dti_classic_001", workers=0
+        )
+        (series,) = database.series()
+        volume = next(o for o in database.examine(series) if o.selected).load(lazy=False)
+    layer = Layer.create(*volume_to_layers(volume)[0])
+    before = source_of(layer)
+    assert np.allclose(before.meta["directions_lps"], volume.meta["directions_lps"])
+    turn = np.eye(5)
+    turn[2:4, 2:4] = [[0, -1], [1, 0]]  # in the world: a right angle would look like other axes
+    turn[2:4, 2:4] = turn[2:4, 2:4] * 0.6 + np.eye(2) * 0.8
+    layer.affine = turn
+    after = source_of(layer)
+    moved = after.geometry.affine[:3, :3] @ np.linalg.inv(before.geometry.affine[:3, :3])
+    wanted = np.asarray(before.meta["directions_lps"]) @ moved.T
+    assert np.abs(moved - np.eye(3)).max() > 0.5
+    assert np.allclose(after.meta["directions_lps"], wanted, atol=1e-6)
+    (axis,) = leading_axes(after)
+    assert axis.diffusion is not None
+    assert np.allclose(axis.diffusion.directions[1], wanted[1], atol=1e-6)

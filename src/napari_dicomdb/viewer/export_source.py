@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
+from napari_dicomdb.export.images.diffusion_table import turned_gradients
 from napari_dicomdb.export.one_slice import with_slice
 from napari_dicomdb.export.source import ExportSource, Label
 from napari_dicomdb.loading.volume import Coord, VolumeGeometry
@@ -75,6 +76,9 @@ def source_of(layer: Any, database: Any = None, *, frame: ArrayLike | None = Non
         )
     spatial = _axes_of_space(layer, ndim, meta)
     lps_from_data, findings, in_patient, unit = _place(layer, meta, ndim, spatial, frame)
+    if in_patient and "directions_lps" in meta and meta.get("lps_from_data") is not None:
+        was = np.asarray(meta["lps_from_data"], dtype=np.float64)
+        meta = turned_gradients(meta, was, np.asarray(lps_from_data, dtype=np.float64))
     dims = _dims(layer, ndim, spatial)
     lead = len(dims) - 3
     levels: tuple[Any, ...] = ()

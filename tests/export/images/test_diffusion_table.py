@@ -16,7 +16,7 @@ from tests.export.sources import anybody, errors_of, made_up, of_data
 
 from napari_dicomdb import Database, Volume
 from napari_dicomdb.export.exporter import Exportable
-from napari_dicomdb.export.images.diffusion_table import DiffusionTable
+from napari_dicomdb.export.images.diffusion_table import DiffusionTable, turned_gradients
 from napari_dicomdb.export.registry import examine_for_export
 from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.source import ExportSource
@@ -193,6 +193,14 @@ def test_a_table_of_other_data_is_not_taken() -> None:
     assert set(table.directions) == {None}
     assert DiffusionTable.of({}, Coord((0.0, 1000.0), "ms"), 2) is None
     assert DiffusionTable.of({}, Coord(("a", "b"), ""), 2) is None
+    hostile = {
+        **META,
+        "directionality": None,
+        "b_matrices": [[1, 2], "x", None, {}, 5, MATRIX, []],
+    }
+    table = DiffusionTable.of(hostile, COORD, 7)
+    assert table is not None
+    assert table.matrices == (*[None] * 5, tuple(MATRIX), None)
     # Traces have no direction; a b-matrix that is not there cannot be said.
     words = {**META, "directionality": ["ISOTROPIC"] + ["BMATRIX"] * 6, "b_matrices": None}
     table = DiffusionTable.of(words, COORD, 7)
@@ -209,3 +217,28 @@ def test_time_beside_it_keeps_its_own_attribute() -> None:
     )
     for form in FORMS[2:]:
         assert not any("axis" in text for text in form_of(source, form).losses)
+
+
+def test_a_direction_that_nobody_knows_is_not_promised() -> None:
+    """The standard wants the direction wherever it says DIRECTIONAL."""
+    unknown = {**META, "directionality": ["DIRECTIONAL"] * 7, "directions_lps": [[0, 0, 0]] * 7}
+    table = DiffusionTable.of(unknown, COORD, 7)
+    assert table is not None
+    assert table.directionality == ("NONE", "", "", "NONE", "", "", "")
+
+
+def test_gradients_turn_with_the_image() -> None:
+    was = np.array([[0, 0.0, 2], [0, 3, 0], [4, 0, 0]])
+    turn = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+    made = turned_gradients(META, was, turn @ was * 1.5)
+    assert np.allclose(made["directions_lps"][1], turn @ [0.6, 0.8, 0])
+    assert made["directions_lps"][0] == [0, 0, 0]
+    xx, xy, xz, yy, yz, zz = made["b_matrices"][5]
+    full = np.array([[640, 480, 0], [480, 360, 0], [0, 0, 1]])
+    assert np.allclose(
+        [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]], turn @ full @ turn.T, rtol=0, atol=1e-9
+    )
+    assert made["b_matrices"][0] is None
+    # Cropped, scaled; axes reversed and exchanged, and mirrored: nothing turns in the patient.
+    for other in (was, was * 2, was * [-1, -1, 1], was[:, [1, 2, 0]], turn @ (was * [1, 1, -1])):
+        assert turned_gradients(META, was, other) == META

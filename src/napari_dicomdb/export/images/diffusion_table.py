@@ -51,6 +51,11 @@ class DiffusionTable:
     directionality: tuple[str, ...]
     matrices: tuple[Numbers | None, ...]
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether more is known of any step than its b-value."""
+        return any(one is not None for one in (*self.directions, *self.matrices))
+
     @classmethod
     def of(
         cls, meta: Mapping[str, Any], coord: Coord | None, length: int
