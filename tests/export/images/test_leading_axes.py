@@ -170,3 +170,45 @@ def test_what_has_no_room_for_labels_is_told() -> None:
         )  # fmt: skip
         for offer in examine_for_export(source):
             assert [words in text for text in offer.losses if "axis" in text] == [True]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("name", "values", "unit"),
+    [
+        ("diffusion", (0.0, 0.0, 1000.0), "s/mm2"),
+        ("b_value", (-5.0, 0.0, 1000.0), "s/mm2"),
+        ("echo_time", (-5.0, 0.0, 5.0), "ms"),
+    ],
+)
+def test_repeats_and_numbers_that_cannot_be_come_back(
+    tmp_path: Path, program, name: str, values: tuple[float, ...], unit: str, form: str
+) -> None:
+    # b-values without gradients came back as acquisitions 1, 2, 3 where some are the same.
+    array = np.arange(3 * 2 * 5 * 6, dtype=np.int16).reshape(3, 2, 5, 6)
+    coord = Coord(values, unit)
+    source = made_up(array, dims=(name, *DIMS), coords={name: coord}, meta={"modality": "MR"})
+    one, header, volume = written_and_opened(source, form, tmp_path, program)
+    assert (volume.dims, volume.coords[name]) == (source.dims, coord)
+    np.testing.assert_array_equal(volume.array, array)
+    assert not any("axis" in text for text in one.losses)
+    if min(values) < 0:  # not as what it cannot be
+        assert {"DiffusionBValue", "EchoTime"}.isdisjoint(
+            e.keyword for e in header.iterall() if e.value is not None
+        )
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["diffusion", "b_value"])
+def test_it_is_told_that_falling_values_will_be_sorted(
+    tmp_path: Path, program, name: str, form: str
+) -> None:
+    array = np.arange(3 * 2 * 5 * 6, dtype=np.int16).reshape(3, 2, 5, 6)
+    source = made_up(
+        array, dims=(name, *DIMS), coords={name: Coord((1000.0, 500.0, 0.0), "s/mm2")},
+        meta={"modality": "MR"},
+    )  # fmt: skip
+    one, _, volume = written_and_opened(source, form, tmp_path, program)
+    assert f"steps of the axis {name!r} will be in ascending order" in one.losses
+    assert volume.coords["b_value"] == Coord((0.0, 500.0, 1000.0), "s/mm2")
+    np.testing.assert_array_equal(volume.array, array[::-1])

@@ -100,6 +100,7 @@ def words_in(text: str) -> frozenset[str]:
     >>> sorted(words_in("Doe^Jane")), sorted(words_in("山田^太郎"))
     (['doe', 'jane'], ['太郎', '山田', '山田太郎'])
     """
+    text = unicodedata.normalize("NFC", text)  # accents apart from their letters part words
     words = {word.casefold() for word in _WORD.findall(text)}
     groups = (one for one in re.split(r"[=\s]", text) if _UNSPACED.search(one))
     return frozenset(words | {"".join(_WORD.findall(one)) for one in groups})
@@ -152,7 +153,12 @@ def without_words(text: str, words: frozenset[str]) -> str:
         # An ID, or a name within a script without spaces.
         if one in folded and (not _WORD.fullmatch(one) or _UNSPACED.search(one)):
             text = re.sub(re.escape(one), "", text, flags=re.IGNORECASE)
-    made = _WORD.sub(lambda m: "" if m[0].casefold() in words else m[0], text)
+
+    def kept(match: re.Match[str]) -> str:
+        word = match[0].casefold()
+        return "" if word in words or _plain(word) in words else match[0]
+
+    made = _WORD.sub(kept, text)
     if made.casefold() == folded:
         return given
     made = re.sub(r"\s+", " ", made).strip()

@@ -49,6 +49,8 @@ class _Dimension:
     @property
     def is_kept(self) -> bool:
         """Whether the object says what the axis means."""
+        if self.axis.has_repeats:
+            return bool(self.axis.labels)
         if self.group_keyword or self.group != _FRAME_CONTENT or self.axis.diffusion is not None:
             return True
         if self.keyword == _LABEL[0]:
@@ -108,12 +110,18 @@ class FrameDimensions:
         return tuple(one.axis.name for one in self.dimensions if not one.is_kept)
 
     @property
-    def labelled_times(self) -> LeadingAxis | None:
-        """The axis whose times are said by labels beside its counter, if there is one."""
+    def labelled(self) -> LeadingAxis | None:
+        """The axis whose times or b-values are said by labels beside its counter, if any."""
         if any(one.keyword == _LABEL[0] for one in self.dimensions):
             return None
-        axes = (one.axis for one in self.dimensions if one.keyword == _COUNTERS[0][0])
-        return next((axis for axis in axes if axis.labels), None)
+        axes = (one.axis for one in self.dimensions)
+        return next((a for a in axes if a.labels and (a.times_ms or a.diffusion)), None)
+
+    @property
+    def sorted_ones(self) -> tuple[str, ...]:
+        """Names of the axes whose steps readers put into ascending order."""
+        found = (one for one in self.dimensions if one.group_keyword or one.axis.diffusion)
+        return tuple(one.axis.name for one in found if one.axis.will_be_sorted)
 
     @property
     def are_told_apart(self) -> bool:
@@ -156,7 +164,7 @@ class FrameDimensions:
         content[0].StackID = "1"
         content[0].InStackPositionNumber = place + 1
         content[0].DimensionIndexValues = [place + 1, *(step + 1 for step in lead[::-1])]
-        labelled = self.labelled_times
+        labelled = self.labelled
         for one, step in zip(self.dimensions, lead, strict=True):
             axis = one.axis
             if one.group_keyword:

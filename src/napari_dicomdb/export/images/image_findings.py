@@ -87,6 +87,7 @@ def axis_losses(source: ExportSource, form: str) -> list[str]:
         return [
             *_lost(axis.name for axis in axes if not axis.is_kept),
             *lost_times(source, labelled),
+            *_sorted(axis.name for axis in axes if axis.will_be_sorted),
         ]
     if source.geometry is not None and source.geometry.in_patient:
         return dimension_losses(source, FrameDimensions.of(source))
@@ -97,7 +98,15 @@ def axis_losses(source: ExportSource, form: str) -> list[str]:
 
 def dimension_losses(source: ExportSource, dimensions: FrameDimensions) -> list[str]:
     """Return what is lost of axes that are dimensions of one object, in words."""
-    return [*_lost(dimensions.not_kept), *lost_times(source, dimensions.labelled_times)]
+    return [
+        *_lost(dimensions.not_kept),
+        *lost_times(source, dimensions.labelled),
+        *_sorted(dimensions.sorted_ones),
+    ]
+
+
+def _sorted(names: Iterable[str]) -> list[str]:
+    return [f"steps of the axis {name!r} will be in ascending order" for name in names]
 
 
 def _lost(names: Iterable[str]) -> list[str]:

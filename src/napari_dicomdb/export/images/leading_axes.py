@@ -30,6 +30,7 @@ _KEYWORDS = {
     "respiratory_phase": ("NominalPercentageOfRespiratoryPhase", "%"),
     "tube_voltage": ("KVP", "kV"),
 }
+_SORTED = frozenset(keyword for keyword, _ in _KEYWORDS.values())
 # Of VR FL or FD; the others are decimal strings.
 _FLOATS = frozenset(
     {"DiffusionBValue", "NominalPercentageOfCardiacPhase", "NominalPercentageOfRespiratoryPhase"}
@@ -85,6 +86,24 @@ class LeadingAxis:
         """Whether times are known, and count from the first step."""
         return bool(self.times_ms) and round(self.times_ms[0], _DIGITS) == 0
 
+    @property
+    def has_repeats(self) -> bool:
+        """Whether b-values alone are known, and do not tell all steps apart."""
+        table = self.diffusion
+        if table is None or table.has_gradients:
+            return False
+        return len(set(table.b_values)) < self.length
+
+    @property
+    def will_be_sorted(self) -> bool:
+        """Whether its steps are told by values alone, which readers put into order."""
+        if self.diffusion is None:
+            values = self.values if self.keyword in _SORTED else ()
+        else:
+            alone = not self.diffusion.has_gradients and not self.has_repeats
+            values = self.diffusion.b_values if alone else ()
+        return list(values) != sorted(values)
+
     def put(self, dataset: Dataset, step: int) -> None:
         """Say in the header of an image which step it is."""
         value = self.values[step]
@@ -115,8 +134,11 @@ def leading_axes(source: ExportSource) -> tuple[LeadingAxis, ...]:
     if not any(axis.labels for axis in found):
         # Whoever reads times believes those that rise, and counts from the first.
         for k, axis in enumerate(found):
-            if axis.times_ms and not (axis.is_rising and axis.is_from_zero):
+            odd = bool(axis.times_ms) and not (axis.is_rising and axis.is_from_zero)
+            if odd:
                 found[k] = replace(with_labels(axis, source), is_kept=True)
+            elif axis.has_repeats:
+                found[k] = with_labels(axis, source)
     return tuple(found)
 
 
@@ -176,7 +198,7 @@ def _axis(source: ExportSource, name: str, length: int, taken: set[str]) -> Lead
         if table is not None and free:
             return LeadingAxis(name, length, free, steps, diffusion=table)
     keyword, wanted = _KEYWORDS.get(name, ("", ""))
-    known = numbers and unit in (wanted, "") and len(set(values)) == length
+    known = numbers and unit in (wanted, "") and len(set(values)) == length and min(values) >= 0
     if keyword and known and keyword not in taken:
         made = tuple(int(v) if keyword == "EchoNumbers" else float(v) for v in values)
         return LeadingAxis(name, length, keyword, made)
