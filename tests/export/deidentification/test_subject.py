@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+from unicodedata import normalize
+
+import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
@@ -87,6 +91,17 @@ def test_accents_of_labels_as_people_type_them() -> None:
     for typed in ("Müller", "Muller", "MULLER", "Mu\u0308ller"):
         assert without_words(f"GTV {typed} 1", words) == "GTV 1"
     assert without_words("Mu\u0308hle", words) == "Mu\u0308hle"  # and is not touched
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["José^Müller", "Jose^Muller"])
+def test_accents_of_names_as_computers_write_them(name: str, form: Literal["NFC", "NFD"]) -> None:
+    words = telling_words(words_in(normalize(form, name)))
+    for label in ("Tumour José", "Tumour Jose", "Tumour MÜLLER", "Tumour Muller"):
+        for other in ("NFC", "NFD"):
+            assert without_words(normalize(other, label), words) == "Tumour"
+    hangul = telling_words(words_in(normalize(form, "김^민수")))
+    assert without_words("김민수 간", hangul) == "간"
 
 
 def test_codes_that_are_published() -> None:
