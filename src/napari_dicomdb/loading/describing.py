@@ -231,7 +231,9 @@ def _quantity(frames: FrameSet) -> dict[str, Any]:
     quantity, ucum = pet.quantity_of(values)
     facts = {keyword: values[keyword] for keyword in pet.SERIES_FACTS if keyword in values}
     slices = {keyword: frames.values(keyword) for keyword in pet.SLICE_FACTS}
-    told = {keyword: column for keyword, column in slices.items() if any(column)}
+    told = {
+        keyword: column for keyword, column in slices.items() if any(v is not None for v in column)
+    }
     return {"quantity": quantity, "ucum_units": ucum, "pet": facts | told}
 
 

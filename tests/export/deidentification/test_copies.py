@@ -9,10 +9,10 @@ import pydicom
 import pytest
 
 from napari_dicomdb.api import Database
+from napari_dicomdb.database.private_folders import copies_folder
 from napari_dicomdb.errors import Cancelled, ExportError, NotFoundError
 from napari_dicomdb.export.deidentification.copies import temporary_copies
 from napari_dicomdb.export.deidentification.mapping import read_mapping
-from napari_dicomdb.database.private_folders import copies_folder
 from napari_dicomdb.export.deidentification.profile import Profile
 from napari_dicomdb.export.deidentification.project import one_time_project
 

@@ -19,7 +19,7 @@ from napari_dicomdb import Database, Volume
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export.exporter import Exportable
 from napari_dicomdb.export.exporters.image import ImageExporter
-from napari_dicomdb.export.registry import exporter_named
+from napari_dicomdb.export.registry import examine_for_export, exporter_named
 from napari_dicomdb.export.results import write_results
 from napari_dicomdb.export.source import ExportSource
 from napari_dicomdb.export.study import StudyTarget
@@ -458,3 +458,40 @@ def test_frames_of_nowhere_are_as_far_apart_as_their_slices(tmp_path: Path) -> N
     header = pydicom.dcmread(path)
     assert [float(v) for v in header.SliceLocationVector] == [0, 2.5, 5]
     assert [float(v) for v in header.PixelSpacing] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("keyword", ["DecayFactor", "ActualFrameDuration", "SeriesType"])
+def test_what_a_pet_image_lacks_is_said_when_it_is_examined(
+    reference_data: Path, tmp_path: Path, keyword: str
+) -> None:
+    # It was offered as PET, and refused when it was to be written.
+    folder = tmp_path / "pet"
+    folder.mkdir()
+    every = sorted((reference_data / SERIES["pet"]).glob("*.dcm"))[:3]
+    for k, path in enumerate(every):
+        header = pydicom.dcmread(path)
+        if k == 1 or keyword == "SeriesType":  # of one image alone, not of the first
+            del header[keyword]
+        header.save_as(folder / path.name)
+    with Database.in_memory() as database:
+        source, target = of_data(database, folder)
+    found = offers(source)
+    for form in ("classic", "enhanced"):
+        assert f"({keyword})" in found[form].refusal
+        with pytest.raises(ExportError) as refused:
+            write_results(None, [found[form]], target, folder=tmp_path / "out")
+        assert refused.value.reason == "cannot-be-written"
+    assert examine_for_export(source)[0].refusal == ""
+    assert found["secondary-capture"].refusal == found["multi-frame"].refusal == ""
+
+
+def test_a_whole_pet_image_lacks_nothing(reference_data: Path, tmp_path: Path) -> None:
+    for path in sorted((reference_data / SERIES["pet"]).glob("*.dcm"))[:3]:
+        header = pydicom.dcmread(path)
+        header.DecayCorrection = "NONE"  # then it needs no factor
+        header.FrameReferenceTime = 0  # and nothing is a value
+        del header.DecayFactor
+        header.save_as(tmp_path / path.name)
+    with Database.in_memory() as database:
+        source, _ = of_data(database, tmp_path)
+    assert offers(source)["classic"].refusal == ""

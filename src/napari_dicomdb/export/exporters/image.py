@@ -15,6 +15,7 @@ from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.images.image_findings import (
     axis_losses,
     frame_findings,
+    lacking_findings,
     out_of_reach,
     unwritable,
     value_findings,
@@ -190,6 +191,7 @@ class ImageExporter:
             known = not source.units or source.units in PET_UNITS
             if not known or not source.references:
                 return None
+        lacking = lacking_findings(source) if form in ("classic", "enhanced") else ()
         reasons, confidence = _reasons(source, form, stored)
         count = int(np.prod(source.leading, dtype=int)) * source.grid[0]
         what = {
@@ -201,7 +203,7 @@ class ImageExporter:
         return Exportable(
             name=f"{what} ({count})" if count > 1 else what,
             kind="image",
-            confidence=confidence,
+            confidence=0.0 if lacking else confidence,
             reasons=reasons,
             losses=_losses(source, stored, found, form),
             findings=(
@@ -209,6 +211,7 @@ class ImageExporter:
                 *geometry_findings(source),
                 *value_findings(found),
                 *frame_findings(source, form),
+                *lacking,
             ),
             needs=(*common_needs(source), *_bits(source, form, found, stored, again)),
             source=source,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.export.images.frame_dimensions import FrameDimensions
@@ -18,12 +19,18 @@ __all__ = [
     "axis_losses",
     "dimension_losses",
     "frame_findings",
+    "lacking_findings",
     "out_of_reach",
     "unwritable",
     "value_findings",
 ]
 
 _MOST_PIXELS = 65535
+# Type 1 (PS3.3 Sections C.8.9.1, C.8.9.4), of those that an index keeps.
+_NEEDED_OF_PET = (
+    *("Units", "SeriesType", "DecayCorrection"),
+    *("FrameReferenceTime", "ActualFrameDuration", "DecayFactor"),
+)
 _LEAST, _MOST = 1e-30, 1e38
 
 
@@ -77,6 +84,30 @@ def value_findings(found: ValueRange) -> tuple[Finding, ...]:
     return (
         Finding(FindingCode.VALUES_CLIPPED, Severity.WARNING, text, {"voxels": found.strange}),
     )
+
+
+def lacking_findings(source: ExportSource) -> tuple[Finding, ...]:
+    """Return what a PET image must say and the images it was made from do not, as read."""
+    known = source.meta.get("pet")
+    if source.modality != "PT" or not isinstance(known, Mapping):
+        return ()
+    lacking = [keyword for keyword in _NEEDED_OF_PET if not _is_said(known.get(keyword))]
+    if known.get("DecayCorrection") == "NONE" and "DecayFactor" in lacking:
+        lacking.remove("DecayFactor")
+    if not lacking:
+        return ()
+    text = (
+        f"a PET image needs what only its source images say ({', '.join(lacking)}), and they do "
+        "not: write secondary captures or a parametric map instead"
+    )
+    about = {"keywords": lacking}
+    return (Finding(FindingCode.BAD_HEADER_VALUE, Severity.ERROR, text, about),)
+
+
+def _is_said(value: Any) -> bool:
+    """Whether a value of the series, or that of each slice, is there."""
+    each = value if isinstance(value, list | tuple) else [value]
+    return bool(each) and all(one not in (None, "") for one in each)
 
 
 def axis_losses(source: ExportSource, form: str) -> list[str]:
