@@ -46,6 +46,8 @@ def test_the_variable_comes_before_the_setting(
     settings.remember_database(tmp_path / "chosen", as_default=True)
     monkeypatch.setenv("DICOMDB_DATABASE", str(tmp_path / "named"))
     assert settings.default_database() == tmp_path / "named"
+    monkeypatch.setenv("DICOMDB_DATABASE", "~nobody-of-this-name/db")  # who has no home here
+    assert settings.default_database().name == "db"
     monkeypatch.delenv("DICOMDB_DATABASE")
     assert settings.default_database() == tmp_path / "chosen"
 

@@ -137,7 +137,7 @@ def default_database() -> Path:
     """
     named = os.environ.get(DATABASE_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     chosen = load_settings().database
     return chosen or user_data_path(_APP, appauthor=False) / "database"
 

@@ -55,3 +55,8 @@ def test_cancelled(places: list[Path]) -> None:
 
     with pytest.raises(Cancelled):
         search_several(places, "", progress=stop)
+
+
+def test_nobodys_home_is_a_place_without_a_database() -> None:
+    result = search_several(["~nobody-of-this-name/db"], "x")
+    assert [place.name for place, _ in result.failures] == ["db"]

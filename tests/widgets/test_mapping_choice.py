@@ -68,3 +68,19 @@ def test_what_was_kept_is_shown(choice, tmp_path):
     assert choice.kept() == kept
     choice.show_kept({})
     assert choice.kept() == {}
+
+
+def test_a_passphrase_that_is_taken_back_leaves_nothing(qtbot, choice, tmp_path):
+    qtbot.keyClicks(choice.path, str(tmp_path / "who.json"))
+    qtbot.keyClicks(choice.passphrase, "correct horse")
+    qtbot.keyClicks(choice.again, "correct horse")
+    with qtbot.waitSignal(choice.changed):
+        choice.passphrase.clear()
+    assert not choice.again.isEnabled()
+    assert choice.kept() == {"mapping": tmp_path / "who.json", "passphrase": ""}
+
+
+def test_nobodys_home_is_said_in_words(qtbot, choice):
+    qtbot.keyClicks(choice.path, "~nobody-of-this-name/who.json")
+    with pytest.raises(ExportError, match="whole path"):
+        choice.kept()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,6 @@ from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
 
     from napari_dicomdb.database.records import PatientRecord, SeriesRecord, StudyRecord
@@ -80,7 +80,7 @@ def search_several(
         failures; the others are searched.
     """
     report = progress or no_progress
-    places = list(dict.fromkeys(Path(path).expanduser().absolute() for path in paths))
+    places = list(dict.fromkeys(Path(os.path.expanduser(path)).absolute() for path in paths))
     result = SeveralResult()
     for done, place in enumerate(places):
         report(done, len(places), f"Searching {place.name}")

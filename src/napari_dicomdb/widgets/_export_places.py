@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,7 @@ _FOLDER, _NODE, _TO = "result_folder", "result_node", "result_places"
 
 def _whole_path(text: str) -> Path | None:
     """Return the folder of this name, None for one that is within nobody knows which."""
-    try:
-        path = Path(text.strip()).expanduser()
-    except RuntimeError:  # "~somebody", who has no home here
-        return None
+    path = Path(os.path.expanduser(text.strip()))  # "~somebody" with no home here stays that
     return path if path.is_absolute() else None
 
 

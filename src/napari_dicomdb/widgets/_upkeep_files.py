@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import (
@@ -229,7 +229,7 @@ class FilesPage(UpkeepPage):
             "Comparing" if dry_run else "Relinking",
             database.relink,
             old,
-            str(Path(new).expanduser()),
+            os.path.expanduser(new),
             dry_run=dry_run,
             returned=self._previewed if dry_run else self._relinked,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ class WritingDialog(QDialog):
 
     def _folder(self) -> Path:
         """Return the target, which is remembered."""
-        folder = Path(self.target.text().strip()).expanduser()
+        folder = Path(os.path.expanduser(self.target.text().strip()))
         remember(self._folder_key, str(folder))
         return folder
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -55,7 +55,8 @@ class MappingChoice(QWidget):
         Raises
         ------
         ExportError
-            If the file is there, the passphrase is too short, or not typed twice alike.
+            If the file is there or its folder not named, the passphrase is too short, or not
+            typed twice alike.
         MissingLibraryError
             If what encrypts is not installed.
         """
@@ -69,7 +70,12 @@ class MappingChoice(QWidget):
             raise ExportError(
                 "the passphrase of the mapping is not typed twice alike", reason="bad-passphrase"
             )
-        place = mapping_place(Path(name).expanduser(), None, passphrase)
+        path = os.path.expanduser(name)
+        if not os.path.isabs(path):
+            raise ExportError(
+                "say in which folder the mapping goes, by its whole path", reason="bad-path"
+            )
+        place = mapping_place(path, None, passphrase)
         return {"mapping": place, "passphrase": passphrase}
 
     def show_kept(self, kept: dict[str, Any]) -> None:
@@ -81,6 +87,9 @@ class MappingChoice(QWidget):
     def _adapt(self, *_: object) -> None:
         self.passphrase.setEnabled(bool(self.path.text().strip()))
         self.again.setEnabled(self.passphrase.isEnabled() and bool(self.passphrase.text()))
+        if not self.passphrase.text() and self.again.text():
+            self.again.clear()  # nobody could: it is not enabled
+            return
         self.changed.emit()
 
     def _choose(self) -> None:
