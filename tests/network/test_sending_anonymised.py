@@ -14,8 +14,8 @@ import pytest
 from tests.export.deidentification.conftest import write_ultrasound
 
 from napari_dicomdb import Database
-from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.database.private_folders import copies_folder
+from napari_dicomdb.errors import NetworkError
 from napari_dicomdb.export.deidentification.profile import Profile
 from napari_dicomdb.network.jobs import JobQueue
 from napari_dicomdb.network.jobs.run import Run

@@ -30,10 +30,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_dicomdb import Database
+from napari_dicomdb.database.private_folders import copies_folder
 from napari_dicomdb.dicom.findings import Finding, FindingCode, Severity
 from napari_dicomdb.errors import ExportError
 from napari_dicomdb.export import registry
-from napari_dicomdb.database.private_folders import copies_folder
 from napari_dicomdb.export.exporter import Exportable, Need
 from napari_dicomdb.export.segments.segment_meanings import meanings_from, meanings_of
 from napari_dicomdb.export.source import ExportSource
