@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_dicomdb.widgets._actions import RecordActions
 from napari_dicomdb.widgets._browser_imports import BrowserImports
 from napari_dicomdb.widgets._browser_menu import BrowserMenu
+from napari_dicomdb.widgets._dock_tabs import DockTab
 from napari_dicomdb.widgets._drag import CanvasDrop
 from napari_dicomdb.widgets._ending import let_go
 from napari_dicomdb.widgets._examining import Examiner
@@ -93,6 +94,7 @@ class DicomBrowser(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        DockTab(self)
         self._viewer = napari_viewer
         self._session, detach = attach_session()
         self._queries = TaskRunner("query", 2)

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dicomdb.widgets._dock_tabs import DockTab
 from napari_dicomdb.widgets._export_closing import guard_window
 from napari_dicomdb.widgets._export_parts import LayersPage, StudyPage, in_scroll_area
 from napari_dicomdb.widgets._export_plans import Plans
@@ -66,6 +67,7 @@ class DicomExport(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        DockTab(self)
         self._viewer = napari_viewer
         self._session, detach = attach_session()
         self._runner = TaskRunner("export", 2)

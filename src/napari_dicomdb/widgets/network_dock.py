@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_dicomdb.errors import DicomDbError
 from napari_dicomdb.viewer.browse import show_browser
+from napari_dicomdb.widgets._dock_tabs import DockTab
 from napari_dicomdb.widgets._drag import CanvasDrop
 from napari_dicomdb.widgets._remote_local import series_here
 from napari_dicomdb.widgets._session import attach_session, end_with
@@ -71,6 +72,7 @@ class DicomNetwork(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        DockTab(self)
         self._viewer = napari_viewer
         self._session, detach = attach_session()
         self.network = self._session.network
