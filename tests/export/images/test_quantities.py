@@ -19,7 +19,7 @@ def test_units_are_ucum() -> None:
     assert unit_code("HU").value == "[hnsf'U]"
     assert (unit_code("").value, unit_code("").meaning) == ("1", "no units")
     assert unit_code("mm2/s").scheme_designator == "UCUM"
-    for wrong in ("x" * 17, "µm", "a\\b"):
+    for wrong in ("x" * 17, "µm", "a\\b", "arb. units"):
         with pytest.raises(ExportError) as error:
             unit_code(wrong)
         assert error.value.reason == "bad-value"

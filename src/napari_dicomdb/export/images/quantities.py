@@ -70,7 +70,8 @@ def unit_code(unit: str) -> Code:
     from pydicom.sr.coding import Code as Coded
 
     unit = UNITS.get(unit, unit) or "1"
-    if len(unit) > _LONGEST or not unit.isascii() or not unit.isprintable() or "\\" in unit:
+    letters = unit.isascii() and unit.isprintable() and not set(unit) & {" ", "\\"}
+    if len(unit) > _LONGEST or not letters:
         raise ExportError(
             f"the unit {unit!r} is no UCUM code of at most {_LONGEST} characters",
             reason="bad-value",
