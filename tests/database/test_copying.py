@@ -150,7 +150,8 @@ def test_files_are_synced_one_by_one_where_needed(
     monkeypatch.setattr(copying, "_not_yet_durable", lambda paths: paths)
     monkeypatch.setattr(copying, "_sync_file", synced.append)
     store = CopyStore(tmp_path)
-    temporary = store.new_temporary()
+    temporary = f"{store.begin()}/1.part"
+    Path(temporary).write_bytes(b"")
     store.publish([(temporary, "files/00/11", "x.dcm")])
     assert synced[0] == temporary
     assert (tmp_path / "files" / "00" / "11" / "x.dcm").is_file()

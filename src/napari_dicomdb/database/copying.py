@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from typing import TYPE_CHECKING
 
 from napari_dicomdb.database.connection import make_folder
@@ -143,12 +142,6 @@ class CopyStore:
     def settle(self) -> None:
         """Forget the batch: its rows are committed."""
         self._journal.unlink(missing_ok=True)
-
-    def new_temporary(self) -> str:
-        """Return the path of a new, empty file in `incoming`."""
-        handle, path = tempfile.mkstemp(suffix=".part", dir=self.begin())
-        os.close(handle)
-        return path
 
     def finish(self) -> None:
         """Remove the folder of temporary copies when it is empty."""

@@ -34,7 +34,6 @@ _DT_RANGE = re.compile(
 )
 
 Value = Any
-_Test = "Callable[[str], bool]"
 
 
 def register(connection: sqlite3.Connection) -> None:

@@ -185,11 +185,6 @@ class LayerList(QListWidget):
         for layer in altered:
             self.altered.emit(layer)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing was altered that has not been told."""
-        return not self._altered
-
     def settle(self) -> None:
         """Tell now what was altered."""
         self._calm.stop()

@@ -184,11 +184,6 @@ class TaskRunner:
         """Whether a submitted task has not delivered its end yet."""
         return bool(self._tasks)
 
-    def cancel_all(self) -> None:
-        """Cancel whatever is waiting or running."""
-        for task in list(self._tasks):
-            task.cancel()
-
     def close(self) -> None:
         """Cancel everything, wait for the threads, deliver nothing any more."""
         if self._closed:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["make_application"]
 
-_LONGEST_QUERY = 8192
 _STUDY = "/studies/{study}"
 _SERIES = f"{_STUDY}/series/{{series}}"
 _INSTANCE = f"{_SERIES}/instances/{{instance}}"
@@ -65,8 +64,6 @@ _STATUSES = {
     "video": 406,
 }
 _log = logging.getLogger(__name__)
-
-Endpoint = "Callable[[Request], Response] | Callable[[Request], Awaitable[Response]]"
 
 
 def make_application(service: Service) -> ASGIApp:
