@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -208,6 +209,28 @@ def test_label_maps_of_both_widths(series, segmentation, records, bits):
     volume = best.load()
     assert np.array_equal(volume.array, pixels)
     assert volume.dtype == f"u{bits // 8}"
+
+
+def test_segments_of_label_maps_are_counted_by_their_header(
+    series, segmentation, records, tmp_path
+):
+    # An index keeps no SegmentSequence: nothing was counted.
+    pixels = np.zeros((1, 6, 5), np.uint8)
+    pixels[0, 1], pixels[0, 2] = 1, 2
+    path = segmentation(series.axial([0]), pixels, "LABELMAP", numbers=[1, 2])
+    listed = pydicom.dcmread(path).SegmentSequence
+    assert [one.SegmentNumber for one in listed] == [0, 1, 2]  # the first is the background
+    known = records([path])
+    assert examine(known)[0].parts == "2 segments"
+    with Database.open(tmp_path / "db") as database:
+        database.import_paths([path], workers=0)
+        (found,) = database.series()
+        database.examine(found)
+        path.unlink()  # it is kept, and not read again
+        (way,) = database.loadables(found)
+        assert way.parts == "2 segments"
+    (gone,) = examine([replace(known[0], path=tmp_path / "gone.dcm")])
+    assert gone.parts == ""
 
 
 @pytest.mark.parametrize("high", [3, 700])

@@ -61,7 +61,7 @@ class SegmentationLoader:
     """
 
     name = "segmentation"
-    version = "4"
+    version = "5"
 
     def examine(self, instances: Sequence[InstanceRecord]) -> list[Loadable]:
         """Return what each segmentation among `instances` offers."""
@@ -175,8 +175,9 @@ class SegmentationLoader:
             Claim("frames are on a regular grid", grid.is_regular),
         )
         offer = self._offer(name, frames, claims, findings, options, spacing)
-        if kind != "LABELMAP":  # whose frames do not say which segments are in them
-            offer = replace(offer, parts=_count(len(segments)))
+        # Frames of label maps do not say which segments are in them.
+        described = _described(frames.instances[0]) if kind == "LABELMAP" else len(segments)
+        offer = replace(offer, parts=_count(described))
         if kind == "FRACTIONAL":
             yield replace(
                 offer, kind=FRACTIONS, shape=(len(segments), *shape), dims=(SEGMENT, *dims)
@@ -255,7 +256,17 @@ class SegmentationLoader:
         )
 
 
+def _described(record: InstanceRecord) -> int:
+    """Return how many segments the header of a label map lists, 0 when it cannot be read."""
+    try:
+        return len(read_segment_list(record).segments)
+    except LoadError:
+        return 0  # nothing is counted; what is wrong is said when it is loaded
+
+
 def _count(segments: int) -> str:
+    if not segments:
+        return ""
     return "1 segment" if segments == 1 else f"{segments} segments"
 
 
