@@ -51,6 +51,17 @@ def test_what_is_asked_must_be_answered(tmp_path: Path) -> None:
     assert one.options == {}
 
 
+@pytest.mark.parametrize("number", ["5", 2.5, float("nan"), True, [1], 2**31])
+def test_a_series_number_that_is_none_is_told_before(number: object) -> None:
+    with pytest.raises(ExportError, match="series number") as error:
+        exportable().with_options(title="t", series_number=number).check()
+    assert error.value.reason == "bad-option"
+
+
+def test_series_numbers_of_numpy_are_taken() -> None:
+    exportable().with_options(title="t", series_number=np.int64(5)).check()
+
+
 @pytest.mark.parametrize(
     ("raised", "told", "text"),
     [

@@ -9,6 +9,7 @@ Where these files go from there is for `export.results`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -172,7 +173,9 @@ class Exportable:
             asked = ", ".join(need.label for need in self.unanswered)
             raise ExportError(f"{self.name}: first say {asked}", reason="unanswered")
         number = self.options.get(SERIES_NUMBER.key)
-        if number is not None and not -_INTEGERS <= number < _INTEGERS:
+        if number is not None and (isinstance(number, bool) or not isinstance(number, Integral)):
+            raise ExportError("the series number is a whole number", reason="bad-option")
+        if number is not None and not -_INTEGERS <= int(number) < _INTEGERS:
             raise ExportError("the series number has too many digits", reason="bad-option")
         for need in self.needs:
             value = self.answers[need.key]
