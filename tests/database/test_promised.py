@@ -64,7 +64,7 @@ def test_not_before_the_last_is_promised(stage: Path, tmp_path: Path) -> None:
     [
         *("", '{"complete": true', "[]", '{"complete": true}', "{}", "[" * 200_000),
         '{"complete": true, "files": [[1, 0, 0]]}',
-        '{"complete": true, "files": [[%d, 0, 0]]}' % 10**30,
+        f'{{"complete": true, "files": [[1{"0" * 30}, 0, 0]]}}',
     ],
     ids=range(8),
 )

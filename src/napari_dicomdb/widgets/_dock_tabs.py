@@ -53,7 +53,7 @@ class DockTab(QObject):
         """Become a tab of another dock of ours in the same place, if there is one."""
         dock = self.dock
         window = None if dock is None else dock.parentWidget()
-        if not isinstance(window, QMainWindow) or dock.isFloating():
+        if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
         if window.tabifiedDockWidgets(dock):
             return
