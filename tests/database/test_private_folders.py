@@ -106,7 +106,6 @@ def test_nothing_of_a_killed_edit_stays(
     )  # fmt: skip
     left = Path(done.stdout.strip())
     assert left.is_file(), done.stderr
-    # Copies, and the index of the files that were named.
-    assert len(list(copies_folder().iterdir())) == 2
+    assert left.is_relative_to(copies_folder())
     Database.open(home).close()
     assert list(copies_folder().iterdir()) == []

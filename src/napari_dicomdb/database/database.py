@@ -6,7 +6,9 @@ import atexit
 import contextlib
 import errno
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +19,6 @@ from napari_dicomdb.database.importing import Import
 from napari_dicomdb.database.locking import WriterLock
 from napari_dicomdb.database.outline import Outlining
 from napari_dicomdb.database.patients import PatientKeeping
-from napari_dicomdb.database.private_folders import working_folder
 from napari_dicomdb.database.refresh import refreshed
 from napari_dicomdb.database.removal import remove_instances
 from napari_dicomdb.database.thumbnails import Thumbnails
@@ -373,7 +374,6 @@ def _told(where: str) -> Iterator[None]:
 
 
 def _temporary_directory() -> Path:
-    stack = contextlib.ExitStack()
-    directory = stack.enter_context(working_folder())
-    atexit.register(stack.close)
-    return directory
+    directory = tempfile.mkdtemp(prefix="napari-dicomdb-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return Path(directory)
