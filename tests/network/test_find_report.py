@@ -14,6 +14,17 @@ def study(node, uid, count=None, held="none", **values):
     return Match(node, "study", values, study_uid=uid, held=held)
 
 
+def test_who_answers_first_is_not_listed_first():
+    quick = [study("b", "1", StudyDescription="B"), study("", "1"), study("a", "1")]
+    quick[2].values["StudyDescription"] = "A"
+    nodes = [NodeOutcome(name, "done") for name in ("a", "b", "")]
+    (one,) = FindReport(Query(), quick, nodes).merged()
+    assert one.nodes == ("", "a", "b")
+    assert one.values["StudyDescription"] == "A"
+    (one,) = merge(quick)
+    assert one.nodes == ("", "b", "a")
+
+
 def test_merge():
     merged = merge(
         [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_dicomdb.network.query import Match, NodeOutcome, Query, Values, nodes_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["FindReport", "Merged", "merge"]
 
@@ -76,7 +76,7 @@ class Merged:
         return plain
 
 
-def merge(matches: Iterable[Match]) -> list[Merged]:
+def merge(matches: Iterable[Match], order: Sequence[str] = ()) -> list[Merged]:
     """Put together what several have: each once, in the order in which it came first.
 
     Patients are one when ID, issuer and birth date agree.
@@ -85,7 +85,15 @@ def merge(matches: Iterable[Match]) -> list[Merged]:
     ----------
     matches : iterable of Match
         All of one level.
+    order : sequence of str
+        Names of nodes: in this order those are listed that have the same, whoever answered
+        first. Others follow, and the local database leads.
     """
+    ranks = {name: rank for rank, name in enumerate(order)}
+
+    def place(match: Match) -> tuple[bool, int]:
+        return bool(match.node), ranks.get(match.node, len(ranks))
+
     groups: dict[tuple[str, ...], list[Match]] = {}
     for match in matches:
         key: tuple[str, ...] = (match.uid,)
@@ -94,7 +102,7 @@ def merge(matches: Iterable[Match]) -> list[Merged]:
             # Without an ID nothing says that two are the same.
             key += (match.text("PatientName"), match.node) if not match.uid else ()
         groups.setdefault(key, []).append(match)
-    return [Merged(tuple(sorted(one, key=lambda m: bool(m.node)))) for one in groups.values()]
+    return [Merged(tuple(sorted(one, key=place))) for one in groups.values()]
 
 
 @dataclass(slots=True)
@@ -130,8 +138,11 @@ class FindReport:
         return any(outcome.cut for outcome in self.nodes)
 
     def merged(self) -> list[Merged]:
-        """Return one entry for each patient, study, series or instance, with all who have it."""
-        return merge(self.matches)
+        """Return one entry for each patient, study, series or instance, with all who have it.
+
+        These are in the order in which they were asked, the local database first.
+        """
+        return merge(self.matches, [outcome.node for outcome in self.nodes])
 
     def summary(self) -> str:
         """Return what to tell: how much was found, and what went wrong where."""
