@@ -127,7 +127,8 @@ def there_and_back(viewer: Any, browser: Any, database: Database, layer: Any) ->
     from napari_dicomdb.viewer.open import add_volume
 
     values = np.asarray(layer.data)
-    low, high = np.percentile(values, (60, 97))
+    low = np.percentile(values, 60)
+    high = low + 0.75 * (values.max() - low)
     drawn = ((values > low).astype(np.uint8)) + (values > high)
     metadata = {"dicomdb": layer.metadata["dicomdb"]}
     how = {"scale": layer.scale, "translate": layer.translate, "rotate": layer.rotate}

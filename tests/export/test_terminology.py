@@ -35,6 +35,13 @@ def test_every_type_belongs_to_a_category():
     assert category_of(Term("1", "99X", "Mine")) == TISSUE
 
 
+def test_of_two_categories_the_plainer_one():
+    assert category_of(TISSUE) == TISSUE
+    assert category_of(Term("125040", "DCM", "Background")).value == "309825002"
+    assert category_of(Term("51114001", "SCT", "Artery")).meaning == "Anatomical Structure"
+    assert category_of(Term("52988006", "SCT", "Lesion")).value == "49755003"
+
+
 @pytest.mark.parametrize(
     ("name", "code", "side"),
     [

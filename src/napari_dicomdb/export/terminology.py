@@ -67,6 +67,7 @@ class Term:
 
 TISSUE = Term("85756007", "SCT", "Tissue")
 """What a segment is when nobody says more, as category and as type."""
+_ABNORMAL = Term("49755003", "SCT", "Morphologically Abnormal Structure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +137,15 @@ def _meanings() -> dict[tuple[str, str], str]:
 
 @cache
 def category_of(kind: Term) -> Term:
-    """Return the category that a property type belongs to; that of tissue when unknown."""
-    for category in categories():
-        if kind in types(category):
-            return category
-    return TISSUE
+    """Return the category that a property type belongs to; that of tissue when unknown.
+
+    The standard lists some in two: tissue is tissue rather than a spatial concept, and
+    nothing is abnormal that need not be.
+    """
+    found = [category for category in categories() if kind in types(category)]
+    same = [category for category in found if category == kind]
+    normal = [category for category in found if category != _ABNORMAL]
+    return (same or normal or found or [TISSUE])[0]
 
 
 def search_terms(text: str, terms: tuple[Term, ...]) -> list[Term]:
