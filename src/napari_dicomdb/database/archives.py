@@ -35,7 +35,7 @@ _BAD_ARCHIVE = (
     lzma.LZMAError,
     zlib.error,
     EOFError,
-    RuntimeError,  # zipfile: encrypted, or NotImplementedError: a method that it does not know
+    RuntimeError,  # zipfile: encrypted, or packed by a method that it does not know
     ValueError,
 )
 

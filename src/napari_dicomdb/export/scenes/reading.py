@@ -108,7 +108,7 @@ class _opened:
     def __enter__(self) -> zipfile.ZipFile:
         try:
             self._archive = zipfile.ZipFile(self._source)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        except (zipfile.BadZipFile, RuntimeError, ValueError, OSError) as error:
             raise bad_scene("it is no archive of a scene") from error
         if len(self._archive.namelist()) > _MEMBERS_LIMIT:
             raise bad_scene("it has too many members")
